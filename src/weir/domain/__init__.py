@@ -1,0 +1,1 @@
+"""Frozen nouns without I/O: what the processes of Weir tell one another."""

@@ -1,0 +1,95 @@
+"""Where things lie in a node's directory. Paths only: nothing is opened or made here."""
+
+from pathlib import Path
+
+import msgspec
+
+
+class Directory(msgspec.Struct, frozen=True):
+    """The layout of ``--data DIR``; docs/formats/directory.md describes each entry."""
+
+    root: Path
+
+    @property
+    def node_lock(self) -> Path:
+        return self.root / "node.lock"
+
+    @property
+    def node_file(self) -> Path:
+        return self.root / "node.json"
+
+    @property
+    def first_run(self) -> Path:
+        return self.root / "first-run.json"
+
+    @property
+    def control_db(self) -> Path:
+        return self.root / "control.db"
+
+    @property
+    def control_lock(self) -> Path:
+        return self.root / "control.lock"
+
+    @property
+    def catalog_db(self) -> Path:
+        return self.root / "catalog.db"
+
+    @property
+    def loader_lock(self) -> Path:
+        return self.root / "loader.lock"
+
+    @property
+    def journals(self) -> Path:
+        return self.root / "journal"
+
+    def journal(self, worker: int) -> Path:
+        """The journal of one edge worker; its name is the journal's id."""
+        return self.journals / f"{worker:02d}"
+
+    @property
+    def lake(self) -> Path:
+        return self.root / "lake"
+
+    @property
+    def raw(self) -> Path:
+        return self.root / "raw"
+
+    @property
+    def dedup(self) -> Path:
+        return self.root / "dedup"
+
+    @property
+    def quarantine(self) -> Path:
+        return self.root / "quarantine"
+
+    @property
+    def run(self) -> Path:
+        """Sockets, the board, the registry: rebuilt at every start."""
+        return self.root / "run"
+
+    @property
+    def board(self) -> Path:
+        return self.run / "board"
+
+    @property
+    def registry(self) -> Path:
+        return self.run / "registry"
+
+    @property
+    def api_socket(self) -> Path:
+        """HTTP: what the door relays."""
+        return self.run / "api.sock"
+
+    @property
+    def control_socket(self) -> Path:
+        """HTTP: the operator's commands; guarded by file permissions alone."""
+        return self.run / "control.sock"
+
+    @property
+    def loader_socket(self) -> Path:
+        """Snapshots, the ledger, status: asked by the api process."""
+        return self.run / "loader.sock"
+
+    @property
+    def metrics(self) -> Path:
+        return self.run / "metrics"

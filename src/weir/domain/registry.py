@@ -1,0 +1,118 @@
+"""The registry: the immutable snapshot of tenants, projects and keys that the data plane reads.
+
+``control`` publishes it (a file, then an epoch on the board); the door and the api process read
+it. Revoked keys are not in it. Nothing here reads the time or a disk.
+"""
+
+from ipaddress import ip_address, ip_network
+
+import msgspec
+
+from weir.domain.frame import Place
+from weir.domain.keys import KEY_CHARS_MAX, Scope, digest_of, is_mistyped
+from weir.errors import Forbidden, Unauthenticated
+
+
+class Tenant(msgspec.Struct, frozen=True):
+    """An isolated customer and its limits; ``None`` means no limit."""
+
+    tenant_id: int
+    slug: str
+    active: bool = True
+    events_per_minute: int | None = None
+    events_per_month: int | None = None
+
+
+class Project(msgspec.Struct, frozen=True):
+    """A stream of events inside a tenant."""
+
+    project_id: int
+    tenant_id: int
+    slug: str
+    endpoint_id: int
+
+
+class Principal(msgspec.Struct, frozen=True):
+    """Who a request acts for. ``slot`` is the key's dense index in the shared limit table."""
+
+    key_id: int
+    public_id: str
+    tenant_id: int
+    project_id: int
+    endpoint_id: int
+    scopes: frozenset[str]
+    slot: int
+    expires_at_us: int | None = None
+    requests_per_minute: int | None = None
+    events_per_minute: int | None = None
+    networks: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+
+    @property
+    def place(self) -> Place:
+        return Place(self.tenant_id, self.project_id, self.endpoint_id, self.key_id)
+
+    def require(self, scope: Scope) -> None:
+        """Raises ``Forbidden`` unless the key has the scope."""
+        if scope.value not in self.scopes:
+            raise Forbidden(
+                f"This API key lacks the scope '{scope.value}'.",
+                hint=f"Create one with: weir keys create --scopes {scope.value}",
+            )
+
+
+class Registry(msgspec.Struct, frozen=True):
+    """One epoch of the control state. ``keys`` is by the hex SHA-256 of the key's text."""
+
+    epoch: int
+    keys: dict[str, Principal]
+    projects: dict[int, Project]
+    tenants: dict[int, Tenant]
+
+    def authenticate(self, text: str, *, now_us: int) -> Principal:
+        """The principal of a key.
+
+        Raises ``Unauthenticated`` for a mistyped, unknown, revoked or expired key and
+        ``Forbidden`` for one whose tenant is inactive.
+        """
+        if len(text) > KEY_CHARS_MAX:
+            raise Unauthenticated("The API key is too long to be one.")
+        principal = self.keys.get(digest_of(text).hex())
+        if principal is None:
+            if is_mistyped(text):
+                raise Unauthenticated("The API key is mistyped: its checksum does not match.")
+            raise Unauthenticated("The API key is unknown or revoked.")
+        self.confirm(principal, now_us=now_us)
+        return principal
+
+    def confirm(self, principal: Principal, *, now_us: int) -> None:
+        """Raises as ``authenticate`` does when a principal found earlier is no longer good."""
+        if principal.expires_at_us is not None and now_us >= principal.expires_at_us:
+            raise Unauthenticated("The API key has expired.")
+        if not self.tenants[principal.tenant_id].active:
+            raise Forbidden("This account is not active.", code="tenant_inactive")
+
+
+def admits_address(principal: Principal, address: str) -> bool:
+    """Whether the key's IP allow-list (empty: any) holds the client's address."""
+    if not principal.networks:
+        return True
+    client = ip_address(address)
+    return any(client in ip_network(network) for network in principal.networks)
+
+
+def credential_of(*, authorization: str | None, api_key: str | None) -> str | None:
+    """The key's text from ``Authorization: Bearer`` or ``X-API-Key``, the former first."""
+    if authorization is not None and authorization[:7].lower() == "bearer ":
+        return authorization[7:].strip() or None
+    return (api_key or "").strip() or None
+
+
+def encode_registry(registry: Registry) -> bytes:
+    """The bytes that ``control`` publishes."""
+    return msgspec.msgpack.encode(registry)
+
+
+def decode_registry(encoded: bytes) -> Registry:
+    """The inverse of ``encode_registry``; raises ``msgspec.DecodeError`` on anything else."""
+    return msgspec.msgpack.decode(encoded, type=Registry)

@@ -1,0 +1,234 @@
+"""The one table of settings, and how their values are found.
+
+Order: command-line flag, environment ``WEIR_<NAME>``, ``weir.toml`` (in the working directory or
+named by ``WEIR_CONFIG``), default. A name in the file that is not in the table is an error; one
+in the environment only a warning, because platforms add their own. All problems are reported at
+once. Sizes are bytes (``64MiB`` may be written), times are in the unit that the name ends with.
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from math import isfinite
+from pathlib import Path
+from typing import NamedTuple, cast
+
+from weir.errors import InvalidInput
+
+MIB = 1024 * 1024
+GIB = 1024 * MIB
+ENV_PREFIX = "WEIR_"
+CONFIG_FILE = "weir.toml"
+
+Scalar = str | int | float
+
+
+class Spec(NamedTuple):
+    """What a setting means, and what values it may take."""
+
+    help: str
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+
+
+def _setting(default: Scalar, help_text: str, *bounds: float | None, choices: str = "") -> Scalar:
+    minimum, maximum = (*bounds, None, None)[:2]
+    spec = Spec(help_text, minimum, maximum, tuple(choices.split()))
+    declared: Scalar = field(default=default, metadata={"spec": spec})
+    return declared
+
+
+def _text(default: str, help_text: str, *, choices: str = "") -> str:
+    return cast("str", _setting(default, help_text, choices=choices))
+
+
+def _whole(default: int, help_text: str, minimum: int = 0, maximum: int | None = None) -> int:
+    return cast("int", _setting(default, help_text, minimum, maximum))
+
+
+def _number(default: float, help_text: str, minimum: float = 0.0) -> float:
+    return cast("float", _setting(default, help_text, minimum))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Every setting with its default. docs/reference/settings.md is generated from this table."""
+
+    data_dir: str = _text("weir-data", "Directory of the node: journals, lake, databases.")
+    host: str = _text("127.0.0.1", "Address that the door listens on.")
+    port: int = _whole(8080, "Port that the door listens on; 0 takes a free one.", 0, 65535)
+    workers: int = _whole(0, "Edge workers; 0 is one per core.", 0, 64)
+    node: str = _text("weir-1", "Name of this node, shown by /v1/health.")
+    region: str = _text("local", "Region of this node, shown by /v1/health.")
+    docs_url: str = _text("https://weir.invalid/docs", "Where error messages send people.")
+    log_format: str = _text(
+        "auto", "Log lines: JSON, or for a person.", choices="auto json console"
+    )
+    log_level: str = _text("info", "Least level logged.", choices="debug info warning error")
+    metrics_port: int = _whole(0, "Loopback port of /metrics; 0 is off.", 0, 65535)
+
+    header_bytes_max: int = _whole(32768, "Request line and headers of a request.", 1024)
+    header_count_max: int = _whole(100, "Headers of a request.", 8)
+    target_bytes_max: int = _whole(65536, "Request target (path and query string).", 256)
+    body_bytes_max: int = _whole(5 * MIB, "Request body as received.", 1024)
+    inflated_bytes_max: int = _whole(20 * MIB, "Request body after decompression.", 1024)
+    event_bytes_max: int = _whole(MIB, "One event.", 256)
+    json_depth_max: int = _whole(64, "Nesting of JSON, the outermost value included.", 4, 512)
+    connections_max: int = _whole(10000, "Open connections of one edge worker.", 1)
+    pipelined_requests_max: int = _whole(64, "Unanswered requests of one connection.", 1)
+    in_flight_bytes_max: int = _whole(256 * MIB, "Bodies being handled by one edge worker.", MIB)
+    receive_timeout_s: float = _number(30, "Time to receive one request.", 0.1)
+    keepalive_timeout_s: float = _number(75, "Idle time of a connection.", 0.1)
+    drain_timeout_s: float = _number(10, "Time for open requests at shutdown.")
+    rate_limit_requests: int = _whole(0, "Requests per 60 s and key; 0: no limit.")
+    rate_limit_events: int = _whole(0, "Events per minute and tenant; 0: no limit.")
+
+    journal_file_bytes: int = _whole(64 * MIB, "Size at which a journal file is changed.", MIB)
+    journal_backlog_bytes_max: int = _whole(4 * GIB, "Journal of one worker; then 503.", 4 * MIB)
+    disk_reserve_bytes: int = _whole(512 * MIB, "Free disk below which events get 503.")
+
+    cut_age_s: float = _number(60, "Greatest age of rows in the tail before a lake commit.", 0.05)
+    tail_bytes_max: int = _whole(64 * MIB, "Size of the tail that makes a lake commit.", 65536)
+    dedup_window_s: int = _whole(86400, "Time in which an event_id is unique per project.", 1)
+    raw_retention_days: int = _whole(30, "How long raw payloads are kept.", 1)
+
+    query_timeout_s: float = _number(30, "Deadline of a query.", 0.05)
+    query_memory_bytes: int = _whole(GIB, "Memory of one query worker.", 128 * MIB)
+    query_workers: int = _whole(4, "Query workers at the same time.", 1, 64)
+    query_spares: int = _whole(2, "Query workers started ahead.", 0, 16)
+    query_tenant_workers_max: int = _whole(2, "Queries of one tenant at the same time.", 1)
+    query_rows_max: int = _whole(50000, "Greatest limit of a query.", 1)
+    query_sql_bytes_max: int = _whole(65536, "Length of a SQL text.", 64)
+
+
+class Found(NamedTuple):
+    """The effective settings, where each value came from, and what to warn about."""
+
+    settings: Settings
+    sources: dict[str, str]
+    warnings: list[str]
+
+
+SPECS: dict[str, Spec] = {item.name: item.metadata["spec"] for item in fields(Settings)}
+DEFAULTS: dict[str, Scalar] = {item.name: cast("Scalar", item.default) for item in fields(Settings)}
+
+_NOT_SETTINGS = {"WEIR_CONFIG", "WEIR_KEY", "WEIR_URL"}
+_INJECTED = re.compile(r"WEIR_(\w+_)?(SERVICE_(HOST|PORT)\w*|PORT_\d+_\w+)$")
+_SIZE = re.compile(r"(\d+)\s*(KiB|MiB|GiB|TiB)$")
+_FACTORS = {"KiB": 1024, "MiB": MIB, "GiB": GIB, "TiB": 1024 * GIB}
+
+
+def load_settings(flags: Mapping[str, Scalar | None], environ: Mapping[str, str]) -> Found:
+    """The effective settings.
+
+    ``flags`` holds what the command line gave (None: not given). Raises ``InvalidInput`` with
+    every problem found, a line each.
+    """
+    problems: list[str] = []
+    warnings: list[str] = []
+    values: dict[str, Scalar] = {}
+    sources = dict.fromkeys(SPECS, "default")
+    layers = [
+        (_file_layer(environ, problems), "file"),
+        (_environment_layer(environ, warnings), "environment"),
+        ({name: value for name, value in flags.items() if value is not None}, "flag"),
+    ]
+    for layer, source in layers:
+        for name, text in layer.items():
+            value = _parse(name, text, source, problems)
+            if value is not None:
+                values[name] = value
+                sources[name] = source
+    if problems:
+        raise InvalidInput("\n".join(problems), code="invalid_settings")
+    return Found(_build(values), sources, warnings)
+
+
+def _build(values: dict[str, Scalar]) -> Settings:
+    return Settings(**values)  # type: ignore[arg-type]  # parsed by the table's own types
+
+
+def _file_layer(environ: Mapping[str, str], problems: list[str]) -> dict[str, Scalar]:
+    named = environ.get("WEIR_CONFIG")
+    path = Path(named or CONFIG_FILE)
+    if not path.is_file():
+        if named:
+            problems.append(f"WEIR_CONFIG names {path}, which is not a file.")
+        return {}
+    try:
+        table = tomllib.loads(path.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        problems.append(f"{path} is not valid TOML: {error}.")
+        return {}
+    unknown = sorted(set(table) - set(SPECS))
+    problems.extend(f"{path}: there is no setting '{name}'." for name in unknown)
+    return {name: value for name, value in table.items() if name in SPECS}
+
+
+def _environment_layer(environ: Mapping[str, str], warnings: list[str]) -> dict[str, Scalar]:
+    layer: dict[str, Scalar] = {}
+    for name, text in sorted(environ.items()):
+        if not name.startswith(ENV_PREFIX) or name in _NOT_SETTINGS or _is_injected(name, text):
+            continue
+        setting = name.removeprefix(ENV_PREFIX).lower()
+        if setting in SPECS:
+            layer[setting] = text
+        else:
+            warnings.append(f"There is no setting {name}; it is ignored.")
+    return layer
+
+
+def _is_injected(name: str, text: str) -> bool:
+    """Kubernetes puts such names into every pod beside a service called ``weir``."""
+    return bool(_INJECTED.match(name)) or text.startswith(("tcp://", "udp://"))
+
+
+def _parse(name: str, text: object, source: str, problems: list[str]) -> Scalar | None:
+    default, spec = DEFAULTS[name], SPECS[name]
+    shown = f"{ENV_PREFIX}{name.upper()}" if source == "environment" else name
+    try:
+        value = _convert(text, default)
+    except ValueError:
+        kind = {str: "text", int: "a whole number", float: "a number"}[type(default)]
+        problems.append(f"{shown} ({source}): {text!r} is not {kind}.")
+        return None
+    if spec.choices and value not in spec.choices:
+        problems.append(f"{shown} ({source}): {value!r} is not one of {', '.join(spec.choices)}.")
+    if spec.minimum is not None and isinstance(value, int | float) and value < spec.minimum:
+        problems.append(f"{shown} ({source}): {value} is below {spec.minimum:g}.")
+    if spec.maximum is not None and isinstance(value, int | float) and value > spec.maximum:
+        problems.append(f"{shown} ({source}): {value} is above {spec.maximum:g}.")
+    return value
+
+
+def _convert(text: object, default: Scalar) -> Scalar:
+    if isinstance(default, str):
+        if not isinstance(text, str):
+            raise ValueError
+        return text
+    if isinstance(text, bool) or not isinstance(text, str | int | float):
+        raise ValueError
+    if isinstance(default, int):
+        size = _SIZE.fullmatch(text.strip()) if isinstance(text, str) else None
+        if size:
+            return int(size[1]) * _FACTORS[size[2]]
+        if isinstance(text, float):
+            raise ValueError
+        return int(text)
+    value = float(text)
+    if not isfinite(value):
+        raise ValueError
+    return value
+
+
+def as_environment(settings: Settings) -> dict[str, str]:
+    """The settings as environment names, for handing them to child processes whole."""
+    return {f"{ENV_PREFIX}{name.upper()}": str(getattr(settings, name)) for name in SPECS}
+
+
+def worker_count(settings: Settings) -> int:
+    """Edge workers to run: the setting, or one per core that this process may use."""
+    return settings.workers or len(os.sched_getaffinity(0))

@@ -1,0 +1,121 @@
+"""Logs and metrics: every noteworthy happening emits its log line and its count together.
+
+``Happening`` is the closed list: a stable name, a fixed sentence, a level. Fields carry the rest,
+never a key, a token, a payload or a person's data. Volumes (events, requests, bytes) are the
+metrics below, added to in bulk. Sums over the processes come from prometheus-client's
+multi-process files, which ``PROMETHEUS_MULTIPROC_DIR`` names before this module is imported.
+"""
+
+import logging
+import sys
+from enum import Enum
+
+import structlog
+from prometheus_client import Counter, Gauge, Histogram
+
+
+class Happening(Enum):
+    """Name, level and sentence of everything that is logged."""
+
+    NODE_STARTING = ("node_starting", "info", "Node is starting.")
+    NODE_READY = ("node_ready", "info", "Node is ready.")
+    NODE_STOPPING = ("node_stopping", "info", "Node is stopping.")
+    NODE_STOPPED = ("node_stopped", "info", "Node has stopped.")
+    FIRST_RUN = ("first_run", "info", "Made the first tenant, project and keys.")
+    SETTINGS_WARNING = ("settings_warning", "warning", "A setting was not understood.")
+    PLATFORM_WARNING = ("platform_warning", "warning", "A guarantee does not hold here.")
+    CHILD_STARTED = ("child_started", "debug", "Child process started.")
+    CHILD_ENDED = ("child_ended", "error", "Child process ended; it will be restarted.")
+    EDGE_READY = ("edge_ready", "debug", "Edge worker accepts connections.")
+    EDGE_OVERLOADED = ("edge_overloaded", "warning", "Requests are refused until there is room.")
+    EDGE_RESUMED = ("edge_resumed", "info", "Requests are taken again.")
+    REQUEST_FAILED = ("request_failed", "error", "A request failed inside the node.")
+    RELAY_FAILED = ("relay_failed", "warning", "The api process did not answer a relayed request.")
+    REGISTRY_PUBLISHED = ("registry_published", "info", "Registry published.")
+    REGISTRY_UNREADABLE = ("registry_unreadable", "error", "Registry cannot be read; refusing.")
+    JOURNAL_SYNC_FAILED = ("journal_sync_failed", "critical", "Journal sync failed; worker ends.")
+    JOURNAL_TORN_TAIL = ("journal_torn_tail", "warning", "Torn tail was cut.")
+    JOURNAL_CORRUPT = ("journal_corrupt", "critical", "Journal is damaged; bytes quarantined.")
+    JOURNAL_EXPIRED = ("journal_expired", "debug", "Journal files below the cut were removed.")
+    LAKE_COMMITTED = ("lake_committed", "info", "Lake commit.")
+    LAKE_COMMIT_FAILED = ("lake_commit_failed", "error", "Lake commit failed; it will be retried.")
+    LAKE_COMMIT_RESUMED = ("lake_commit_resumed", "info", "Unfinished lake commit was repeated.")
+    FRAME_DEAD_LETTERED = ("frame_dead_lettered", "error", "A frame could not be decoded.")
+    LEDGER_UNBALANCED = ("ledger_unbalanced", "critical", "Accepted events lack an outcome.")
+    LOADER_FENCED = ("loader_fenced", "critical", "Another loader took over; this one ends.")
+    QUERY_KILLED = ("query_killed", "warning", "Query worker was killed at its limit.")
+    QUERY_WORKER_FAILED = ("query_worker_failed", "error", "Query worker ended unexpectedly.")
+
+    @property
+    def label(self) -> str:
+        return self.value[0]
+
+    @property
+    def level(self) -> str:
+        return self.value[1]
+
+    @property
+    def sentence(self) -> str:
+        return self.value[2]
+
+
+HAPPENINGS = Counter("weir_happenings", "Noteworthy happenings, by name.", ["happening"])
+EVENTS = Counter("weir_events", "Events at the door: accepted or rejected.", ["dialect", "result"])
+REQUESTS = Counter("weir_requests", "Requests at the door, by status.", ["status"])
+DOOR_BYTES = Counter("weir_door_body_bytes", "Bytes of accepted bodies, inflated.")
+OUTCOMES = Counter("weir_outcomes", "Events by their final outcome.", ["outcome"])
+SYNC_SECONDS = Histogram(
+    "weir_journal_sync_seconds",
+    "Time of one journal write and fdatasync.",
+    buckets=(0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.2, 1, 5),
+)
+BACKLOG_BYTES = Gauge(
+    "weir_journal_backlog_bytes", "Journal bytes not yet in the lake.", multiprocess_mode="livesum"
+)
+TAIL_BYTES = Gauge(
+    "weir_tail_bytes", "Bytes of rows in memory, not in the lake.", multiprocess_mode="livesum"
+)
+COMMIT_SECONDS = Histogram(
+    "weir_lake_commit_seconds", "Time of one lake commit.", buckets=(0.05, 0.1, 0.5, 1, 5, 30)
+)
+LEDGER_BALANCE = Gauge(
+    "weir_ledger_balance",
+    "Accepted events that no outcome explains; not 0 is a bug.",
+    multiprocess_mode="livesum",
+)
+QUERIES = Counter("weir_queries", "Queries, by result.", ["result"])
+QUERY_SECONDS = Histogram(
+    "weir_query_seconds", "Time of one query.", buckets=(0.005, 0.02, 0.1, 0.5, 2, 10, 30)
+)
+
+_logger = structlog.get_logger("weir")
+
+
+def emit(happening: Happening, **fields: object) -> None:
+    """Logs the happening's sentence with the fields and counts it."""
+    HAPPENINGS.labels(happening.label).inc()
+    getattr(_logger, happening.level)(happening.sentence, happening=happening.label, **fields)
+
+
+def configure_logging(*, process: str, json: bool, level: str) -> None:
+    """Sends log lines to standard error, as JSON or for a person's eyes."""
+    renderer: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer()
+        if json
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.getLevelNamesMapping()[level.upper()]
+        ),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(process=process)
