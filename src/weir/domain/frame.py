@@ -40,7 +40,7 @@ class Draft(msgspec.Struct, frozen=True):
     """Events of the same body that were refused; their indices are in ``meta``."""
     flags: int
     meta: bytes
-    """A msgpack map: ``refused`` (indices), ``topic``, ``content_type``; empty when there is none."""
+    """``FrameMeta`` as msgpack; empty when every field has its default."""
     body: bytes
     """The request body as received, inflated."""
 

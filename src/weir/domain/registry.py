@@ -32,6 +32,14 @@ class Project(msgspec.Struct, frozen=True):
     endpoint_id: int
 
 
+class Endpoint(msgspec.Struct, frozen=True):
+    """Where events enter for a tenant in a region; ``public_id`` is a UUID."""
+
+    endpoint_id: int
+    project_id: int
+    public_id: str
+
+
 class Principal(msgspec.Struct, frozen=True):
     """Who a request acts for. ``slot`` is the key's dense index in the shared limit table."""
 
@@ -68,6 +76,7 @@ class Registry(msgspec.Struct, frozen=True):
     keys: dict[str, Principal]
     projects: dict[int, Project]
     tenants: dict[int, Tenant]
+    endpoints: dict[int, Endpoint]
 
     def authenticate(self, text: str, *, now_us: int) -> Principal:
         """The principal of a key.

@@ -1,0 +1,1 @@
+"""Committed rows: canonical Parquet, raw payload files, deduplication sidecars."""

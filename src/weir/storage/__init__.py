@@ -1,0 +1,1 @@
+"""Durable local files; the object store's port and adapters join here."""
