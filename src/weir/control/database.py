@@ -1,0 +1,129 @@
+"""Opens the databases of control state and brings their tables to this version.
+
+SQLite is opened so that a commit survives a power cut: ``synchronous=FULL``, in WAL where the
+library is free of the WAL-reset corruption (fixed in 3.51.3), otherwise with a rollback journal
+that is truncated. With ``journal_mode=DELETE`` the last commit could be undone by a journal that
+comes back after a power cut; truncation is synced. Sources: sqlite.org/pragma.html (synchronous),
+sqlite.org/wal.html.
+
+Migrations are numbered files ``versions/NNNN_words.py`` whose ``revision`` is ``NNNN``, so that
+the newest one is known from the names alone and Alembic is loaded only when there is work.
+"""
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Generator
+from pathlib import Path
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from weir.errors import Conflict
+
+BUSY_TIMEOUT_MS = 10_000
+WAL_SAFE_FROM = (3, 51, 3)
+VERSION_TABLE = "alembic_version"
+
+_BEGIN_OPTION = "weir_begin"
+
+
+def sqlite_url(path: Path) -> URL:
+    """The URL of a SQLite file, whatever characters its path has."""
+    return URL.create("sqlite", database=str(path.absolute()))
+
+
+def open_engine(url: str | URL) -> Engine:
+    """An engine for the database at ``url``; nothing is connected yet.
+
+    A SQLite file is made (0600) when it is missing, every transaction begins explicitly (so that
+    changes of tables roll back too), and a locked database is waited for ``BUSY_TIMEOUT_MS``.
+    Any other database is opened as its driver does.
+    """
+    parsed = make_url(url)
+    engine = create_engine(parsed)
+    if parsed.get_backend_name() != "sqlite":
+        return engine
+    if parsed.database and parsed.database != ":memory:":
+        os.close(os.open(parsed.database, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+@contextlib.contextmanager
+def begin_write(engine: Engine) -> Generator[Connection]:
+    """A transaction that is going to write: committed at the end, rolled back on an error.
+
+    On SQLite it takes the write lock at once: a transaction that read first and asked for the
+    lock later would fail instead of waiting.
+    """
+    with engine.execution_options(**{_BEGIN_OPTION: "BEGIN IMMEDIATE"}).begin() as connection:
+        yield connection
+
+
+def migrate(engine: Engine, script_location: Path) -> None:
+    """Brings the tables to the newest revision of ``script_location/versions``, all or nothing.
+
+    Cheap when they are there already. Raises ``Conflict`` (``newer_database``) for a database
+    that a newer version of Weir has written.
+    """
+    revisions = sorted(path.name[:4] for path in (script_location / "versions").glob("[0-9]*_*.py"))
+    with engine.connect() as connection:
+        current = _current_revision(connection)
+    if current == revisions[-1]:
+        return
+    if current is not None and current not in revisions:
+        raise Conflict(
+            f"The database {engine.url.render_as_string()} has revision {current}; "
+            f"this version of Weir knows revisions up to {revisions[-1]}.",
+            code="newer_database",
+            hint="Run the version of Weir that wrote it or a newer one, or restore a backup.",
+        )
+    _upgrade(engine, script_location)
+
+
+def _prepare_sqlite(raw: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
+    # None: sqlite3 begins nothing by itself; it would leave DDL outside of transactions.
+    raw.isolation_level = None
+    safe_wal = sqlite3.sqlite_version_info >= WAL_SAFE_FROM
+    for pragma in (
+        f"busy_timeout={BUSY_TIMEOUT_MS}",
+        f"journal_mode={'WAL' if safe_wal else 'TRUNCATE'}",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+    ):
+        raw.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN_OPTION, "BEGIN"))
+
+
+def _current_revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    revision: str | None = connection.scalar(text(f"SELECT version_num FROM {VERSION_TABLE}"))  # noqa: S608  # a constant
+    return revision
+
+
+def _upgrade(engine: Engine, script_location: Path) -> None:
+    # Imported here: 0.2 s that a start without migrations need not pay.
+    from alembic.config import Config
+    from alembic.runtime.environment import EnvironmentContext
+    from alembic.script import ScriptDirectory
+
+    script = ScriptDirectory(str(script_location))
+    with (
+        begin_write(engine) as connection,
+        EnvironmentContext(
+            Config(),
+            script,
+            fn=lambda revision, _: script._upgrade_revs("head", revision),
+        ) as environment,
+    ):
+        environment.configure(
+            connection=connection, version_table=VERSION_TABLE, transactional_ddl=True
+        )
+        environment.run_migrations()
