@@ -11,14 +11,16 @@ import msgspec
 
 from weir.domain.frame import Frame
 
-EMPTY_OBJECT = msgspec.Raw(b"{}")
+ABSENT = msgspec.Raw(b"")
 
 
 class Event(msgspec.Struct):
     """One decoded event. Absent and null are the same: ``None``.
 
     ``properties`` and ``context`` are JSON objects exactly as sent (unknown top-level fields
-    already folded into ``properties``). A time without a zone is UTC.
+    already folded into ``properties``); absent is ``b""`` or ``b"null"`` (msgspec cannot decode
+    an optional ``Raw``). A time without a zone is UTC. A subclass that spells a field otherwise
+    declares it again with ``msgspec.field(name=…)``.
     """
 
     event: str
@@ -28,8 +30,8 @@ class Event(msgspec.Struct):
     session_id: str | None = None
     ts: datetime | None = None
     sent_at: datetime | None = None
-    properties: msgspec.Raw | None = None
-    context: msgspec.Raw | None = None
+    properties: msgspec.Raw = ABSENT
+    context: msgspec.Raw = ABSENT
 
 
 DecodeFrame = Callable[[Frame], Sequence[Event]]
