@@ -1,0 +1,65 @@
+# Everything that people and the CI run. `make serve` and `make test` set up what they need.
+
+export PYTHON ?=
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes \
+  --no-emit-index-url --no-emit-find-links --strip-extras --allow-unsafe \
+  --build-deps-for editable
+SOURCES := src tests bench tools
+TEST_PROCESSES ?= 2
+TEST_ARGS ?=
+SERVE_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help serve setup test check format bench docs lock clean
+
+help: ## Show this list.
+	@sed -n 's/^\([a-z]*\):.*## /  make \1  /p' Makefile
+
+serve: $(VENV)/.setup ## Start a node on 127.0.0.1:8080 (SERVE_ARGS="--port 9000" and so on).
+	@exec $(BIN)/weir serve $(SERVE_ARGS)
+
+setup: $(VENV)/.setup ## Install what the node needs into .venv; a second call does nothing.
+
+test: $(VENV)/.dev ## Run all tests (TEST_ARGS="tests/unit" for some).
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) $(TEST_ARGS)
+
+check: $(VENV)/.dev ## Lint, formatting, types, layers.
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: $(VENV)/.dev ## Format the code and mend what the linter can.
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.dev ## Measure this machine; figures, not verdicts.
+	$(BIN)/python -m bench
+
+docs: $(VENV)/.dev ## Write docs/reference from the tables in the code.
+	$(BIN)/python tools/reference.py
+
+lock: $(VENV)/.dev ## Choose new versions of all dependencies.
+	$(COMPILE) --upgrade --output-file requirements.lock pyproject.toml
+	$(COMPILE) --upgrade --extra dev --constraint requirements.lock \
+	  --output-file requirements-dev.lock pyproject.toml
+
+clean: ## Remove the environment and the caches.
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(VENV)/bin/python:
+	@tools/make-venv $(VENV)
+
+$(VENV)/.setup: requirements.lock pyproject.toml | $(VENV)/bin/python
+	@echo "Installing what Weir needs (once)."
+	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-build-isolation --no-deps -e .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock $(VENV)/.setup
+	@echo "Installing what the tests need (once)."
+	@$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@

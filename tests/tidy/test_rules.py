@@ -1,0 +1,95 @@
+"""The rules of the house over the whole tree, and each rule over a sample that breaks it."""
+
+import pytest
+
+from tools.tidy import EXCEPTIONS, EXCEPTIONS_MAX, RULES, Source, import_cycles, parse
+
+SAMPLES = {
+    "module-size": ("src/weir/a.py", '"""Long."""\n' * 501),
+    "function-size": ("src/weir/a.py", "def f():\n" + "    g()\n" * 60),
+    "parameters": ("src/weir/a.py", "def f(a, b, c, d, *, e, f, g, h): ..."),
+    "nesting": (
+        "src/weir/a.py",
+        "def f():\n if a:\n  for b in c:\n   with d:\n    while e:\n     if g: h()",
+    ),
+    "name": ("src/weir/helpers.py", ""),
+    "fence": ("src/weir/journal/a.py", "import duckdb"),
+    "core": ("src/weir/domain/a.py", "from os import path"),
+    "docstring": ("src/weir/a.py", "class Open: ..."),
+    "test": ("tests/unit/test_a.py", "def test_it(): ..."),
+    "package": ("src/weir/lake/__init__.py", '"""Lake."""\nfrom weir.lake.schema import A'),
+    "except": ("src/weir/a.py", "try: f()\nexcept Exception: g()"),
+    "silenced": ("src/weir/a.py", "import a  # no" + "qa: F401"),
+}
+
+NAMES = [
+    "class QueryManager: ...",
+    "def f(data): ...",
+    "info = 1",
+    "self.common_part = 2",
+    "from a import b as utils",
+]
+
+TIME_READINGS = ["import time", "from time import monotonic", "datetime.now(UTC)", "date.today()"]
+
+
+def _broken(source: Source) -> set[str]:
+    return {finding.rule for rule in RULES for finding in rule(source)}
+
+
+def test_tree_keeps_every_rule(sources: list[Source]) -> None:
+    """No file breaks a rule, but for the listed exceptions."""
+    findings = [finding for rule in RULES for source in sources for finding in rule(source)]
+    new = [str(finding) for finding in findings if finding.key not in EXCEPTIONS]
+    assert not new, "\n".join(new)
+    stale = set(EXCEPTIONS) - {finding.key for finding in findings}
+    assert not stale, f"exceptions that nothing needs any more: {stale}"
+
+
+def test_exceptions_only_shrink() -> None:
+    """The list of exceptions is exactly as long as its limit, and each has a reason."""
+    assert len(EXCEPTIONS) == EXCEPTIONS_MAX
+    assert all(EXCEPTIONS.values())
+
+
+def test_package_has_no_import_cycle(sources: list[Source]) -> None:
+    """No module of the package imports, by whatever way, itself."""
+    assert import_cycles(sources) == []
+
+
+@pytest.mark.parametrize("rule", SAMPLES)
+def test_rule_finds_its_sample(rule: str) -> None:
+    """Each rule notices a file that breaks it."""
+    path, text = SAMPLES[rule]
+    assert rule in _broken(parse(path, text))
+
+
+@pytest.mark.parametrize("text", NAMES)
+def test_banned_name_is_found_wherever_it_is_bound(text: str) -> None:
+    """Classes, parameters, variables, attributes and aliases are names too."""
+    assert "name" in _broken(parse("src/weir/a.py", text))
+
+
+@pytest.mark.parametrize("text", TIME_READINGS)
+def test_reading_the_time_is_found(text: str) -> None:
+    """Only the clock reads the time."""
+    assert "fence" in _broken(parse("src/weir/a.py", text))
+    assert "fence" not in _broken(parse("src/weir/clock.py", "import time"))
+
+
+def test_elif_chain_is_flat() -> None:
+    """A chain of elif branches nests once, however long it is."""
+    text = "def f():\n if a: b()\n" + " elif c: d()\n" * 9 + " else: e()\n"
+    assert "nesting" not in _broken(parse("tools/a.py", text))
+
+
+def test_cycle_through_a_function_is_found() -> None:
+    """An import inside a function counts."""
+    texts = {
+        "src/weir/a.py": "from weir.b import c",
+        "src/weir/b.py": "def f():\n    import weir.d",
+        "src/weir/d.py": "from weir import a",
+        "src/weir/e.py": "import weir.a",
+    }
+    sources = [parse(path, text) for path, text in texts.items()]
+    assert import_cycles(sources) == [["weir.a", "weir.b", "weir.d"]]
