@@ -1,0 +1,62 @@
+"""What the door and a dialect say to each other.
+
+A dialect's ``admit`` is pure: a ``Submission`` in, an ``Admission`` out, or a ``WeirError``. It
+reads no clock and no disk; limits come from the settings.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from weir.domain.event import Dialect
+from weir.errors import WeirError
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """The limits that admission checks, in bytes and levels."""
+
+    event_bytes_max: int
+    json_depth_max: int
+
+
+class Submission(msgspec.Struct, frozen=True):
+    """A request that reached its dialect: authenticated, received whole, inflated."""
+
+    body: bytes
+    content_type: str
+    batch_id: str
+    """The id that this batch will have if the reply carries one."""
+    limits: Limits
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """Status and JSON body of an answer; the door adds the headers."""
+
+    status: int
+    body: bytes
+
+
+class Admission(msgspec.Struct, frozen=True):
+    """What was decided: how many events are taken and refused, and the answer.
+
+    Nothing is written, and the answer leaves at once, when ``event_count`` is 0.
+    """
+
+    event_count: int
+    refused_count: int
+    meta: bytes
+    reply: Reply
+
+
+Admit = Callable[[Submission], Admission]
+RenderError = Callable[[WeirError], Reply]
+
+
+class IngestRoute(msgspec.Struct, frozen=True):
+    """One ingest path of a dialect; it answers POST and preflights."""
+
+    path: str
+    dialect: Dialect
+    dialect_version: int
+    admit: Admit
+    render_error: RenderError

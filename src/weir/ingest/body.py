@@ -1,0 +1,111 @@
+"""Request bodies: content encodings undone, with the size bounded while inflating.
+
+One encoding layer. gzip is also known by its magic bytes, because SDKs forget the header.
+"""
+
+import sys
+import zlib
+
+from weir.errors import InvalidInput, WeirError
+
+if sys.version_info >= (3, 14):
+    from compression.zstd import DecompressionParameter, ZstdDecompressor, ZstdError
+else:
+    from backports.zstd import DecompressionParameter, ZstdDecompressor, ZstdError
+
+_GZIP_MAGIC = b"\x1f\x8b\x08"
+_ZSTD_WINDOW_LOG_MAX = 23
+"""8 MiB: what RFC 8878 asks every decoder to take; more is a way to make us allocate."""
+
+INFLATE_ON_LOOP_BYTES_MAX = 65536
+"""Compressed size up to which inflating beside the event loop's other work is fine."""
+
+
+class BodyTooLarge(WeirError):
+    """A body, as received or inflated, or one event of it, is over its limit."""
+
+    status = 413
+    default_code = "payload_too_large"
+
+
+class UnsupportedEncoding(WeirError):
+    """A Content-Encoding that the door does not undo."""
+
+    status = 415
+    default_code = "unsupported_encoding"
+
+
+def encoding_of(header: bytes | None, body: bytes) -> str:
+    """``identity``, ``gzip``, ``deflate`` or ``zstd``; raises ``UnsupportedEncoding``."""
+    name = (header or b"").strip().lower()
+    if name in (b"", b"identity"):
+        return "gzip" if body.startswith(_GZIP_MAGIC) else "identity"
+    if name in (b"gzip", b"x-gzip"):
+        return "gzip"
+    if name in (b"deflate", b"zstd"):
+        return name.decode()
+    raise UnsupportedEncoding(
+        "This Content-Encoding is not supported.", hint="Send identity, gzip, deflate or zstd."
+    )
+
+
+def inflate(encoding: str, body: bytes, *, bytes_max: int) -> bytes:
+    """The body decoded; stops at ``bytes_max`` with ``BodyTooLarge``.
+
+    Raises ``InvalidInput`` when the bytes are not what the encoding says, or end early.
+    """
+    if encoding == "identity":
+        return body
+    try:
+        if encoding == "zstd":
+            return _inflate_zstd(body, bytes_max)
+        return _inflate_zlib(body, bytes_max, _window_bits(encoding, body))
+    except (zlib.error, ZstdError, EOFError):
+        raise InvalidInput(f"The body is not valid {encoding}.") from None
+
+
+def _window_bits(encoding: str, body: bytes) -> int:
+    if encoding == "gzip":
+        return 31
+    # "deflate" means zlib (RFC 9110), but raw deflate is sent under the name too.
+    is_zlib = len(body) >= 2 and body[0] & 0x0F == 8 and (body[0] << 8 | body[1]) % 31 == 0
+    return 15 if is_zlib else -15
+
+
+def _inflate_zlib(body: bytes, bytes_max: int, window_bits: int) -> bytes:
+    parts: list[bytes] = []
+    room = bytes_max
+    rest = body
+    while rest:
+        member = zlib.decompressobj(window_bits)
+        part = member.decompress(rest, room + 1)
+        room -= len(part)
+        if room < 0:
+            raise _too_large(bytes_max)
+        if not member.eof:
+            raise EOFError
+        parts.append(part)
+        rest = member.unused_data.lstrip(b"\0") if window_bits == 31 else b""
+    return b"".join(parts)
+
+
+def _inflate_zstd(body: bytes, bytes_max: int) -> bytes:
+    parts: list[bytes] = []
+    room = bytes_max
+    rest = body
+    while rest:
+        options = {int(DecompressionParameter.window_log_max): _ZSTD_WINDOW_LOG_MAX}
+        frame = ZstdDecompressor(options=options)
+        part = frame.decompress(rest, room + 1)
+        room -= len(part)
+        if room < 0:
+            raise _too_large(bytes_max)
+        if not frame.eof:
+            raise EOFError
+        parts.append(part)
+        rest = frame.unused_data
+    return b"".join(parts)
+
+
+def _too_large(bytes_max: int) -> BodyTooLarge:
+    return BodyTooLarge(f"The inflated body is larger than {bytes_max} bytes.")

@@ -1,0 +1,140 @@
+"""Events checked field by field: the reference that a dialect's fast decoder must agree with.
+
+A dialect decodes a body at once with msgspec; when that fails (or finds fields it does not know)
+the events are looked at here one by one, every problem is collected, times are read in all ISO
+8601 forms, and unknown fields are folded into ``properties``.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from weir.domain.event import ABSENT, Event
+from weir.ingest.jsontext import fold, is_absent
+
+Kind = Literal["text", "time", "object"]
+
+EVENT_ID_CHARS_MAX = 256
+PROBLEMS_MAX = 100
+"""Problems listed in one reply; the rest is the same again."""
+
+_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_TEXT = msgspec.json.Decoder(str)
+_TIME = msgspec.json.Decoder(datetime)
+
+
+class Field(msgspec.Struct, frozen=True):
+    """A field of a dialect: its name on the wire and where it goes in ``Event``.
+
+    A value of another kind in a field that is ``lenient`` (known to us, not to the vendor) makes
+    it an unknown field, not a problem.
+    """
+
+    name: str
+    target: str
+    kind: Kind
+    required: bool = False
+    lenient: bool = False
+    chars_min: int = 0
+    chars_max: int | None = None
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """Why an event, or one field of it, is refused. ``code`` is one of docs/reference/errors.md."""
+
+    field: str
+    code: str
+    message: str
+
+
+Checked = Event | list[Problem]
+
+
+def check_event(raw: msgspec.Raw, fields: Mapping[str, Field]) -> Checked:
+    """The event of one JSON text, or everything that is wrong with it."""
+    try:
+        sent = _MEMBERS.decode(raw)
+    except msgspec.ValidationError:
+        return [Problem("", "validation.type", "must be an object")]
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return [Problem("", "invalid_json", f"is not valid JSON: {error}")]
+    problems: list[Problem] = []
+    values: dict[str, object] = {}
+    for field in fields.values():
+        raw_value = sent.pop(field.name, ABSENT)
+        found: list[Problem] = []
+        value = _check_field(field, raw_value, found)
+        if value is not None:
+            values[field.target] = value
+        elif found and field.lenient:
+            sent[field.name] = raw_value
+        else:
+            problems.extend(found)
+    if problems:
+        return problems
+    values["properties"] = fold(sent, values.get("properties", ABSENT))  # type: ignore[arg-type]
+    return Event(**values)  # type: ignore[arg-type]  # the kinds are those of Event
+
+
+def table(*fields: Field) -> dict[str, Field]:
+    """Fields by their name on the wire."""
+    return {field.name: field for field in fields}
+
+
+def parse_time(text: str) -> datetime | None:
+    """A time in any ISO 8601 form; without a zone it is UTC; None when it is not one."""
+    try:
+        return datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+
+
+def _check_field(field: Field, raw: msgspec.Raw, problems: list[Problem]) -> object | None:
+    if is_absent(raw):
+        if field.required:
+            problems.append(Problem(field.name, "validation.required", "is required"))
+        return None
+    if field.kind == "object":
+        return _check_object(field, raw, problems)
+    try:
+        text = _TEXT.decode(raw)
+    except msgspec.ValidationError:
+        problems.append(Problem(field.name, "validation.type", "must be a string"))
+        return None
+    if field.kind == "time":
+        return _check_time(field, text, raw, problems)
+    return _check_text(field, text, problems)
+
+
+def _check_object(field: Field, raw: msgspec.Raw, problems: list[Problem]) -> msgspec.Raw | None:
+    if bytes(raw).startswith(b"{"):
+        return raw
+    problems.append(Problem(field.name, "validation.type", "must be an object"))
+    return None
+
+
+def _check_time(
+    field: Field, text: str, raw: msgspec.Raw, problems: list[Problem]
+) -> datetime | None:
+    try:
+        return _TIME.decode(raw)
+    except msgspec.ValidationError:
+        parsed = parse_time(text)
+    if parsed is None:
+        problems.append(
+            Problem(field.name, "validation.format", "must be a valid ISO 8601 datetime")
+        )
+    return parsed
+
+
+def _check_text(field: Field, text: str, problems: list[Problem]) -> str | None:
+    if len(text) < field.chars_min:
+        problems.append(Problem(field.name, "validation.length", "must not be empty"))
+        return None
+    if field.chars_max is not None and len(text) > field.chars_max:
+        message = f"must have at most {field.chars_max} characters"
+        problems.append(Problem(field.name, "validation.length", message))
+        return None
+    return text

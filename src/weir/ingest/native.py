@@ -1,0 +1,227 @@
+"""The native dialect: ``POST /v1/events``.
+
+Source: spec/ingest.md section 2. The body is one event, an array, ``{"events": […], "context":
+{…}, "sent_at": …}`` or NDJSON; at most ``EVENTS_MAX`` events. Valid events of a mixed batch are
+taken; the reply lists the others, so that a client knows exactly what to send again.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, NamedTuple
+
+import msgspec
+
+from weir.domain.event import ABSENT, Dialect, Event
+from weir.domain.frame import Frame, FrameMeta, decode_meta, encode_meta
+from weir.errors import InvalidInput
+from weir.ingest.admission import Admission, IngestRoute, Limits, Submission
+from weir.ingest.decoding import (
+    check_each,
+    check_json,
+    is_object,
+    malformed,
+    pieces_of,
+    plain_properties,
+)
+from weir.ingest.fields import EVENT_ID_CHARS_MAX, Checked, Field, Problem, parse_time, table
+from weir.ingest.hygiene import check_depth, check_text
+from weir.ingest.jsontext import is_absent, lay_under
+from weir.ingest.replies import encode_reply, render_error
+
+NAME = "native"
+VERSION = 1
+EVENTS_MAX = 1000
+EVENT_CHARS_MAX = 200
+
+FIELDS = table(
+    Field("event", "event", "text", required=True, chars_min=1, chars_max=EVENT_CHARS_MAX),
+    Field("event_id", "event_id", "text", chars_min=1, chars_max=EVENT_ID_CHARS_MAX),
+    Field("user_id", "user_id", "text"),
+    Field("anonymous_id", "anonymous_id", "text"),
+    Field("session_id", "session_id", "text"),
+    Field("ts", "ts", "time"),
+    Field("sent_at", "sent_at", "time"),
+    Field("properties", "properties", "object"),
+    Field("context", "context", "object"),
+)
+
+
+class _NativeEvent(Event, forbid_unknown_fields=True):
+    event: Annotated[str, msgspec.Meta(min_length=1, max_length=EVENT_CHARS_MAX)]
+    event_id: Annotated[str, msgspec.Meta(min_length=1, max_length=EVENT_ID_CHARS_MAX)] | None = (
+        None
+    )
+
+
+class _Envelope(msgspec.Struct):
+    events: list[msgspec.Raw]
+    context: msgspec.Raw = ABSENT
+    sent_at: msgspec.Raw = ABSENT
+
+
+class _Split(NamedTuple):
+    """The items of a body, and what the envelope says of all of them."""
+
+    raws: Sequence[msgspec.Raw]
+    context: msgspec.Raw = ABSENT
+    sent_at: datetime | None = None
+
+
+_decode_events = msgspec.json.Decoder(list[_NativeEvent]).decode
+_decode_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_decode_envelope = msgspec.json.Decoder(_Envelope).decode
+_decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_decode_time = msgspec.json.Decoder(str).decode
+
+
+def admit(submission: Submission) -> Admission:
+    """Takes the valid events of a body and tells of each of the others why it was refused."""
+    body, limits = submission.body, submission.limits
+    check_text(body)
+    quick = _quick_events(body) if len(body) <= limits.event_bytes_max else None
+    if quick is not None:
+        _check_count(len(quick))
+        check_depth(body, pieces_of(quick), depth_max=limits.json_depth_max)
+        return _admission(len(quick), {}, submission.batch_id)
+    split = _split(body)
+    _check_count(len(split.raws))
+    checked = check_each(split.raws, FIELDS)
+    refused = {
+        index: problems
+        for index, item in enumerate(checked)
+        if (problems := _problems(split.raws[index], item, limits))
+    }
+    return _admission(len(checked) - len(refused), refused, submission.batch_id)
+
+
+def decode_frame(frame: Frame) -> Sequence[Event]:
+    """The events of a frame that ``admit`` took, without the refused ones."""
+    refused = frozenset(decode_meta(frame.meta).refused)
+    if not refused and (quick := _quick_events(frame.body)) is not None:
+        return quick
+    split = _split(frame.body)
+    taken = [raw for index, raw in enumerate(split.raws) if index not in refused]
+    events = [item for item in check_each(taken, FIELDS) if isinstance(item, Event)]
+    for event in events:
+        event.context = lay_under(event.context, split.context)
+        event.sent_at = event.sent_at or split.sent_at
+    return events
+
+
+def _quick_events(body: bytes) -> Sequence[Event] | None:
+    """The events of a plain array, all valid and without unknown fields; else None."""
+    if not body.startswith(b"["):
+        return None
+    try:
+        events = _decode_events(body)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return None if plain_properties(events) is None else events
+
+
+def _split(body: bytes) -> _Split:
+    text = body.strip()
+    if text.startswith(b"["):
+        check_json(body)
+        return _Split(_decode_array(body))
+    try:
+        members = _decode_object(text)
+    except msgspec.ValidationError:
+        raise InvalidInput("The body must be an event, an array of events or NDJSON.") from None
+    except (msgspec.DecodeError, RecursionError) as error:
+        return _split_lines(text, error)
+    if "events" in members and "event" not in members:
+        return _split_envelope(text)
+    return _Split([msgspec.Raw(text)])
+
+
+def _split_lines(text: bytes, error: Exception) -> _Split:
+    lines = [line for line in text.splitlines() if line.strip()]
+    if len(lines) < 2:
+        raise malformed(error)
+    return _Split([msgspec.Raw(line) for line in lines])
+
+
+def _split_envelope(text: bytes) -> _Split:
+    try:
+        envelope = _decode_envelope(text)
+    except msgspec.ValidationError:
+        raise _shape_problem("events", "validation.type", "must be an array of events") from None
+    if not is_object(envelope.context):
+        raise _shape_problem("context", "validation.type", "must be an object")
+    return _Split(envelope.events, envelope.context, _envelope_time(envelope.sent_at))
+
+
+def _envelope_time(raw: msgspec.Raw) -> datetime | None:
+    if is_absent(raw):
+        return None
+    try:
+        sent_at = parse_time(_decode_time(raw))
+    except msgspec.ValidationError:
+        sent_at = None
+    if sent_at is None:
+        raise _shape_problem("sent_at", "validation.format", "must be a valid ISO 8601 datetime")
+    return sent_at
+
+
+def _problems(raw: msgspec.Raw, item: Checked, limits: Limits) -> list[Problem]:
+    if not isinstance(item, Event):
+        return item
+    text = bytes(raw)
+    if len(text) > limits.event_bytes_max:
+        message = f"is larger than {limits.event_bytes_max} bytes"
+        return [Problem("", "validation.length", message)]
+    try:
+        check_depth(text, [b""], depth_max=limits.json_depth_max - 2)
+    except InvalidInput as error:
+        return [Problem("", "invalid_json", error.message)]
+    return []
+
+
+def _admission(taken: int, refused: dict[int, list[Problem]], batch_id: str) -> Admission:
+    results = [
+        {
+            "index": index,
+            "status": "rejected",
+            "code": problem.code,
+            "field": problem.field,
+            "message": problem.message,
+        }
+        for index, problems in refused.items()
+        for problem in problems
+    ]
+    reply = {
+        "accepted": taken,
+        "rejected": len(refused),
+        "batch_id": batch_id,
+        "results": results,
+    }
+    meta = encode_meta(FrameMeta(refused=tuple(refused)))
+    return Admission(taken, len(refused), meta, encode_reply(202 if taken else 400, reply))
+
+
+def _check_count(count: int) -> None:
+    if count == 0:
+        raise _shape_problem("events", "validation.required", "must hold at least one event")
+    if count > EVENTS_MAX:
+        raise InvalidInput(
+            f"A request holds at most {EVENTS_MAX} events; this one has {count}.",
+            code="batch_too_large",
+            refused_count=count,
+        )
+
+
+def _shape_problem(field: str, code: str, message: str) -> InvalidInput:
+    details: list[dict[str, object]] = [{"field": field, "code": code, "message": message}]
+    return InvalidInput(f"'{field}' {message}.", details=details)
+
+
+ROUTES = (
+    IngestRoute(
+        path="/v1/events",
+        dialect=Dialect(code=1, name=NAME, decode=decode_frame),
+        dialect_version=VERSION,
+        admit=admit,
+        render_error=render_error,
+    ),
+)

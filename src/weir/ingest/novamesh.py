@@ -1,0 +1,205 @@
+"""The NovaMesh dialect: ``POST /v1/ingest`` and ``POST /v1/batch``.
+
+Source: seed 000 and spec/ingest.md section 3. A batch is taken whole or refused whole. The batch
+``context`` lies under each event's own. Fields that the vendor does not know go into
+``properties``, except ``anonymous_id``, ``session_id`` and ``sent_at`` when they are well-formed.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+
+from weir.domain.event import ABSENT, Dialect, Event
+from weir.domain.frame import Frame
+from weir.errors import InvalidInput
+from weir.ingest.admission import Admission, IngestRoute, Submission
+from weir.ingest.body import BodyTooLarge
+from weir.ingest.decoding import (
+    check_each,
+    check_json,
+    check_sizes,
+    events_or_refusal,
+    is_object,
+    pieces_of,
+    plain_properties,
+)
+from weir.ingest.fields import EVENT_ID_CHARS_MAX, Field, table
+from weir.ingest.hygiene import check_depth, check_text
+from weir.ingest.jsontext import is_absent, lay_under
+from weir.ingest.replies import encode_reply, render_error
+
+NAME = "novamesh"
+VERSION = 1
+BATCH_EVENTS_MAX = 500
+
+EventId = Annotated[str, msgspec.Meta(min_length=1, max_length=EVENT_ID_CHARS_MAX)]
+
+FIELDS = table(
+    Field("event", "event", "text", required=True, chars_min=1),
+    Field("event_id", "event_id", "text", chars_min=1, chars_max=EVENT_ID_CHARS_MAX),
+    Field("user_id", "user_id", "text"),
+    Field("anonymous_id", "anonymous_id", "text", lenient=True),
+    Field("session_id", "session_id", "text", lenient=True),
+    Field("timestamp", "ts", "time"),
+    Field("sent_at", "sent_at", "time", lenient=True),
+    Field("properties", "properties", "object"),
+    Field("context", "context", "object"),
+)
+
+
+class _NovaEvent(Event):
+    event: Annotated[str, msgspec.Meta(min_length=1)]
+    event_id: EventId | None = None
+    ts: datetime | None = msgspec.field(name="timestamp", default=None)
+
+
+class _KnownEvent(_NovaEvent, forbid_unknown_fields=True):
+    """The same without unknown fields: what needs no folding."""
+
+
+class _Batch(msgspec.Struct):
+    events: list[_NovaEvent]
+    context: msgspec.Raw = ABSENT
+
+
+class _KnownBatch(msgspec.Struct):
+    events: list[_KnownEvent]
+    context: msgspec.Raw = ABSENT
+
+
+class _BatchParts(msgspec.Struct):
+    events: list[msgspec.Raw]
+    context: msgspec.Raw = ABSENT
+
+
+_decode_event = msgspec.json.Decoder(_NovaEvent).decode
+_decode_known_event = msgspec.json.Decoder(_KnownEvent).decode
+_decode_batch = msgspec.json.Decoder(_Batch).decode
+_decode_known_batch = msgspec.json.Decoder(_KnownBatch).decode
+_decode_parts = msgspec.json.Decoder(_BatchParts).decode
+
+_QUEUED = encode_reply(202, {"accepted": True, "queued": 1})
+_TAKEN_ONE = Admission(1, 0, b"", _QUEUED)
+
+
+def admit_event(submission: Submission) -> Admission:
+    """One event, taken or refused."""
+    body, limits = submission.body, submission.limits
+    if len(body) > limits.event_bytes_max:
+        raise BodyTooLarge(f"The event is larger than {limits.event_bytes_max} bytes.")
+    check_text(body)
+    check_depth(body, _single_pieces(body), depth_max=limits.json_depth_max)
+    return _TAKEN_ONE
+
+
+def admit_batch(submission: Submission) -> Admission:
+    """Up to ``BATCH_EVENTS_MAX`` events, all or none."""
+    body, limits = submission.body, submission.limits
+    check_text(body)
+    pieces = _batch_pieces(body)
+    _check_count(len(pieces))
+    check_depth(body, pieces, depth_max=limits.json_depth_max)
+    if len(body) > limits.event_bytes_max:
+        check_sizes(_parts(body).events, limits)
+    reply = {"accepted": True, "events": len(pieces), "batch_id": submission.batch_id}
+    return Admission(len(pieces), 0, b"", encode_reply(202, reply))
+
+
+def decode_event_frame(frame: Frame) -> Sequence[Event]:
+    """The event of a frame that ``admit_event`` took."""
+    try:
+        known = [_decode_known_event(frame.body)]
+    except msgspec.ValidationError:
+        return _check_single(frame.body)
+    return _check_single(frame.body) if plain_properties(known) is None else known
+
+
+def decode_batch_frame(frame: Frame) -> Sequence[Event]:
+    """The events of a frame that ``admit_batch`` took, each over the batch's context."""
+    try:
+        batch: _KnownBatch | None = _decode_known_batch(frame.body)
+    except msgspec.ValidationError:
+        batch = None
+    if batch is None or plain_properties(batch.events) is None:
+        parts = _parts(frame.body)
+        events: Sequence[Event] = events_or_refusal(check_each(parts.events, FIELDS))
+        shared = parts.context
+    else:
+        events, shared = batch.events, batch.context
+    if not is_absent(shared):
+        for event in events:
+            event.context = lay_under(event.context, shared)
+    return events
+
+
+def _single_pieces(body: bytes) -> list[bytes]:
+    try:
+        pieces = plain_properties([_decode_event(body)])
+    except (msgspec.DecodeError, RecursionError):
+        pieces = None
+    return pieces_of(_check_single(body)) if pieces is None else pieces
+
+
+def _check_single(body: bytes) -> Sequence[Event]:
+    check_json(body)
+    return events_or_refusal(check_each([msgspec.Raw(body)], FIELDS))
+
+
+def _batch_pieces(body: bytes) -> list[bytes]:
+    try:
+        batch = _decode_batch(body)
+        pieces = plain_properties(batch.events) if is_object(batch.context) else None
+    except (msgspec.DecodeError, RecursionError):
+        pieces = None
+    return pieces_of(_check_batch(body)) if pieces is None else pieces
+
+
+def _check_batch(body: bytes) -> Sequence[Event]:
+    check_json(body)
+    parts = _parts(body)
+    _check_count(len(parts.events))
+    if not is_object(parts.context):
+        raise _shape_problem("context", "must be an object")
+    return events_or_refusal(check_each(parts.events, FIELDS))
+
+
+def _parts(body: bytes) -> _BatchParts:
+    try:
+        return _decode_parts(body)
+    except msgspec.ValidationError:
+        raise _shape_problem("events", "must be an array of events") from None
+
+
+def _check_count(count: int) -> None:
+    if count == 0:
+        raise _shape_problem("events", "must hold at least one event")
+    if count > BATCH_EVENTS_MAX:
+        raise InvalidInput(
+            f"A batch holds at most {BATCH_EVENTS_MAX} events; this one has {count}.",
+            code="batch_too_large",
+            refused_count=count,
+        )
+
+
+def _shape_problem(field: str, message: str) -> InvalidInput:
+    return InvalidInput(f"'{field}' {message}.", details=[{"field": field, "message": message}])
+
+
+ROUTES = (
+    IngestRoute(
+        path="/v1/ingest",
+        dialect=Dialect(code=2, name=NAME, decode=decode_event_frame),
+        dialect_version=VERSION,
+        admit=admit_event,
+        render_error=render_error,
+    ),
+    IngestRoute(
+        path="/v1/batch",
+        dialect=Dialect(code=3, name=NAME, decode=decode_batch_frame),
+        dialect_version=VERSION,
+        admit=admit_batch,
+        render_error=render_error,
+    ),
+)
