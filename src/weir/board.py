@@ -26,7 +26,8 @@ class Slot(IntEnum):
     LOADER_READY = 2
     """loader: 1 once the journals' backlog at its start has been read."""
     UPTIME_PPM = 3
-    """supervisor: share of the last 30 days in which the node was up, in millionths."""
+    """api: share of the last 30 days, or of the time since the first start, in which the node was
+    up, in millionths; 0 before the first figure."""
     COMMIT_ID = 4
     """loader: the last lake commit."""
     WATERMARK_US = 5

@@ -42,7 +42,7 @@ def open_engine(url: str | URL) -> Engine:
     Any other database is opened as its driver does.
     """
     parsed = make_url(url)
-    engine = create_engine(parsed)
+    engine = create_engine(parsed, hide_parameters=True)
     if parsed.get_backend_name() != "sqlite":
         return engine
     if parsed.database and parsed.database != ":memory:":

@@ -13,6 +13,7 @@ from enum import StrEnum
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 SECRET_CHARS = 30
 CHECK_CHARS = 6
+ID_CHARS = 16
 KEY_CHARS_MIN = 16
 KEY_CHARS_MAX = 512
 
@@ -41,6 +42,14 @@ def make_key(*, public: bool, live: bool, random: bytes) -> str:
     return stem + _check(stem)
 
 
+def make_key_id(random: bytes) -> str:
+    """A new key's public id, ``key_`` and 16 characters of base62, from at least 12 random bytes.
+
+    It names the key in lists, the ledger and logs, and opens nothing.
+    """
+    return "key_" + _base62(int.from_bytes(random, "big"), ID_CHARS)
+
+
 def is_mistyped(text: str) -> bool:
     """True for a text that looks like a key of ours and whose checksum is wrong."""
     if not _OUR_PREFIX.match(text):
@@ -50,7 +59,8 @@ def is_mistyped(text: str) -> bool:
 
 def digest_of(text: str) -> bytes:
     """SHA-256 of the key: the only thing that is stored, and what it is looked up by."""
-    return hashlib.sha256(text.encode()).digest()
+    # surrogatepass: any text that JSON can carry is an unknown key, not a failure.
+    return hashlib.sha256(text.encode(errors="surrogatepass")).digest()
 
 
 def _check(stem: str) -> str:

@@ -4,13 +4,17 @@
 it. Revoked keys are not in it. Nothing here reads the time or a disk.
 """
 
-from ipaddress import ip_address, ip_network
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 import msgspec
 
 from weir.domain.frame import Place
 from weir.domain.keys import KEY_CHARS_MAX, Scope, digest_of, is_mistyped
 from weir.errors import Forbidden, Unauthenticated
+
+KEY_SLOTS_MAX = 65536
+"""Slots of the shared limit table: live keys of one node, at most."""
 
 
 class Tenant(msgspec.Struct, frozen=True):
@@ -103,11 +107,19 @@ class Registry(msgspec.Struct, frozen=True):
 
 
 def admits_address(principal: Principal, address: str) -> bool:
-    """Whether the key's IP allow-list (empty: any) holds the client's address."""
+    """Whether the key's IP allow-list (empty: any) holds the client's address.
+
+    An IPv4 address in IPv6 clothes (``::ffff:…``) is the IPv4 one; what is no address is refused.
+    """
     if not principal.networks:
         return True
-    client = ip_address(address)
-    return any(client in ip_network(network) for network in principal.networks)
+    try:
+        client = ip_address(address)
+    except ValueError:
+        return False
+    if isinstance(client, IPv6Address):
+        client = client.ipv4_mapped or client
+    return any(client in network for network in _networks(principal.networks))
 
 
 def credential_of(*, authorization: str | None, api_key: str | None) -> str | None:
@@ -125,3 +137,8 @@ def encode_registry(registry: Registry) -> bytes:
 def decode_registry(encoded: bytes) -> Registry:
     """The inverse of ``encode_registry``; raises ``msgspec.DecodeError`` on anything else."""
     return msgspec.msgpack.decode(encoded, type=Registry)
+
+
+@lru_cache(maxsize=1024)
+def _networks(texts: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
+    return tuple(ip_network(text) for text in texts)

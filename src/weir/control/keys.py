@@ -1,0 +1,270 @@
+"""API keys: made, imported, listed, revoked. Each verb runs in the caller's transaction.
+
+Of a key's text only the SHA-256 and the last four characters are stored.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import datetime
+from ipaddress import ip_network
+
+from sqlalchemy import Connection, Row, Select, insert, or_, select, update
+
+from weir.control.checks import check_limit
+from weir.control.projects import find_place
+from weir.control.records import KeyKind, KeyRecord, KeyRequest, NewKey, to_microseconds, to_time
+from weir.control.tables import ENDPOINTS, KEYS, PROJECTS, TENANTS
+from weir.domain.keys import (
+    KEY_CHARS_MAX,
+    KEY_CHARS_MIN,
+    Scope,
+    digest_of,
+    make_key,
+    make_key_id,
+)
+from weir.domain.registry import KEY_SLOTS_MAX
+from weir.errors import Conflict, InvalidInput, LimitExceeded, NotFound
+
+KEY_NAME_CHARS_MAX = 100
+ALLOW_LIST_MAX = 100
+SLOT_REST_US = 120_000_000
+"""A slot rests two of the limits' minutes after its key ended, so that a new key starts at 0."""
+
+Random = Callable[[int], bytes]
+
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s,]{1,255}")
+
+
+def create_key(
+    connection: Connection, request: KeyRequest, *, now_us: int, random: Random
+) -> NewKey:
+    """A new key with its text. Raises ``InvalidInput`` or ``NotFound`` when it cannot be."""
+    text = make_key(public=request.public, live=request.mode == "live", random=random(32))
+    kind: KeyKind = "public" if request.public else "secret"
+    key = add_key(connection, request, text=text, kind=kind, now_us=now_us, random=random)
+    return NewKey(text=text, key=key)
+
+
+def import_key(
+    connection: Connection, request: KeyRequest, *, text: str, now_us: int, random: Random
+) -> KeyRecord:
+    """A key made elsewhere, so that SDKs in the field go on working.
+
+    Any text of 16 to 512 printable ASCII characters that an HTTP header can carry. ``Conflict``
+    when it is known already, revoked ones included.
+    """
+    check_text(text)
+    return add_key(connection, request, text=text, kind="imported", now_us=now_us, random=random)
+
+
+def add_key(
+    connection: Connection,
+    request: KeyRequest,
+    *,
+    text: str,
+    kind: KeyKind,
+    now_us: int,
+    random: Random,
+) -> KeyRecord:
+    """Stores a key whose text was made or checked by the caller."""
+    _check_request(request, text=text, now_us=now_us)
+    _check_unknown(connection, text)
+    place = find_place(
+        connection, tenant=request.tenant, project=request.project, endpoint=request.endpoint
+    )
+    public_id = make_key_id(random(16))
+    connection.execute(
+        insert(KEYS).values(
+            public_id=public_id,
+            digest=digest_of(text),
+            last_four=text[-4:],
+            kind=kind,
+            mode=request.mode,
+            name=request.name,
+            project_id=place.project_id,
+            endpoint_id=place.endpoint_id,
+            slot=_free_slot(connection, now_us=now_us),
+            scopes=sorted({scope.value for scope in request.scopes}),
+            networks=[str(ip_network(network)) for network in request.networks],
+            origins=[origin.lower() for origin in request.origins],
+            requests_per_minute=request.requests_per_minute,
+            events_per_minute=request.events_per_minute,
+            created_at_us=now_us,
+            expires_at_us=request.expires_at and to_microseconds(request.expires_at),
+        )
+    )
+    return _find(connection, public_id)
+
+
+def list_keys(
+    connection: Connection, *, tenant: str | None = None, project: str | None = None
+) -> tuple[KeyRecord, ...]:
+    """Keys of a tenant and a project, or all, oldest first, revoked ones included."""
+    statement = _SHOWN.order_by(KEYS.c.id)
+    if tenant is not None:
+        statement = statement.where(TENANTS.c.slug == tenant)
+    if project is not None:
+        statement = statement.where(PROJECTS.c.slug == project)
+    return tuple(_record(row) for row in connection.execute(statement))
+
+
+def revoke_key(connection: Connection, public_id: str, *, now_us: int) -> KeyRecord:
+    """Ends a key for ever. A second time it changes nothing; ``NotFound`` for an unknown id."""
+    found = _find(connection, public_id)
+    if found.revoked_at is not None:
+        return found
+    connection.execute(
+        update(KEYS).where(KEYS.c.public_id == public_id).values(revoked_at_us=now_us)
+    )
+    return _find(connection, public_id)
+
+
+def key_names(connection: Connection, project_id: int) -> dict[int, str]:
+    """Public ids of a project's keys by their internal ids, revoked ones included."""
+    rows = connection.execute(
+        select(KEYS.c.id, KEYS.c.public_id).where(KEYS.c.project_id == project_id)
+    )
+    return {row.id: row.public_id for row in rows}
+
+
+def check_text(text: str) -> None:
+    """Raises ``InvalidInput`` for a text that cannot be an imported key."""
+    printable = text.isascii() and text.isprintable() and text == text.strip()
+    if printable and KEY_CHARS_MIN <= len(text) <= KEY_CHARS_MAX:
+        return
+    raise InvalidInput(
+        "The text cannot be an API key.",
+        code="invalid_key_text",
+        hint=f"A key has {KEY_CHARS_MIN} to {KEY_CHARS_MAX} printable ASCII characters and no "
+        "space at either end.",
+    )
+
+
+def _check_request(request: KeyRequest, *, text: str, now_us: int) -> None:
+    check_limit(request.requests_per_minute, field="requests_per_minute")
+    check_limit(request.events_per_minute, field="events_per_minute")
+    _check_scopes(request, text=text)
+    _check_networks(request.networks)
+    _check_origins(request.origins)
+    if request.expires_at is not None:
+        _check_expiry(request.expires_at, now_us=now_us)
+    if len(request.name) > KEY_NAME_CHARS_MAX or not request.name.isprintable():
+        raise _invalid("name", f"must be at most {KEY_NAME_CHARS_MAX} printable characters")
+
+
+def _check_scopes(request: KeyRequest, *, text: str) -> None:
+    if not request.scopes:
+        raise _invalid("scopes", f"must name at least one of {', '.join(Scope)}")
+    public = request.public or text.startswith("pk_")
+    if public and set(request.scopes) != {Scope.INGEST}:
+        raise _invalid("scopes", "must be 'ingest' alone for a public key: it is seen in browsers")
+
+
+def _check_networks(networks: tuple[str, ...]) -> None:
+    if len(networks) > ALLOW_LIST_MAX:
+        raise _invalid("networks", f"must be at most {ALLOW_LIST_MAX}")
+    for network in networks:
+        try:
+            ip_network(network)
+        except ValueError as error:
+            raise _invalid("networks", f"{error} (write 10.0.0.7 or 10.0.0.0/8)") from error
+
+
+def _check_origins(origins: tuple[str, ...]) -> None:
+    if len(origins) > ALLOW_LIST_MAX:
+        raise _invalid("origins", f"must be at most {ALLOW_LIST_MAX}")
+    for origin in origins:
+        if not _ORIGIN.fullmatch(origin.lower()):
+            raise _invalid("origins", f"{origin[:80]!r} is not scheme://host or scheme://host:port")
+
+
+def _check_expiry(expires_at: datetime, *, now_us: int) -> None:
+    if expires_at.tzinfo is None:
+        raise _invalid("expires_at", "must have a time zone, for example 2027-01-31T00:00:00Z")
+    if to_microseconds(expires_at) <= now_us:
+        raise _invalid("expires_at", "must lie in the future")
+
+
+def _invalid(field: str, message: str) -> InvalidInput:
+    return InvalidInput(f"{field} {message}.", details=[{"field": field, "message": message}])
+
+
+def _check_unknown(connection: Connection, text: str) -> None:
+    statement = select(KEYS.c.public_id, KEYS.c.revoked_at_us).where(
+        KEYS.c.digest == digest_of(text)
+    )
+    known = connection.execute(statement).one_or_none()
+    if known is None:
+        return
+    state = "known" if known.revoked_at_us is None else "revoked, and a revoked key stays so"
+    raise Conflict(
+        f"This key is already {state}: {known.public_id}.",
+        code="key_known",
+        hint="Use the key that is there, or another text.",
+    )
+
+
+def _free_slot(connection: Connection, *, now_us: int) -> int:
+    """The least slot that no live key has, nor one that ended within ``SLOT_REST_US``."""
+    rested = now_us - SLOT_REST_US
+    held = set(
+        connection.scalars(
+            select(KEYS.c.slot).where(
+                or_(KEYS.c.revoked_at_us.is_(None), KEYS.c.revoked_at_us > rested),
+                or_(KEYS.c.expires_at_us.is_(None), KEYS.c.expires_at_us > rested),
+            )
+        )
+    )
+    slot = next(slot for slot in range(len(held) + 1) if slot not in held)
+    if slot >= KEY_SLOTS_MAX:
+        raise LimitExceeded(
+            f"The node has {KEY_SLOTS_MAX} live keys, which is its limit.",
+            code="too_many_keys",
+            hint="Revoke keys that are not used.",
+        )
+    return slot
+
+
+_SHOWN: Select[tuple[object, ...]] = (
+    select(
+        KEYS,
+        PROJECTS.c.slug.label("project"),
+        TENANTS.c.slug.label("tenant"),
+        ENDPOINTS.c.public_id.label("endpoint"),
+    )
+    .join_from(KEYS, PROJECTS, KEYS.c.project_id == PROJECTS.c.id)
+    .join(TENANTS, PROJECTS.c.tenant_id == TENANTS.c.id)
+    .join(ENDPOINTS, KEYS.c.endpoint_id == ENDPOINTS.c.id)
+)
+
+
+def _find(connection: Connection, public_id: str) -> KeyRecord:
+    row = connection.execute(_SHOWN.where(KEYS.c.public_id == public_id)).one_or_none()
+    if row is None:
+        raise NotFound(
+            f"There is no key '{public_id[:80]}'.",
+            code="key_not_found",
+            hint="List the keys to see their ids; an id begins with key_.",
+        )
+    return _record(row)
+
+
+def _record(row: Row[tuple[object, ...]]) -> KeyRecord:
+    return KeyRecord(
+        id=row.public_id,
+        name=row.name,
+        kind=row.kind,
+        mode=row.mode,
+        last_four=row.last_four,
+        tenant=row.tenant,
+        project=row.project,
+        endpoint=row.endpoint,
+        scopes=tuple(Scope(scope) for scope in row.scopes),
+        networks=tuple(row.networks),
+        origins=tuple(row.origins),
+        requests_per_minute=row.requests_per_minute,
+        events_per_minute=row.events_per_minute,
+        created_at=to_time(row.created_at_us),
+        expires_at=None if row.expires_at_us is None else to_time(row.expires_at_us),
+        revoked_at=None if row.revoked_at_us is None else to_time(row.revoked_at_us),
+    )

@@ -1,0 +1,214 @@
+"""The control service: the one writer of ``control.db`` and the publisher of the registry."""
+
+import secrets
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self, TypeVar
+from uuid import UUID
+
+from sqlalchemy import Connection, Engine
+
+from weir.board import Board
+from weir.clock import Clock
+from weir.control import keys, projects, tenants, uptime
+from weir.control.database import begin_write, migrate, open_engine, sqlite_url
+from weir.control.first_run import first_run
+from weir.control.records import (
+    KeyRecord,
+    KeyRequest,
+    NewKey,
+    ProjectRecord,
+    ProjectRequest,
+    TenantChange,
+    TenantRecord,
+    TenantRequest,
+)
+from weir.control.snapshot import advance_registry
+from weir.domain.directory import Directory
+from weir.domain.registry import Registry
+from weir.errors import Unavailable
+from weir.storage.local import FileLock, make_directory
+from weir.storage.registry import publish_registry
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+Result = TypeVar("Result")
+
+
+class ControlService:
+    """Tenants, projects and keys of one node. Holds ``control.lock`` until ``close``.
+
+    Every change is one transaction that also counts the registry's epoch up; the new registry is
+    published before the call returns. Methods may be called from any thread; one change runs at a
+    time. They raise ``InvalidInput``, ``NotFound``, ``Conflict`` and ``LimitExceeded`` as the
+    verbs of this package say, and ``Unavailable`` when a change is stored but not published.
+    """
+
+    __slots__ = (
+        "_behind",
+        "_board",
+        "_clock",
+        "_directory",
+        "_engine",
+        "_lock",
+        "_random",
+        "_turn",
+    )
+
+    def __init__(
+        self,
+        directory: Directory,
+        engine: Engine,
+        lock: FileLock,
+        *,
+        clock: Clock,
+        board: Board | None,
+        random: keys.Random,
+    ) -> None:
+        self._directory = directory
+        self._engine = engine
+        self._lock = lock
+        self._clock = clock
+        self._board = board
+        self._random = random
+        self._turn = threading.Lock()
+        self._behind = True
+
+    @classmethod
+    def open(
+        cls,
+        directory: Directory,
+        *,
+        clock: Clock,
+        board: Board | None = None,
+        url: str | None = None,
+        random: keys.Random = secrets.token_bytes,
+    ) -> Self:
+        """Opens the node's control state, making it when the directory is new, and publishes.
+
+        Without a board nothing is published. ``url`` is told to the reader of first-run.json.
+        Raises ``Conflict``: ``locked`` when another process has it open, ``newer_database``.
+        """
+        make_directory(directory.root)
+        lock = FileLock(directory.control_lock, purpose="Control state is in use")
+        lock.acquire()
+        engine = open_engine(sqlite_url(directory.control_db))
+        try:
+            migrate(engine, MIGRATIONS)
+            first_run(engine, directory, now_us=clock.now_us(), random=random, url=url)
+            service = cls(directory, engine, lock, clock=clock, board=board, random=random)
+            service.publish_pending()
+        except BaseException:
+            engine.dispose()
+            lock.release()
+            raise
+        return service
+
+    def close(self) -> None:
+        """Ends the connections, then gives the lock back."""
+        with self._turn:
+            self._engine.dispose()
+            self._lock.release()
+
+    def create_tenant(self, request: TenantRequest) -> TenantRecord:
+        """A new active tenant; ``Conflict`` when the slug is taken."""
+        return self._change(
+            lambda connection: tenants.create_tenant(
+                connection, request, now_us=self._clock.now_us()
+            )
+        )
+
+    def change_tenant(self, slug: str, change: TenantChange) -> TenantRecord:
+        """Switches a tenant off or on and sets its limits."""
+        return self._change(lambda connection: tenants.change_tenant(connection, slug, change))
+
+    def list_tenants(self) -> tuple[TenantRecord, ...]:
+        """All tenants, oldest first."""
+        return self._read(tenants.list_tenants)
+
+    def create_project(self, request: ProjectRequest) -> ProjectRecord:
+        """A new project with its default endpoint; ``Conflict`` when the slug is taken."""
+        return self._change(
+            lambda connection: projects.create_project(
+                connection,
+                request,
+                endpoint=UUID(bytes=self._random(16), version=4),
+                now_us=self._clock.now_us(),
+            )
+        )
+
+    def list_projects(self, *, tenant: str | None = None) -> tuple[ProjectRecord, ...]:
+        """The projects of a tenant, or all, oldest first."""
+        return self._read(lambda connection: projects.list_projects(connection, tenant=tenant))
+
+    def create_key(self, request: KeyRequest) -> NewKey:
+        """A new key; the reply is the only time that its text is given."""
+        return self._change(
+            lambda connection: keys.create_key(
+                connection, request, now_us=self._clock.now_us(), random=self._random
+            )
+        )
+
+    def import_key(self, text: str, request: KeyRequest) -> KeyRecord:
+        """Takes in a key made elsewhere; ``Conflict`` when it is known already."""
+        return self._change(
+            lambda connection: keys.import_key(
+                connection, request, text=text, now_us=self._clock.now_us(), random=self._random
+            )
+        )
+
+    def list_keys(
+        self, *, tenant: str | None = None, project: str | None = None
+    ) -> tuple[KeyRecord, ...]:
+        """Keys of a tenant and a project, or all, oldest first, revoked ones included."""
+        return self._read(
+            lambda connection: keys.list_keys(connection, tenant=tenant, project=project)
+        )
+
+    def revoke_key(self, public_id: str) -> KeyRecord:
+        """Ends a key: once this returns, the next request with it is refused."""
+        return self._change(
+            lambda connection: keys.revoke_key(connection, public_id, now_us=self._clock.now_us())
+        )
+
+    def key_names(self, project_id: int) -> dict[int, str]:
+        """Public ids of a project's keys by their internal ids, revoked ones included."""
+        return self._read(lambda connection: keys.key_names(connection, project_id))
+
+    def record_uptime(self) -> int:
+        """Counts the current minute as one in which the node ran; the uptime in millionths."""
+        with self._turn, begin_write(self._engine) as connection:
+            return uptime.record_uptime(connection, now_us=self._clock.now_us())
+
+    def publish_pending(self) -> None:
+        """Publishes the registry if the last one stored is not out; else does nothing."""
+        if self._board is not None and self._behind:
+            self._change(lambda _: None)
+
+    def _change(self, change: Callable[[Connection], Result]) -> Result:
+        with self._turn:
+            with begin_write(self._engine) as connection:
+                result = change(connection)
+                registry = advance_registry(connection)
+            self._publish(registry)
+        return result
+
+    def _publish(self, registry: Registry) -> None:
+        if self._board is None:
+            return
+        self._behind = True
+        try:
+            publish_registry(self._directory, self._board, registry)
+        except OSError as error:
+            raise Unavailable(
+                "The change is stored, but the workers could not be told of it yet.",
+                code="not_published",
+                hint="It is tried again every minute; look at the disk's free space.",
+                reason=error.strerror,
+            ) from error
+        self._behind = False
+
+    def _read(self, read: Callable[[Connection], Result]) -> Result:
+        with self._engine.connect() as connection:
+            return read(connection)

@@ -1,0 +1,83 @@
+"""The registry as the database holds it."""
+
+from sqlalchemy import Connection, select, update
+
+from weir.control.projects import DEFAULT_ENDPOINT
+from weir.control.tables import CONTROL_STATE, ENDPOINTS, KEYS, PROJECTS, TENANTS
+from weir.domain.registry import Endpoint, Principal, Project, Registry, Tenant
+
+
+def advance_registry(connection: Connection) -> Registry:
+    """Counts the epoch up and returns the registry of it, in the caller's transaction."""
+    epoch = connection.scalar(
+        update(CONTROL_STATE)
+        .values(epoch=CONTROL_STATE.c.epoch + 1)
+        .returning(CONTROL_STATE.c.epoch)
+    )
+    assert epoch is not None, "migration 0001 makes the row"
+    return Registry(
+        epoch=epoch,
+        keys=_keys(connection),
+        projects=_projects(connection),
+        tenants=_tenants(connection),
+        endpoints=_endpoints(connection),
+    )
+
+
+def _keys(connection: Connection) -> dict[str, Principal]:
+    rows = connection.execute(
+        select(KEYS, PROJECTS.c.tenant_id)
+        .join_from(KEYS, PROJECTS)
+        .where(KEYS.c.revoked_at_us.is_(None))
+    )
+    return {
+        row.digest.hex(): Principal(
+            key_id=row.id,
+            public_id=row.public_id,
+            tenant_id=row.tenant_id,
+            project_id=row.project_id,
+            endpoint_id=row.endpoint_id,
+            scopes=frozenset(row.scopes),
+            slot=row.slot,
+            expires_at_us=row.expires_at_us,
+            requests_per_minute=row.requests_per_minute,
+            events_per_minute=row.events_per_minute,
+            networks=tuple(row.networks),
+            origins=tuple(row.origins),
+        )
+        for row in rows
+    }
+
+
+def _projects(connection: Connection) -> dict[int, Project]:
+    rows = connection.execute(
+        select(PROJECTS, ENDPOINTS.c.id.label("endpoint_id"))
+        .join_from(PROJECTS, ENDPOINTS)
+        .where(ENDPOINTS.c.name == DEFAULT_ENDPOINT)
+    )
+    return {
+        row.id: Project(
+            project_id=row.id, tenant_id=row.tenant_id, slug=row.slug, endpoint_id=row.endpoint_id
+        )
+        for row in rows
+    }
+
+
+def _tenants(connection: Connection) -> dict[int, Tenant]:
+    return {
+        row.id: Tenant(
+            tenant_id=row.id,
+            slug=row.slug,
+            active=row.active,
+            events_per_minute=row.events_per_minute,
+            events_per_month=row.events_per_month,
+        )
+        for row in connection.execute(select(TENANTS))
+    }
+
+
+def _endpoints(connection: Connection) -> dict[int, Endpoint]:
+    return {
+        row.id: Endpoint(endpoint_id=row.id, project_id=row.project_id, public_id=row.public_id)
+        for row in connection.execute(select(ENDPOINTS))
+    }
