@@ -50,7 +50,7 @@ def _whole(default: int, help_text: str, minimum: int = 0, maximum: int | None =
 
 
 def _number(default: float, help_text: str, minimum: float = 0.0) -> float:
-    return cast("float", _setting(default, help_text, minimum))
+    return cast("float", _setting(float(default), help_text, minimum))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
