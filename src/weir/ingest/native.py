@@ -63,6 +63,8 @@ class _Split(NamedTuple):
     """The items of a body, and what the envelope says of all of them."""
 
     raws: Sequence[msgspec.Raw]
+    levels_around: int = 0
+    """Levels of JSON around an item."""
     context: msgspec.Raw = ABSENT
     sent_at: datetime | None = None
 
@@ -86,6 +88,8 @@ def admit(submission: Submission) -> Admission:
     split = _split(body)
     _check_count(len(split.raws))
     checked = check_each(split.raws, FIELDS)
+    depth_max = limits.json_depth_max - split.levels_around
+    limits = Limits(limits.event_bytes_max, depth_max)
     refused = {
         index: problems
         for index, item in enumerate(checked)
@@ -123,7 +127,7 @@ def _split(body: bytes) -> _Split:
     text = body.strip()
     if text.startswith(b"["):
         check_json(body)
-        return _Split(_decode_array(body))
+        return _Split(_decode_array(body), levels_around=1)
     try:
         members = _decode_object(text)
     except msgspec.ValidationError:
@@ -137,9 +141,17 @@ def _split(body: bytes) -> _Split:
 
 def _split_lines(text: bytes, error: Exception) -> _Split:
     lines = [line for line in text.splitlines() if line.strip()]
-    if len(lines) < 2:
+    if len(lines) < 2 or not any(map(_is_json_object, lines)):
         raise malformed(error)
     return _Split([msgspec.Raw(line) for line in lines])
+
+
+def _is_json_object(line: bytes) -> bool:
+    try:
+        _decode_object(line)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return True
 
 
 def _split_envelope(text: bytes) -> _Split:
@@ -149,7 +161,7 @@ def _split_envelope(text: bytes) -> _Split:
         raise _shape_problem("events", "validation.type", "must be an array of events") from None
     if not is_object(envelope.context):
         raise _shape_problem("context", "validation.type", "must be an object")
-    return _Split(envelope.events, envelope.context, _envelope_time(envelope.sent_at))
+    return _Split(envelope.events, 2, envelope.context, _envelope_time(envelope.sent_at))
 
 
 def _envelope_time(raw: msgspec.Raw) -> datetime | None:
@@ -172,7 +184,7 @@ def _problems(raw: msgspec.Raw, item: Checked, limits: Limits) -> list[Problem]:
         message = f"is larger than {limits.event_bytes_max} bytes"
         return [Problem("", "validation.length", message)]
     try:
-        check_depth(text, [b""], depth_max=limits.json_depth_max - 2)
+        check_depth(text, [b""], depth_max=limits.json_depth_max)
     except InvalidInput as error:
         return [Problem("", "invalid_json", error.message)]
     return []

@@ -1,0 +1,395 @@
+"""The door: from a complete request to a frame in the journal, and from its sync to the answer.
+
+One instance per edge worker. What is decided about a request's events is the dialect's
+(``admission.Admit``, pure); here stands what a server must do around it: who is asking, limits,
+encodings, overload, CORS, and what is not ingest at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+from urllib.parse import parse_qs
+
+from weir.domain.frame import Draft, FrameFlag, Place
+from weir.domain.keys import Scope
+from weir.domain.registry import Principal, admits_address, credential_of
+from weir.errors import Forbidden, Unauthenticated, WeirError
+from weir.ingest.admission import Limits, Reply, Submission
+from weir.ingest.body import INFLATE_ON_LOOP_BYTES_MAX, encoding_of, inflate
+from weir.ingest.limits import Usage
+from weir.ingest.replies import encode_reply, render_error
+from weir.ingest.responses import (
+    CLOSE,
+    KEEP_ALIVE,
+    date_line,
+    header_line,
+    render_empty,
+    render_json,
+)
+from weir.telemetry import Happening, emit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from weir.clock import Clock
+    from weir.ingest.admission import IngestRoute
+    from weir.ingest.connection import Connection
+    from weir.ingest.exchange import Exchange
+    from weir.ingest.limits import LimitTable
+    from weir.ingest.overload import Gate
+    from weir.ingest.tally import Tally
+    from weir.settings import Settings
+    from weir.storage.registry import RegistryView
+
+PRINCIPALS_MAX = 8192
+"""Credentials remembered between registry epochs; then the memory starts anew."""
+
+PREFLIGHT_AGE_S = 86400
+
+
+class Waiter(Protocol):
+    """What the journal tells of a frame."""
+
+    def durable(self, received_at_us: int) -> None: ...
+
+    def failed(self, error: Exception) -> None: ...
+
+
+class Journal(Protocol):
+    """What the door needs of the journal's writer."""
+
+    def append(self, draft: Draft, waiter: Waiter) -> None: ...
+
+
+class _Known(NamedTuple):
+    """A credential that was looked up."""
+
+    principal: Principal
+    place: Place
+
+
+class Parts(NamedTuple):
+    """What a door is made of."""
+
+    settings: Settings
+    clock: Clock
+    registry: RegistryView
+    journal: Journal
+    limits: LimitTable
+    gate: Gate
+    tally: Tally
+    routes: Mapping[bytes, IngestRoute]
+    local: Mapping[bytes, Callable[[], Reply]]
+    """Paths that the worker answers itself, for GET and HEAD."""
+    relay: Callable[[Exchange], None]
+
+
+class Door:
+    """One edge worker's requests, all connections together."""
+
+    def __init__(self, parts: Parts, loop: asyncio.AbstractEventLoop) -> None:
+        self.settings = parts.settings
+        self.loop_time = loop.time
+        self.is_draining = False
+        self.connections: set[Connection] = set()
+        self._parts = parts
+        self._loop = loop
+        self._routes = parts.routes
+        self._registry = parts.registry
+        self._journal = parts.journal
+        self._now_us = parts.clock.now_us
+        self._limits = Limits(parts.settings.event_bytes_max, parts.settings.json_depth_max)
+        self._known: dict[tuple[bytes | None, bytes | None], _Known] = {}
+        self._known_epoch = -1
+        self._bytes_in_flight = 0
+        self._batch_prefix = f"b_{os.urandom(6).hex()}"
+        self._batch_count = 0
+        self._date = b""
+        self.tick()
+
+    # Connections.
+
+    def enter(self, connection: Connection) -> bool:
+        """Whether there is room for one more connection."""
+        self.connections.add(connection)
+        return len(self.connections) <= self.settings.connections_max
+
+    def leave(self, connection: Connection) -> None:
+        """The connection is gone."""
+        self.connections.discard(connection)
+
+    def reserve(self, body_bytes: int) -> bool:
+        """Takes room for body bytes that arrived; False when there is none."""
+        if self._bytes_in_flight + body_bytes > self.settings.in_flight_bytes_max:
+            return False
+        self._bytes_in_flight += body_bytes
+        return True
+
+    def release(self, exchange: Exchange) -> None:
+        """Gives an exchange's room back; a second time changes nothing."""
+        self._bytes_in_flight -= exchange.body_bytes
+        exchange.body_bytes = 0
+        exchange.parts = []
+
+    def tick(self) -> None:
+        """Once a second: what is not worth doing for every request."""
+        self._date = date_line(self._now_us() // 1_000_000)
+        self._parts.gate.look()
+        self._parts.tally.hand_on(lambda draft: self._journal.append(draft, _NOBODY))
+
+    # Requests.
+
+    def take(self, exchange: Exchange) -> None:
+        """A complete request; its answer comes now or later through ``answer`` or ``refuse``."""
+        route = self._routes.get(exchange.path)
+        if route is not None:
+            exchange.route = route
+            self._take_ingest(exchange, route)
+            return
+        local = self._parts.local.get(exchange.path)
+        if local is not None and exchange.method in (b"GET", b"HEAD"):
+            self.answer(exchange, local())
+        else:
+            self._parts.relay(exchange)
+
+    def note_status(self, status: int) -> None:
+        """Counts an answer that another part of the door wrote."""
+        self._parts.tally.count_status(status)
+
+    def answer(self, exchange: Exchange, reply: Reply) -> None:
+        """Sends a complete answer."""
+        self._parts.tally.count_status(reply.status)
+        headers = exchange.extra_headers
+        if exchange.is_last or self.is_draining:
+            exchange.is_last = True
+            headers += CLOSE
+        elif exchange.is_old:
+            headers += KEEP_ALIVE
+        if exchange.route is not None and b"origin" in exchange.headers:
+            headers += _cors(exchange)
+        is_head = exchange.method == b"HEAD"
+        output = render_json(
+            reply.status, reply.body, date=self._date, headers=headers, is_head=is_head
+        )
+        exchange.connection.finish(exchange, output)
+
+    def refuse(self, exchange: Exchange, error: WeirError) -> None:
+        """Sends an error in the shape of the route's dialect."""
+        if error.retry_after_s is not None:
+            exchange.extra_headers += header_line("Retry-After", error.retry_after_s)
+        usage = error.context.get("usage")
+        if isinstance(usage, Usage):
+            exchange.extra_headers += _usage_headers(usage)
+        route = exchange.route
+        self.answer(exchange, (route.render_error if route else render_error)(error))
+
+    # Ingest.
+
+    def _take_ingest(self, exchange: Exchange, route: IngestRoute) -> None:
+        if exchange.method == b"OPTIONS":
+            self._preflight(exchange)
+            return
+        if exchange.method != b"POST":
+            exchange.extra_headers += b"Allow: POST, OPTIONS\r\n"
+            self.answer(exchange, _METHOD_NOT_ALLOWED)
+            return
+        known: _Known | None = None
+        try:
+            known = self._authenticate(exchange)
+            if self._parts.gate.refusal is not None:
+                raise self._parts.gate.refusal
+            usage = self._parts.limits.count_request(known.principal, now_us=self._now_us())
+            if usage is not None:
+                exchange.extra_headers += _usage_headers(usage)
+            body = exchange.body
+            encoding = encoding_of(exchange.headers.get(b"content-encoding"), body)
+            if encoding == "identity":
+                self._admit(exchange, route, known, body)
+            elif len(body) <= INFLATE_ON_LOOP_BYTES_MAX:
+                inflated = inflate(encoding, body, bytes_max=self.settings.inflated_bytes_max)
+                self._admit(exchange, route, known, inflated)
+            else:
+                self._inflate_elsewhere(exchange, known, encoding, body)
+        except WeirError as error:
+            self._refuse_events(exchange, route, known, error)
+
+    def _admit(self, exchange: Exchange, route: IngestRoute, known: _Known, body: bytes) -> None:
+        admission = route.admit(
+            Submission(
+                body,
+                exchange.headers.get(b"content-type", b"").decode("latin-1"),
+                self._next_batch_id(),
+                self._limits,
+            )
+        )
+        if not admission.event_count:
+            self._count_refused(route, known, admission.refused_count)
+            self.answer(exchange, admission.reply)
+            return
+        self._count_events(exchange, known.principal, admission.event_count)
+        draft = Draft(
+            known.place,
+            route.dialect.code,
+            route.dialect_version,
+            admission.event_count,
+            admission.refused_count,
+            _flags_of(exchange.target),
+            admission.meta,
+            body,
+        )
+        exchange.reply = admission.reply
+        self._journal.append(draft, exchange)
+        self._parts.tally.count_taken(
+            route.dialect.name,
+            taken=admission.event_count,
+            refused=admission.refused_count,
+            body_bytes=len(body),
+        )
+
+    def _inflate_elsewhere(
+        self, exchange: Exchange, known: _Known, encoding: str, body: bytes
+    ) -> None:
+        connection = exchange.connection
+        connection.hold()
+        bytes_max = self.settings.inflated_bytes_max
+        future = self._loop.run_in_executor(
+            None, lambda: inflate(encoding, body, bytes_max=bytes_max)
+        )
+
+        def inflated(done: asyncio.Future[bytes]) -> None:
+            route = exchange.route
+            assert route is not None
+            try:
+                self._admit(exchange, route, known, done.result())
+            except WeirError as error:
+                self._refuse_events(exchange, route, known, error)
+            finally:
+                connection.unhold()
+
+        future.add_done_callback(inflated)
+
+    def _authenticate(self, exchange: Exchange) -> _Known:
+        registry = self._registry.current()
+        if registry.epoch != self._known_epoch or len(self._known) > PRINCIPALS_MAX:
+            self._known.clear()
+            self._known_epoch = registry.epoch
+        headers = exchange.headers
+        credential = (headers.get(b"authorization"), headers.get(b"x-api-key"))
+        known = self._known.get(credential)
+        if known is not None:
+            registry.confirm(known.principal, now_us=self._now_us())
+        else:
+            known = self._look_up(credential)
+        principal = known.principal
+        if principal.networks and not admits_address(principal, exchange.connection.peer):
+            raise Forbidden("This IP address is not allowed to use the API key.")
+        if principal.origins:
+            _check_origin(principal, headers.get(b"origin"))
+        return known
+
+    def _look_up(self, credential: tuple[bytes | None, bytes | None]) -> _Known:
+        bearer, api_key = ((part and part.decode("latin-1")) or None for part in credential)
+        text = credential_of(authorization=bearer, api_key=api_key)
+        where = f"See {self.settings.docs_url}"
+        if text is None:
+            raise Unauthenticated("API key required.", hint=where)
+        try:
+            principal = self._registry.current().authenticate(text, now_us=self._now_us())
+        except Unauthenticated as error:
+            error.hint = where
+            raise
+        principal.require(Scope.INGEST)
+        known = self._known[credential] = _Known(principal, principal.place)
+        return known
+
+    def _count_events(self, exchange: Exchange, principal: Principal, events: int) -> None:
+        tenant = self._registry.current().tenants[principal.tenant_id]
+        usage = self._parts.limits.count_events(principal, tenant, events, now_us=self._now_us())
+        if usage is not None and not exchange.extra_headers:
+            exchange.extra_headers += _usage_headers(usage)
+
+    def _refuse_events(
+        self, exchange: Exchange, route: IngestRoute, known: _Known | None, error: WeirError
+    ) -> None:
+        if known is not None:
+            refused = error.context.get("refused_count", 1)
+            self._count_refused(route, known, refused if isinstance(refused, int) else 1)
+        self.refuse(exchange, error)
+
+    def _count_refused(self, route: IngestRoute, known: _Known, events: int) -> None:
+        self._parts.tally.count_refused(
+            route.dialect.name,
+            key_id=known.principal.key_id,
+            events=events,
+            now_us=self._now_us(),
+        )
+
+    def _preflight(self, exchange: Exchange) -> None:
+        self._parts.tally.count_status(204)
+        requested = exchange.headers.get(b"access-control-request-headers", b"")
+        headers = (
+            _cors(exchange)
+            + b"Access-Control-Allow-Methods: POST, OPTIONS\r\n"
+            + (b"Access-Control-Allow-Headers: " + requested + b"\r\n" if requested else b"")
+            + header_line("Access-Control-Max-Age", PREFLIGHT_AGE_S)
+            + (CLOSE if exchange.is_last else b"")
+        )
+        output = render_empty(204, date=self._date, headers=headers)
+        exchange.connection.finish(exchange, output)
+
+    def _next_batch_id(self) -> str:
+        self._batch_count += 1
+        return f"{self._batch_prefix}{self._batch_count:06x}"
+
+
+class _Nobody:
+    """The waiter of a frame that no client waits for."""
+
+    __slots__ = ()
+
+    def durable(self, received_at_us: int) -> None:
+        """Nobody asked."""
+
+    def failed(self, error: Exception) -> None:
+        """The worker ends anyway; what a tally frame counted is lost with it."""
+        emit(Happening.REQUEST_FAILED, reason=type(error).__name__, what="tally")
+
+
+_NOBODY = _Nobody()
+_METHOD_NOT_ALLOWED = encode_reply(
+    405, {"error": "method_not_allowed", "message": "This path takes POST."}
+)
+
+
+def _flags_of(target: bytes) -> int:
+    if b"server_ts" not in target:
+        return FrameFlag.NONE
+    query = parse_qs(target.partition(b"?")[2].decode("latin-1"))
+    asked = query.get("server_ts", ["0"])[-1] in ("1", "true")
+    return FrameFlag.SERVER_TS if asked else FrameFlag.NONE
+
+
+def _check_origin(principal: Principal, origin: bytes | None) -> None:
+    if origin is not None and origin.decode("latin-1") not in principal.origins:
+        raise Forbidden("This origin is not allowed to use the API key.")
+
+
+def _cors(exchange: Exchange) -> bytes:
+    origin = exchange.headers.get(b"origin")
+    if origin is None:
+        return b""
+    return (
+        b"Access-Control-Allow-Origin: "
+        + origin
+        + b"\r\nAccess-Control-Allow-Credentials: true\r\nVary: Origin\r\n"
+    )
+
+
+def _usage_headers(usage: Usage) -> bytes:
+    return (
+        header_line("X-RateLimit-Limit", usage.limit)
+        + header_line("X-RateLimit-Remaining", usage.remaining)
+        + header_line("X-RateLimit-Reset", usage.reset_s)
+    )

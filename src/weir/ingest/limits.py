@@ -1,0 +1,103 @@
+"""Rate limits shared by the edge workers without locks.
+
+A file of 8-byte cells in ``run/``, one row of cells for each worker. A cell holds the minute and
+the count of that minute, stored together in one aligned word; only its worker writes it, all
+read it, and what a key has used is the sum over the workers. Two workers that count at the same
+instant may each miss the other's last increments: the overshoot is at most one request (or one
+batch) per other worker. Fixed windows of 60 s.
+"""
+
+import mmap
+import struct
+from pathlib import Path
+
+import msgspec
+
+from weir.domain.registry import Principal, Tenant
+from weir.errors import LimitExceeded
+
+WINDOW_S = 60
+KEY_CELLS = 16384
+TENANT_CELLS = 4096
+_ROW_CELLS = KEY_CELLS + TENANT_CELLS
+_CELL = struct.Struct("<Q")
+_COUNT_BITS = 32
+_COUNT_MASK = (1 << _COUNT_BITS) - 1
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """The limits that apply where key and tenant have none of their own; 0 is none."""
+
+    requests: int
+    events: int
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """What one window looks like to the client that is counted in it."""
+
+    limit: int
+    remaining: int
+    reset_s: int
+    """Unix time at which the window ends."""
+
+
+def create_limit_table(path: Path, *, workers: int) -> None:
+    """An empty table for so many workers, replacing whatever stood there."""
+    path.unlink(missing_ok=True)
+    path.write_bytes(bytes(workers * _ROW_CELLS * _CELL.size))
+    path.chmod(0o600)
+
+
+class LimitTable:
+    """One worker's view of the table: writes its own row, reads all."""
+
+    __slots__ = ("_cells", "_defaults", "_own", "_workers")
+
+    def __init__(self, path: Path, *, worker: int, defaults: Limits) -> None:
+        with path.open("r+b") as file:
+            self._cells = mmap.mmap(file.fileno(), 0)
+        self._workers = len(self._cells) // (_ROW_CELLS * _CELL.size)
+        self._own = worker
+        self._defaults = defaults
+
+    def count_request(self, principal: Principal, *, now_us: int) -> Usage | None:
+        """Counts a request of a key; ``LimitExceeded`` when the window is full already."""
+        limit = principal.requests_per_minute or self._defaults.requests
+        if not limit:
+            return None
+        cell = principal.slot % KEY_CELLS
+        return self._count(cell, 1, limit, now_us, "requests per minute of this API key")
+
+    def count_events(
+        self, principal: Principal, tenant: Tenant, events: int, *, now_us: int
+    ) -> Usage | None:
+        """Counts events of a tenant; ``LimitExceeded``, and none counted, when they do not fit."""
+        limit = principal.events_per_minute or tenant.events_per_minute or self._defaults.events
+        if not limit:
+            return None
+        cell = KEY_CELLS + tenant.tenant_id % TENANT_CELLS
+        return self._count(cell, events, limit, now_us, "events per minute of this account")
+
+    def _count(self, cell: int, amount: int, limit: int, now_us: int, what: str) -> Usage:
+        minute = now_us // (WINDOW_S * 1_000_000)
+        reset_s = (minute + 1) * WINDOW_S
+        used = sum(self._read(worker, cell, minute) for worker in range(self._workers))
+        if used + amount > limit:
+            wait_s = max(1, reset_s - now_us // 1_000_000)
+            raise LimitExceeded(
+                f"The limit of {limit} {what} is reached.",
+                retry_after_s=wait_s,
+                usage=Usage(limit, max(0, limit - used), reset_s),
+            )
+        own = self._read(self._own, cell, minute)
+        self._write(cell, minute, min(own + amount, _COUNT_MASK))
+        return Usage(limit, limit - used - amount, reset_s)
+
+    def _read(self, worker: int, cell: int, minute: int) -> int:
+        offset = (worker * _ROW_CELLS + cell) * _CELL.size
+        word: int = _CELL.unpack_from(self._cells, offset)[0]
+        return word & _COUNT_MASK if word >> _COUNT_BITS == minute else 0
+
+    def _write(self, cell: int, minute: int, count: int) -> None:
+        offset = (self._own * _ROW_CELLS + cell) * _CELL.size
+        _CELL.pack_into(self._cells, offset, minute << _COUNT_BITS | count)

@@ -1,0 +1,45 @@
+"""What an edge worker answers itself besides ingest: health and readiness."""
+
+from collections.abc import Callable, Mapping
+
+from weir import __version__
+from weir.board import Board, Slot
+from weir.ingest.admission import Reply
+from weir.ingest.replies import encode_reply
+from weir.settings import Settings
+
+PPM_PER_PERCENT = 10_000
+
+
+def local_routes(board: Board, settings: Settings) -> Mapping[bytes, Callable[[], Reply]]:
+    """The paths and their answers."""
+    return {
+        b"/v1/health": lambda: _health(board, settings),
+        b"/livez": lambda: encode_reply(200, {"alive": True}),
+        b"/readyz": lambda: _ready(board),
+    }
+
+
+def _health(board: Board, settings: Settings) -> Reply:
+    value = {
+        "status": "ok" if all(_parts(board).values()) else "degraded",
+        "node": settings.node,
+        "region": settings.region,
+        "version": __version__,
+        "uptime": round(board.get(Slot.UPTIME_PPM) / PPM_PER_PERCENT, 2),
+    }
+    return encode_reply(200, value)
+
+
+def _ready(board: Board) -> Reply:
+    parts = _parts(board)
+    is_ready = all(parts.values()) and not board.get(Slot.DRAINING)
+    return encode_reply(200 if is_ready else 503, {"ready": is_ready, **parts})
+
+
+def _parts(board: Board) -> dict[str, bool]:
+    return {
+        "registry": board.get(Slot.REGISTRY_EPOCH) > 0,
+        "api": bool(board.get(Slot.API_READY)),
+        "loader": bool(board.get(Slot.LOADER_READY)),
+    }

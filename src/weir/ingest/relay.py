@@ -1,0 +1,185 @@
+"""Requests that are not ingest, passed to the api process over its Unix socket, one by one.
+
+Pooled proxies mix requests of many clients on one connection, so the choice is made for each
+request. The answer streams through; its order among the connection's answers is kept by starting
+a relayed request only when it is first in line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, cast
+
+import httptools
+
+from weir.errors import Unavailable
+from weir.ingest.responses import CLOSE, KEEP_ALIVE, status_line
+from weir.storage.sockets import connect_unix
+from weir.telemetry import Happening, emit
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from weir.ingest.exchange import Exchange
+
+CLIENT_ADDRESS_HEADER = b"x-weir-client-address"
+
+_NOT_FORWARDED = {
+    b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"te", b"trailer",
+    b"transfer-encoding", b"upgrade", b"expect", b"content-length", CLIENT_ADDRESS_HEADER,
+}  # fmt: skip
+_NOT_RETURNED = {b"connection", b"keep-alive", b"transfer-encoding", b"upgrade", b"trailer"}
+
+
+class Relay:
+    """The way to the api process."""
+
+    __slots__ = ("_loop", "_path")
+
+    def __init__(self, path: Path, loop: asyncio.AbstractEventLoop) -> None:
+        self._path = path
+        self._loop = loop
+
+    def pass_on(self, exchange: Exchange) -> None:
+        """Relays the request as soon as its answer may be written."""
+        exchange.start = lambda: self._begin(exchange)
+        exchange.connection.begin_when_first(exchange)
+
+    def _begin(self, exchange: Exchange) -> None:
+        try:
+            upstream = connect_unix(self._path, timeout_s=0)
+        except OSError as error:
+            _refuse(exchange, type(error).__name__)
+            return
+        task = self._loop.create_task(
+            self._loop.create_connection(lambda: _Upstream(exchange), sock=upstream)
+        )
+        exchange.cancel = lambda: _cancel(task)
+
+
+class _Upstream(asyncio.Protocol):
+    """One relayed request: sends it, and passes the answer's parts to the client."""
+
+    __slots__ = (
+        "_exchange",
+        "_has_answer",
+        "_headers",
+        "_is_chunked",
+        "_is_done",
+        "_parser",
+        "_transport",
+    )
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._parser = httptools.HttpResponseParser(self)
+        self._transport: asyncio.Transport | None = None
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._has_answer = False
+        self._is_chunked = False
+        self._is_done = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._exchange.cancel = self._transport.abort
+        self._exchange.connection.follow(self._transport)
+        self._transport.write(_request_bytes(self._exchange))
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError:
+            self._break("malformed answer")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self._is_done:
+            self._break("connection lost")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        status = self._parser.get_status_code()
+        exchange = self._exchange
+        self._has_answer = True
+        has_length = any(name.lower() == b"content-length" for name, _ in self._headers)
+        has_body = exchange.method != b"HEAD" and status not in (204, 304)
+        self._is_chunked = has_body and not has_length and not exchange.is_old
+        if has_body and not has_length and exchange.is_old:
+            exchange.is_last = True
+        lines = [
+            b"%s: %s\r\n" % (name, value)
+            for name, value in self._headers
+            if name.lower() not in _NOT_RETURNED
+        ]
+        if self._is_chunked:
+            lines.append(b"Transfer-Encoding: chunked\r\n")
+        if exchange.is_last or exchange.connection.door.is_draining:
+            exchange.is_last = True
+            lines.append(CLOSE)
+        elif exchange.is_old:
+            lines.append(KEEP_ALIVE)
+        exchange.connection.door.note_status(status)
+        exchange.connection.stream(status_line(status) + b"".join(lines) + b"\r\n")
+        if not has_body:
+            self._finish()
+
+    def on_body(self, body: bytes) -> None:
+        if self._is_done:
+            return
+        chunk = b"%x\r\n%s\r\n" % (len(body), body) if self._is_chunked else body
+        self._exchange.connection.stream(chunk)
+
+    def on_message_complete(self) -> None:
+        if not self._is_done:
+            self._finish()
+
+    def _finish(self) -> None:
+        self._is_done = True
+        self._exchange.cancel = None
+        self._exchange.connection.follow(None)
+        if self._transport is not None:
+            self._transport.close()
+        self._exchange.connection.finish(self._exchange, b"0\r\n\r\n" if self._is_chunked else b"")
+
+    def _break(self, reason: str) -> None:
+        self._is_done = True
+        self._exchange.cancel = None
+        self._exchange.connection.follow(None)
+        if self._transport is not None:
+            self._transport.abort()
+        if self._has_answer:
+            # The client must see that the body is not whole.
+            emit(Happening.RELAY_FAILED, reason=reason)
+            self._exchange.connection.abort()
+        else:
+            _refuse(self._exchange, reason)
+
+
+def _cancel(task: asyncio.Task[tuple[asyncio.Transport, _Upstream]]) -> None:
+    task.cancel()
+
+
+def _refuse(exchange: Exchange, reason: str) -> None:
+    emit(Happening.RELAY_FAILED, reason=reason)
+    exchange.connection.door.refuse(
+        exchange, Unavailable("The node cannot answer this now.", retry_after_s=1)
+    )
+
+
+def _request_bytes(exchange: Exchange) -> bytes:
+    body = exchange.body
+    lines = [b"%s %s HTTP/1.1\r\n" % (exchange.method, exchange.target)]
+    lines.extend(
+        b"%s: %s\r\n" % (name, value)
+        for name, value in exchange.headers.items()
+        if name not in _NOT_FORWARDED
+    )
+    if b"host" not in exchange.headers:
+        lines.append(b"host: localhost\r\n")
+    lines.append(
+        b"%s: %s\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
+        % (CLIENT_ADDRESS_HEADER, exchange.connection.peer.encode(), len(body))
+    )
+    lines.append(body)
+    return b"".join(lines)

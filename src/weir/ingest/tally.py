@@ -1,0 +1,73 @@
+"""Counts of what the door did: for the ledger and for the metrics.
+
+Nothing is counted in shared memory per request; the sums are handed on once a second. The
+ledger's part (events refused outright, per key and minute) goes into the journal as a tally
+frame, so that it is counted once whatever dies.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+
+import msgspec
+
+from weir.domain.frame import Draft, FrameFlag, Place
+from weir.domain.outcome import MINUTE_US
+from weir.telemetry import DOOR_BYTES, EVENTS, REQUESTS
+
+TALLY_VERSION = 1
+_NOWHERE = Place(0, 0, 0, 0)
+
+
+class Tally:
+    """One worker's sums since they were last handed on."""
+
+    __slots__ = ("_body_bytes", "_events", "_refused", "_statuses")
+
+    def __init__(self) -> None:
+        self._refused: Counter[tuple[int, int]] = Counter()
+        self._events: Counter[tuple[str, str]] = Counter()
+        self._statuses: Counter[int] = Counter()
+        self._body_bytes = 0
+
+    def count_taken(self, dialect: str, *, taken: int, refused: int, body_bytes: int) -> None:
+        """Events of a body that was written; its frame carries both counts itself."""
+        self._events[dialect, "accepted"] += taken
+        if refused:
+            self._events[dialect, "rejected"] += refused
+        self._body_bytes += body_bytes
+
+    def count_refused(self, dialect: str, *, key_id: int, events: int, now_us: int) -> None:
+        """Events of a body of which nothing was written."""
+        self._refused[key_id, now_us // MINUTE_US] += events
+        self._events[dialect, "rejected"] += events
+
+    def count_status(self, status: int) -> None:
+        """An answer that left the door."""
+        self._statuses[status] += 1
+
+    def hand_on(self, append: Callable[[Draft], None]) -> None:
+        """Adds the sums to the metrics and the refusals to the journal."""
+        for (dialect, result), count in self._events.items():
+            EVENTS.labels(dialect, result).inc(count)
+        for status, count in self._statuses.items():
+            REQUESTS.labels(str(status)).inc(count)
+        DOOR_BYTES.inc(self._body_bytes)
+        self._events.clear()
+        self._statuses.clear()
+        self._body_bytes = 0
+        if self._refused:
+            append(self._draft())
+            self._refused.clear()
+
+    def _draft(self) -> Draft:
+        rows = [(key_id, minute, count, count) for (key_id, minute), count in self._refused.items()]
+        return Draft(
+            place=_NOWHERE,
+            dialect=0,
+            dialect_version=TALLY_VERSION,
+            event_count=0,
+            refused_count=0,
+            flags=FrameFlag.TALLY,
+            meta=b"",
+            body=msgspec.msgpack.encode(rows),
+        )
