@@ -11,7 +11,14 @@ import sys
 from enum import Enum
 
 import structlog
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    start_http_server,
+)
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 
 class Happening(Enum):
@@ -26,6 +33,7 @@ class Happening(Enum):
     PLATFORM_WARNING = ("platform_warning", "warning", "A guarantee does not hold here.")
     CHILD_STARTED = ("child_started", "debug", "Child process started.")
     CHILD_ENDED = ("child_ended", "error", "Child process ended; it will be restarted.")
+    CHILD_FAILED = ("child_failed", "critical", "Child process cannot go on.")
     EDGE_READY = ("edge_ready", "debug", "Edge worker accepts connections.")
     EDGE_OVERLOADED = ("edge_overloaded", "warning", "Requests are refused until there is room.")
     EDGE_RESUMED = ("edge_resumed", "info", "Requests are taken again.")
@@ -33,6 +41,11 @@ class Happening(Enum):
     RELAY_FAILED = ("relay_failed", "warning", "The api process did not answer a relayed request.")
     REGISTRY_PUBLISHED = ("registry_published", "info", "Registry published.")
     REGISTRY_UNREADABLE = ("registry_unreadable", "error", "Registry cannot be read; refusing.")
+    CONTROL_WRITE_FAILED = (
+        "control_write_failed",
+        "error",
+        "Control state could not be written; it will be retried.",
+    )
     JOURNAL_SYNC_FAILED = ("journal_sync_failed", "critical", "Journal sync failed; worker ends.")
     JOURNAL_TORN_TAIL = ("journal_torn_tail", "warning", "Torn tail was cut.")
     JOURNAL_CORRUPT = ("journal_corrupt", "critical", "Journal is damaged; bytes quarantined.")
@@ -119,3 +132,17 @@ def configure_logging(*, process: str, json: bool, level: str) -> None:
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(process=process)
+
+
+def serve_metrics(port: int) -> None:
+    """Serves the sums over all processes at ``/metrics`` on a loopback port; 0: not at all."""
+    if not port:
+        return
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)
+    start_http_server(port, addr="127.0.0.1", registry=registry)
+
+
+def forget_process(pid: int) -> None:
+    """Takes a dead process's gauges out of the sums."""
+    mark_process_dead(pid)

@@ -72,6 +72,10 @@ class Directory(msgspec.Struct, frozen=True):
         return self.run / "board"
 
     @property
+    def limits(self) -> Path:
+        return self.run / "limits"
+
+    @property
     def registry(self) -> Path:
         return self.run / "registry"
 

@@ -1,0 +1,99 @@
+"""An edge worker's life: wait for the registry, accept, tick, drain.
+
+Ends with ``EXIT_JOURNAL`` when its journal died: what is durable is decided by recovery, in a
+new process on a new file.
+"""
+
+import asyncio
+import socket
+from contextlib import suppress
+from typing import NamedTuple, Protocol
+
+from weir.board import Board, Slot
+from weir.ingest.connection import Connection
+from weir.ingest.door import Door
+from weir.telemetry import Happening, emit
+
+EXIT_JOURNAL = 70
+SWEEP_INTERVAL_S = 0.25
+SWEEPS_PER_TICK = 4
+REGISTRY_POLL_S = 0.01
+BACKLOG_CONNECTIONS = 4096
+
+
+class ClosableJournal(Protocol):
+    """The end of a journal's writer."""
+
+    @property
+    def dead(self) -> bool:
+        """True once a write or sync has failed."""
+        ...
+
+    def close(self) -> None:
+        """Writes what was appended, then gives the journal back."""
+        ...
+
+
+class Edge(NamedTuple):
+    """What an edge worker runs with."""
+
+    worker: int
+    door: Door
+    journal: ClosableJournal
+    board: Board
+    listener: socket.socket
+
+
+async def serve_edge(edge: Edge, stop: asyncio.Event) -> int:
+    """Accepts until ``stop`` is set or the journal dies; returns the exit code."""
+    if not await _registry_is_there(edge.board, stop):
+        edge.journal.close()
+        return 0
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(
+        lambda: Connection(edge.door), sock=edge.listener, backlog=BACKLOG_CONNECTIONS
+    )
+    edge.board.set(Slot.EDGE_READY + edge.worker, 1)
+    emit(Happening.EDGE_READY, worker=edge.worker)
+    await _work(edge, stop)
+    server.close()
+    await _drain(edge.door)
+    if edge.journal.dead:
+        return EXIT_JOURNAL
+    edge.door.tick()
+    edge.journal.close()
+    return 0
+
+
+async def _registry_is_there(board: Board, stop: asyncio.Event) -> bool:
+    while not stop.is_set():
+        if board.get(Slot.REGISTRY_EPOCH) > 0:
+            return True
+        await asyncio.sleep(REGISTRY_POLL_S)
+    return False
+
+
+async def _work(edge: Edge, stop: asyncio.Event) -> None:
+    door = edge.door
+    sweeps = 0
+    while not stop.is_set() and not edge.journal.dead:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), SWEEP_INTERVAL_S)
+        sweeps += 1
+        now = door.loop_time()
+        for connection in list(door.connections):
+            connection.sweep(now)
+        if sweeps % SWEEPS_PER_TICK == 0 and not edge.journal.dead:
+            door.tick()
+
+
+async def _drain(door: Door) -> None:
+    """Lets open requests finish, each answer with ``Connection: close``; bounded in time."""
+    door.is_draining = True
+    deadline = door.loop_time() + door.settings.drain_timeout_s
+    while door.connections and door.loop_time() < deadline:
+        for connection in list(door.connections):
+            connection.close_when_idle()
+        await asyncio.sleep(0.02)
+    for connection in list(door.connections):
+        connection.abort()

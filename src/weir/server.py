@@ -1,0 +1,287 @@
+"""Wires the processes of a node; the only place that knows every part.
+
+``serve`` is the supervisor; ``run_edge``, ``run_loader`` and ``run_api`` are its children, and
+can each be started alone on the same directory.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from weir.board import Board, Slot
+from weir.clock import Clock, SystemClock
+from weir.domain.directory import Directory
+from weir.errors import Conflict, Unavailable
+from weir.process import end_with_parent, ignore_interrupts
+from weir.settings import Settings, as_environment, worker_count
+from weir.storage.local import FileLock, make_directory, write_durable
+
+LOCK_WAIT_S = 10.0
+LOCK_POLL_S = 0.02
+LISTEN_BACKLOG = 4096
+FORMAT_VERSION = 1
+"""Of the directory as a whole; parts carry their own versions."""
+
+
+Held = TypeVar("Held")
+
+
+class NodeFile(msgspec.Struct, frozen=True):
+    """``node.json``: what the directory is, and where its node was last reached."""
+
+    format_version: int
+    url: str
+
+
+def serve(settings: Settings, *, warnings: list[str]) -> int:
+    """Runs a node until SIGTERM or SIGINT; prints ``weir ready URL`` once; returns the exit code.
+
+    Raises ``Conflict`` when another node holds the directory or the address.
+    """
+    directory = Directory(Path(settings.data_dir).resolve())
+    clock = SystemClock()
+    make_directory(directory.root)
+    lock = FileLock(directory.node_lock, purpose="The data directory is in use")
+    lock.acquire()
+    check_format(directory)
+    listener = bind(settings.host, settings.port)
+    workers = worker_count(settings)
+    board = prepare_run(directory, workers=workers)
+    environment = {**os.environ, **as_environment(settings)}
+    environment["PROMETHEUS_MULTIPROC_DIR"] = str(directory.metrics)
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory.metrics)
+    return _supervise(
+        directory, settings, board=board, listener=listener, environment=environment,
+        clock=clock, warnings=warnings,
+    )  # fmt: skip
+
+
+def _supervise(
+    directory: Directory,
+    settings: Settings,
+    *,
+    board: Board,
+    listener: socket.socket,
+    environment: dict[str, str],
+    clock: Clock,
+    warnings: list[str],
+) -> int:
+    # Imported late: the metrics' library reads the environment when it is first imported.
+    from weir.supervisor import Role, Supervisor
+    from weir.telemetry import Happening, emit, forget_process, serve_metrics
+
+    _start_logging("supervisor", settings)
+    for warning in warnings:
+        emit(Happening.SETTINGS_WARNING, warning=warning)
+    if sys.platform != "linux":
+        emit(Happening.PLATFORM_WARNING, platform=sys.platform)
+    url = url_of(listener, settings.host)
+    emit(Happening.NODE_STARTING, directory=str(directory.root), url=url)
+    serve_metrics(settings.metrics_port)
+    write_durable(directory.node_file, [msgspec.json.encode(NodeFile(FORMAT_VERSION, url))])
+
+    def cleared(slot: int) -> Callable[[int], None]:
+        def clear(pid: int) -> None:
+            board.set(slot, 0)
+            forget_process(pid)
+
+        return clear
+
+    workers = worker_count(settings)
+    roles = [
+        Role("api", ["api"], [], cleared(Slot.API_READY)),
+        Role("loader", ["loader"], [], cleared(Slot.LOADER_READY)),
+        *(
+            Role(
+                f"edge-{worker}",
+                ["edge", "--worker", str(worker), "--listen-fd", str(listener.fileno())],
+                [listener.fileno()],
+                cleared(Slot.EDGE_READY + worker),
+            )
+            for worker in range(workers)
+        ),
+    ]
+    supervisor = Supervisor(roles, environment=environment, clock=clock)
+    edge_slots = [Slot.EDGE_READY + worker for worker in range(workers)]
+    ready_slots = [Slot.API_READY, Slot.LOADER_READY, *edge_slots]
+    announced = False
+
+    def announce_once() -> None:
+        nonlocal announced
+        if not announced and all(board.get(slot) for slot in ready_slots):
+            announced = True
+            emit(Happening.NODE_READY, url=url, workers=workers)
+            sys.stdout.write(f"weir ready {url}\n")
+            sys.stdout.flush()
+
+    supervisor.start()
+    supervisor.watch(announce_once)
+    emit(Happening.NODE_STOPPING)
+    board.set(Slot.DRAINING, 1)
+    # Events first, then what makes them queryable, so that the last cut holds them all.
+    supervisor.stop([name for name in supervisor.names if name.startswith("edge-")])
+    supervisor.stop(["loader", "api"])
+    emit(Happening.NODE_STOPPED)
+    return 0
+
+
+def run_edge(
+    settings: Settings, *, worker: int, listen_fd: int | None, lifeline_fd: int | None
+) -> int:
+    """One edge worker: the door and its journal. Returns its exit code."""
+    from weir.ingest.dialects import routes_by_path
+    from weir.ingest.door import Door, Parts
+    from weir.ingest.edge import Edge, serve_edge
+    from weir.ingest.limits import Limits as RateLimits
+    from weir.ingest.limits import LimitTable
+    from weir.ingest.local import local_routes
+    from weir.ingest.overload import Gate
+    from weir.ingest.relay import Relay
+    from weir.ingest.tally import Tally
+    from weir.journal.writer import JournalWriter
+    from weir.storage.registry import RegistryView
+
+    directory, board = _begin_child(f"edge-{worker}", settings, lifeline_fd)
+    clock = SystemClock()
+
+    async def main(stop: asyncio.Event) -> int:
+        loop = asyncio.get_running_loop()
+        journal = await _retry_while_locked(
+            lambda: JournalWriter.open(
+                directory.journal(worker),
+                quarantine=directory.quarantine,
+                clock=clock,
+                file_bytes=settings.journal_file_bytes,
+                notify=loop.call_soon_threadsafe,
+            )
+        )
+        parts = Parts(
+            settings=settings,
+            clock=clock,
+            registry=RegistryView(directory, board),
+            journal=journal,
+            limits=LimitTable(
+                directory.limits,
+                worker=worker,
+                defaults=RateLimits(settings.rate_limit_requests, settings.rate_limit_events),
+            ),
+            gate=Gate(
+                directory.root,
+                reserve_bytes=settings.disk_reserve_bytes,
+                backlog_bytes=journal.backlog_bytes,
+                backlog_bytes_max=settings.journal_backlog_bytes_max,
+            ),
+            tally=Tally(),
+            routes=routes_by_path(),
+            local=local_routes(board, settings),
+            relay=Relay(directory.api_socket, loop).pass_on,
+        )
+        listener = (
+            bind(settings.host, settings.port)
+            if listen_fd is None
+            else socket.socket(fileno=listen_fd)
+        )
+        return await serve_edge(Edge(worker, Door(parts, loop), journal, board, listener), stop)
+
+    return _run_loop(main)
+
+
+def prepare_run(directory: Directory, *, workers: int) -> Board:
+    """An empty ``run/``: what a node's processes share lives there from start to stop."""
+    import shutil
+
+    from weir.ingest.limits import create_limit_table
+
+    shutil.rmtree(directory.run, ignore_errors=True)
+    make_directory(directory.run)
+    make_directory(directory.metrics)
+    create_limit_table(directory.limits, workers=workers)
+    return Board.create(directory.board)
+
+
+def check_format(directory: Directory) -> None:
+    """Raises ``Conflict`` when a newer version of Weir has written the directory."""
+    if not directory.node_file.exists():
+        return
+    node = msgspec.json.decode(directory.node_file.read_bytes(), type=NodeFile)
+    if node.format_version > FORMAT_VERSION:
+        raise Conflict(
+            f"{directory.root} was written by a newer version of Weir.",
+            code="newer_format",
+            hint="Install that version, or restore a backup made before the upgrade.",
+        )
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """The listening socket; ``Conflict`` when the address is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=LISTEN_BACKLOG)
+    except OSError as error:
+        raise Conflict(
+            f"Cannot listen on {host} port {port}: {error.strerror}.",
+            code="address_in_use",
+            hint="Choose another --port (0 takes a free one) or --host.",
+        ) from error
+
+
+def url_of(listener: socket.socket, host: str) -> str:
+    """Where clients on this machine reach the door."""
+    name = f"[{host}]" if ":" in host else host
+    return f"http://{name}:{listener.getsockname()[1]}"
+
+
+def _begin_child(name: str, settings: Settings, lifeline: int | None) -> tuple[Directory, Board]:
+    end_with_parent(lifeline)
+    ignore_interrupts()
+    _start_logging(name, settings)
+    directory = Directory(Path(settings.data_dir).resolve())
+    if not directory.board.exists():
+        make_directory(directory.root)
+        return directory, prepare_run(directory, workers=worker_count(settings))
+    return directory, Board.open(directory.board)
+
+
+def _start_logging(name: str, settings: Settings) -> None:
+    from weir.telemetry import configure_logging
+
+    is_json = settings.log_format == "json" or (
+        settings.log_format == "auto" and not sys.stderr.isatty()
+    )
+    configure_logging(process=name, json=is_json, level=settings.log_level)
+
+
+async def _retry_while_locked(take: Callable[[], Held]) -> Held:
+    """A predecessor may be just dying: its locks go with it."""
+    deadline = asyncio.get_running_loop().time() + LOCK_WAIT_S
+    while True:
+        try:
+            return take()
+        except Conflict as error:
+            if error.code != "locked" or asyncio.get_running_loop().time() > deadline:
+                raise
+        await asyncio.sleep(LOCK_POLL_S)
+
+
+def _run_loop(main: Callable[[asyncio.Event], Awaitable[int]]) -> int:
+    import uvloop
+
+    async def run() -> int:
+        stop = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+        return await main(stop)
+
+    try:
+        return uvloop.run(run())
+    except Unavailable as error:
+        from weir.telemetry import Happening, emit
+
+        emit(Happening.CHILD_FAILED, reason=error.code, message=str(error))
+        return 1
