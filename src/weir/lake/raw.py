@@ -1,0 +1,107 @@
+"""Raw payload files: the frames of one project in one commit, for rebuilds and replays.
+
+A file is one zstd stream (with its content checksum) over: the magic line ``weir-raw 1\\n``, then
+per frame a 4-byte little-endian length and that many bytes of msgpack: a map with the fields of
+``domain.frame.Frame`` by name, the body as binary. Frames stand in the order (journal id,
+position). Unknown fields must be ignored by readers. See docs/formats/raw.md.
+"""
+
+import struct
+import sys
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from weir.domain.frame import Frame
+from weir.errors import Corrupt
+
+if sys.version_info >= (3, 14):
+    from compression.zstd import CompressionParameter, ZstdCompressor, ZstdDecompressor, ZstdError
+else:
+    from backports.zstd import CompressionParameter, ZstdCompressor, ZstdDecompressor, ZstdError
+
+MAGIC = b"weir-raw 1\n"
+_LENGTH = struct.Struct("<I")
+_LEVEL = 3
+_CHUNK_BYTES = 1024 * 1024
+
+
+def encode_raw(frames: Iterable[Frame]) -> bytes:
+    """The bytes of a file with these frames, in their order."""
+    compressor = ZstdCompressor(
+        options={
+            CompressionParameter.compression_level: _LEVEL,
+            CompressionParameter.checksum_flag: 1,
+        }
+    )
+    encode = msgspec.msgpack.Encoder().encode
+    compressed: list[bytes] = []
+    pending = bytearray(MAGIC)
+    for frame in frames:
+        record = encode(frame)
+        pending += _LENGTH.pack(len(record))
+        pending += record
+        if len(pending) >= _CHUNK_BYTES:
+            compressed.append(compressor.compress(pending))
+            pending = bytearray()
+    compressed.append(compressor.compress(pending))
+    compressed.append(compressor.flush())
+    return b"".join(compressed)
+
+
+def decode_raw(content: bytes) -> Iterator[Frame]:
+    """The frames of a file, one at a time; raises ``Corrupt`` where it is damaged or cut short."""
+    decoder = msgspec.msgpack.Decoder(Frame)
+    pieces = _inflate(content)
+    pending = bytearray(next(pieces, b""))
+    if not pending.startswith(MAGIC):
+        raise _damaged()
+    del pending[: len(MAGIC)]
+    for piece in pieces:
+        pending += piece
+        start = 0
+        while (end := _record_end(pending, start)) is not None:
+            yield _decode(decoder, bytes(pending[start + _LENGTH.size : end]))
+            start = end
+        del pending[:start]
+    if pending:
+        raise _damaged()
+
+
+def _inflate(content: bytes) -> Iterator[bytes]:
+    """The inflated stream in bounded pieces, the last one empty."""
+    decompressor = ZstdDecompressor()
+    fed = content
+    while not decompressor.eof:
+        try:
+            piece = decompressor.decompress(fed, max_length=_CHUNK_BYTES)
+        except ZstdError as error:
+            raise _damaged() from error
+        fed = b""
+        if not piece and decompressor.needs_input:
+            raise _damaged()
+        yield piece
+    if decompressor.unused_data:
+        raise _damaged()
+    yield b""
+
+
+def _record_end(pending: bytearray, start: int) -> int | None:
+    if len(pending) - start < _LENGTH.size:
+        return None
+    length: int = _LENGTH.unpack_from(pending, start)[0]
+    end = start + _LENGTH.size + length
+    return end if end <= len(pending) else None
+
+
+def _decode(decoder: "msgspec.msgpack.Decoder[Frame]", record: bytes) -> Frame:
+    try:
+        return decoder.decode(record)
+    except msgspec.MsgspecError as error:
+        raise _damaged() from error
+
+
+def _damaged() -> Corrupt:
+    return Corrupt(
+        "A raw payload file is not what was written.", hint="Restore the file from a backup."
+    )

@@ -1,0 +1,135 @@
+"""Sidecars: the sorted id hashes by which duplicates of committed events are found.
+
+A file has a head of 32 bytes, then four columns of 8-byte little-endian numbers, one after the
+other, each with one entry per event that carries a client's ``event_id``:
+
+    0   8   magic ``WEIRIDS1``
+    8   8   number of entries, n
+    16  16  reserved, zero
+    32      hi[n] u64, lo[n] u64, received_at[n] i64 (us), body[n] u64
+
+``hi, lo`` are the BLAKE2b hash (128 bits) of project id and event id, ``body`` the BLAKE2b hash
+(64 bits) of the event's content. Entries are sorted by (hi, lo, received_at). One file covers all
+projects of a commit, or of several once merged. The same columns, unsorted and without a file,
+carry the ids of rows in memory. See docs/formats/dedup.md.
+"""
+
+import mmap
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from weir.errors import Corrupt
+
+MAGIC = b"WEIRIDS1"
+_HEAD = struct.Struct("<8sQ16x")
+ENTRY_BYTES = 32
+
+U64 = npt.NDArray[np.uint64]
+I64 = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Ids:
+    """Columns of equal length, one entry per event with a client's id."""
+
+    hi: U64
+    lo: U64
+    received_us: I64
+    body: U64
+
+    def __len__(self) -> int:
+        return len(self.hi)
+
+    def take(self, which: npt.NDArray[np.intp] | Flags) -> "Ids":
+        """The entries at these places, or those flagged."""
+        return Ids(self.hi[which], self.lo[which], self.received_us[which], self.body[which])
+
+
+class Matches:
+    """Which of a batch of ids were found so far, in any index."""
+
+    __slots__ = ("_same_body", "found")
+
+    def __init__(self, count: int) -> None:
+        self.found: Flags = np.zeros(count, dtype=np.bool_)
+        self._same_body: Flags = np.zeros(count, dtype=np.bool_)
+
+    @property
+    def conflicts(self) -> Flags:
+        """Found, and nothing that was found has the same body."""
+        return self.found & ~self._same_body
+
+    def search(self, index: Ids, ids: Ids, *, window_us: int) -> None:
+        """Adds what the sorted ``index`` holds of ``ids`` with less than the window between."""
+        left = np.searchsorted(index.hi, ids.hi, side="left")
+        right = np.searchsorted(index.hi, ids.hi, side="right")
+        pending = np.flatnonzero(left < right)
+        while len(pending):
+            place = left[pending]
+            near = np.abs(index.received_us[place] - ids.received_us[pending]) < window_us
+            hit = near & (index.lo[place] == ids.lo[pending])
+            self.found[pending[hit]] = True
+            same = hit & (index.body[place] == ids.body[pending])
+            self._same_body[pending[same]] = True
+            left[pending] += 1
+            pending = pending[left[pending] < right[pending]]
+
+
+def empty_ids() -> Ids:
+    """No entries."""
+    numbers = np.zeros(0, dtype=np.uint64)
+    return Ids(numbers, numbers, np.zeros(0, dtype=np.int64), numbers)
+
+
+def concat_ids(parts: Sequence[Ids]) -> Ids:
+    """All entries of the parts, in their order."""
+    if not parts:
+        return empty_ids()
+    return Ids(
+        np.concatenate([part.hi for part in parts]),
+        np.concatenate([part.lo for part in parts]),
+        np.concatenate([part.received_us for part in parts]),
+        np.concatenate([part.body for part in parts]),
+    )
+
+
+def sort_ids(ids: Ids) -> Ids:
+    """The entries in the order of an index."""
+    return ids.take(np.lexsort((ids.received_us, ids.lo, ids.hi)))
+
+
+def encode_sidecar(ids: Ids) -> bytes:
+    """The bytes of a file; ``ids`` must be sorted."""
+    columns = (ids.hi, ids.lo, ids.received_us, ids.body)
+    return _HEAD.pack(MAGIC, len(ids)) + b"".join(
+        column.astype(column.dtype.newbyteorder("<"), copy=False).tobytes() for column in columns
+    )
+
+
+def decode_sidecar(content: bytes | memoryview) -> Ids:
+    """The columns as views of the bytes; raises ``Corrupt`` when they are not a sidecar."""
+    magic, count = _HEAD.unpack_from(content) if len(content) >= _HEAD.size else (b"", 0)
+    if magic != MAGIC or len(content) != _HEAD.size + count * ENTRY_BYTES:
+        raise Corrupt(
+            "A deduplication sidecar is not what was written.",
+            hint="Restore the file from a backup; without it, duplicates could be stored.",
+        )
+    starts = [_HEAD.size + column * count * 8 for column in range(4)]
+    hi, lo, body = (
+        np.frombuffer(content, dtype="<u8", count=count, offset=starts[column])
+        for column in (0, 1, 3)
+    )
+    received = np.frombuffer(content, dtype="<i8", count=count, offset=starts[2])
+    return Ids(hi, lo, received, body)
+
+
+def map_sidecar(path: Path) -> Ids:
+    """The columns of a file, mapped: memory is used only for what lookups touch."""
+    with path.open("rb") as file:
+        return decode_sidecar(memoryview(mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)))

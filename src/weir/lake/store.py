@@ -1,0 +1,43 @@
+"""The node's own disk as the place of lake files; docs/formats/lake.md tells the paths."""
+
+import contextlib
+from pathlib import Path
+
+from weir.storage.local import make_directory, sync_directory, write_durable
+
+
+class LocalStore:
+    """Files under the node's directory, named by relative paths; they are never changed."""
+
+    __slots__ = ("_root",)
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def locate(self, path: str) -> Path:
+        """Where a file lies, for readers that map it."""
+        return self._root / path
+
+    def write(self, path: str, content: bytes | memoryview) -> None:
+        """Writes a file durably, directories included. Raises ``OSError``."""
+        target = self._root / path
+        make_directory(target.parent)
+        write_durable(target, [content])
+
+    def read(self, path: str) -> bytes:
+        """The whole file. Raises ``OSError``."""
+        return (self._root / path).read_bytes()
+
+    def remove(self, path: str) -> None:
+        """Removes a file durably; one that is gone already is fine."""
+        target = self._root / path
+        with contextlib.suppress(FileNotFoundError):
+            target.unlink()
+            sync_directory(target.parent)
+
+    def names(self, directory: str) -> list[str]:
+        """The paths of the files in one directory, sorted; none when it does not exist."""
+        where = self._root / directory
+        if not where.is_dir():
+            return []
+        return sorted(f"{directory}/{entry.name}" for entry in where.iterdir() if entry.is_file())

@@ -1,0 +1,1 @@
+"""From journals to the lake: read, decode, deduplicate, hold the tail, commit."""

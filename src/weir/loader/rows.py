@@ -1,0 +1,290 @@
+"""Frames become canonical rows: the one place where events turn into Arrow columns.
+
+``build_block`` takes all the frames of one round of reading, whatever their projects, and makes
+one record batch grouped by project: the price of a round does not grow with the number of
+projects. Work per event is list building only; nothing here looks into ``properties``. A frame
+that cannot be decoded, gives another number of events than it says, or holds a value that cannot
+stand in a column becomes a dead letter as a whole and leaves the others alone.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from itertools import compress, pairwise
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from weir.domain.event import Dialect, Event
+from weir.domain.frame import SEQ_PER_US, Frame, FrameFlag, decode_meta, seq_of
+from weir.domain.times import SKEW_US, TIME_MAX_US, TIME_MIN_US, TsSource, correct_times
+from weir.errors import InvalidInput
+from weir.lake.schema import CANONICAL, SCHEMA_VERSION
+from weir.lake.sidecar import I64, Ids
+from weir.loader.identity import body_hashes, made_id_of, project_hash, user_key_of
+
+REASON_CHARS_MAX = 500
+
+Places = npt.NDArray[np.intp]
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_ABSENT = -(2**63)
+_SERVER_TS = int(FrameFlag.SERVER_TS)
+_TIME = pa.timestamp("us", tz="UTC")
+_SOURCES = list(TsSource)
+_CLIENT, _MISSING = _SOURCES.index(TsSource.CLIENT), _SOURCES.index(TsSource.MISSING)
+
+
+class DeadFrame(NamedTuple):
+    """A frame that gives no rows, and why."""
+
+    frame: Frame
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The rows of one round of reading.
+
+    ``rows`` are CANONICAL, duplicates included, grouped by project; ``spans`` tells where each
+    project's rows begin and end. ``frame_of`` gives each row's frame and ``index`` its place in
+    it. ``ids`` has one entry per row with a client's id, and ``id_rows`` says which rows.
+    """
+
+    rows: pa.RecordBatch
+    frames: tuple[Frame, ...]
+    frame_of: Places
+    index: Places
+    ids: Ids
+    id_rows: Places
+    spans: dict[int, tuple[int, int]]
+    dead: tuple[DeadFrame, ...]
+
+
+class _Decoded(NamedTuple):
+    frame: Frame
+    events: Sequence[Event]
+
+
+def build_block(
+    frames: Sequence[Frame], dialects: Mapping[int, Dialect], endpoints: Mapping[int, str]
+) -> Block:
+    """The rows of frames that carry events (no tallies); never raises on what they contain.
+
+    ``endpoints`` names every endpoint id of the frames.
+    """
+    decoded: list[_Decoded] = []
+    dead: list[DeadFrame] = []
+    for frame in sorted(frames, key=lambda frame: frame.place.project_id):
+        try:
+            decoded.append(_Decoded(frame, _decode(frame, dialects)))
+        except Exception as error:  # a body may break a decoder in any way; it is kept
+            dead.append(DeadFrame(frame, _reason(error)))
+    try:
+        return _assemble(decoded, dead, dialects, endpoints)
+    except Exception:  # some value cannot stand in a column: find its frame, keep the others
+        good = []
+        for one in decoded:
+            try:
+                _assemble([one], [], dialects, endpoints)
+                good.append(one)
+            except Exception as error:  # the same, for the one frame
+                dead.append(DeadFrame(one.frame, _reason(error)))
+        return _assemble(good, dead, dialects, endpoints)
+
+
+def _decode(frame: Frame, dialects: Mapping[int, Dialect]) -> Sequence[Event]:
+    dialect = dialects.get(frame.dialect)
+    if dialect is None:
+        raise InvalidInput(f"There is no dialect {frame.dialect}.")
+    events = dialect.decode(frame)
+    if len(events) != frame.event_count:
+        raise InvalidInput(f"{len(events)} events were decoded, {frame.event_count} were accepted.")
+    return events
+
+
+def _reason(error: Exception) -> str:
+    text = f"{type(error).__name__}: {error}"[:REASON_CHARS_MAX]
+    return text.encode(errors="backslashreplace").decode().replace("\0", "")
+
+
+def _assemble(
+    decoded: Sequence[_Decoded],
+    dead: Sequence[DeadFrame],
+    dialects: Mapping[int, Dialect],
+    endpoints: Mapping[int, str],
+) -> Block:
+    frames = tuple(one.frame for one in decoded)
+    events = [event for one in decoded for event in one.events]
+    counts = np.array([len(one.events) for one in decoded], dtype=np.intp)
+    frame_of = np.repeat(np.arange(len(frames)), counts)
+    starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.intp)
+    index = np.arange(len(events)) - starts[frame_of]
+    received = np.array([frame.received_at_us for frame in frames], dtype=np.int64)
+
+    claimed = _instants([event.ts for event in events])
+    sent = _instants([event.sent_at for event in events])
+    ts, sources = _correct(frames, starts, claimed, sent, received[frame_of])
+    names = [event.event for event in events]
+    user_ids = [event.user_id for event in events]
+    anonymous_ids = [event.anonymous_id for event in events]
+    session_ids = [event.session_id for event in events]
+    properties = _texts([event.properties for event in events], absent=b"{}")
+    contexts = _texts([event.context for event in events], absent=None)
+    event_ids, digests = _identify(decoded)
+    contents = zip(
+        *(names, user_ids, anonymous_ids, session_ids, claimed.tolist(), properties, contexts),
+        strict=True,
+    )
+    columns = {
+        "event_id": pa.array(event_ids, pa.string()),
+        "event": pa.array(names, pa.string()),
+        "user_id": pa.array(user_ids, pa.string()),
+        "anonymous_id": pa.array(anonymous_ids, pa.string()),
+        "session_id": pa.array(session_ids, pa.string()),
+        "user_key": pa.array(_user_keys(user_ids, anonymous_ids), pa.int64()),
+        "ts": pa.array(ts, _TIME),
+        "client_ts": _nullable_times(claimed),
+        "sent_at": _nullable_times(sent),
+        "received_at": pa.array(received[frame_of], _TIME),
+        "ts_source": pa.array([source.value for source in _SOURCES]).take(pa.array(sources)),
+        "seq": pa.array(seq_of(0, 0) + received[frame_of] * SEQ_PER_US + index, pa.int64()),
+        "properties": pa.array(properties, pa.string()),
+        "context": pa.array(contexts, pa.string()),
+        "schema_version": pa.array(np.full(len(events), SCHEMA_VERSION, dtype=np.int32)),
+        **_frame_columns(frames, frame_of, dialects, endpoints),
+    }
+    id_rows = np.flatnonzero(np.array(list(map(bool, digests)), dtype=np.bool_))
+    halves = np.frombuffer(b"".join(digests), dtype=">u8").astype(np.uint64)
+    ids = Ids(
+        hi=halves[0::2].copy(),
+        lo=halves[1::2].copy(),
+        received_us=received[frame_of[id_rows]],
+        body=body_hashes(compress(contents, digests)),
+    )
+    return Block(
+        rows=pa.record_batch([columns[name] for name in CANONICAL.names], schema=CANONICAL),
+        frames=frames,
+        frame_of=frame_of,
+        index=index,
+        ids=ids,
+        id_rows=id_rows,
+        spans=_spans(frames, starts),
+        dead=tuple(dead),
+    )
+
+
+def _instants(times: Sequence[datetime | None]) -> I64:
+    """Microseconds within the years 1 to 9999; ``_ABSENT`` where there is no time."""
+    if not any(times):
+        return np.full(len(times), _ABSENT, dtype=np.int64)
+    try:
+        numbers = [_ABSENT if time is None else (time - _EPOCH) // _MICROSECOND for time in times]
+    except TypeError:  # some have no zone: they are UTC
+        numbers = [
+            _ABSENT
+            if time is None
+            else ((time if time.tzinfo else time.replace(tzinfo=UTC)) - _EPOCH) // _MICROSECOND
+            for time in times
+        ]
+    found = np.array(numbers, dtype=np.int64)
+    return np.where(found == _ABSENT, found, np.clip(found, TIME_MIN_US, TIME_MAX_US))
+
+
+def _nullable_times(times: I64) -> pa.Array:
+    return pa.array(times, pa.int64(), mask=times == _ABSENT).cast(_TIME)
+
+
+def _correct(
+    frames: Sequence[Frame], starts: Places, claimed: I64, sent: I64, received: I64
+) -> tuple[I64, npt.NDArray[np.int8]]:
+    """``ts`` and the place of its source in ``_SOURCES``, per row.
+
+    Rows that no rule can move are done at once; only requests with others pay for the rules.
+    """
+    present = claimed != _ABSENT
+    ts = np.where(present, claimed, received)
+    sources = np.where(present, _CLIENT, _MISSING).astype(np.int8)
+    odd_rows = (sent != _ABSENT) | (ts - received > SKEW_US)
+    odd = set((np.searchsorted(starts, np.flatnonzero(odd_rows), side="right") - 1).tolist())
+    odd.update(n for n, frame in enumerate(frames) if frame.flags & _SERVER_TS)
+    for number in odd:
+        rows = slice(starts[number], starts[number + 1])
+        corrected = correct_times(
+            [None if us == _ABSENT else us for us in claimed[rows].tolist()],
+            [None if us == _ABSENT else us for us in sent[rows].tolist()],
+            received_us=frames[number].received_at_us,
+            server_ts=bool(frames[number].flags & _SERVER_TS),
+        )
+        ts[rows] = corrected.ts_us
+        sources[rows] = [_SOURCES.index(source) for source in corrected.sources]
+    return ts, sources
+
+
+def _texts(values: Sequence[object], *, absent: bytes | None) -> list[bytes | None]:
+    """The bytes of Raw values; absent ones (missing, empty or null) are replaced."""
+    texts = [bytes(value) if value else absent for value in values]  # type: ignore[call-overload]
+    if b"null" in texts:
+        return [absent if text == b"null" else text for text in texts]
+    return texts
+
+
+def _identify(decoded: Sequence[_Decoded]) -> tuple[list[str], list[bytes]]:
+    """Every row's event id, and the hash of those that the client gave (of others: empty)."""
+    event_ids: list[str] = []
+    digests: list[bytes] = []
+    hashes: dict[int, blake2b] = {}
+    for frame, events in decoded:
+        project = frame.place.project_id
+        start = hashes.get(project) or hashes.setdefault(project, project_hash(project))
+        for index, event in enumerate(events):
+            event_id = event.event_id
+            if event_id:
+                hashed = start.copy()
+                hashed.update(event_id.encode())
+                digests.append(hashed.digest())
+            else:
+                event_id = made_id_of(frame, index)
+                digests.append(b"")
+            event_ids.append(event_id)
+    return event_ids, digests
+
+
+def _user_keys(
+    user_ids: Sequence[str | None], anonymous_ids: Sequence[str | None]
+) -> list[int | None]:
+    return [
+        user_key_of("u" + user) if user else user_key_of("a" + anonymous) if anonymous else None
+        for user, anonymous in zip(user_ids, anonymous_ids, strict=True)
+    ]
+
+
+def _frame_columns(
+    frames: Sequence[Frame],
+    frame_of: Places,
+    dialects: Mapping[int, Dialect],
+    endpoints: Mapping[int, str],
+) -> dict[str, pa.Array]:
+    """The columns whose value is the frame's."""
+    rows = pa.array(frame_of)
+    names = {
+        "endpoint": [endpoints[frame.place.endpoint_id] for frame in frames],
+        "dialect": [dialects[frame.dialect].name for frame in frames],
+        "topic": [decode_meta(f.meta).topic if f.meta else None for f in frames],
+    }
+    return {name: pa.array(values, pa.string()).take(rows) for name, values in names.items()}
+
+
+def _spans(frames: Sequence[Frame], starts: Places) -> dict[int, tuple[int, int]]:
+    """Where each project's rows stand; projects without rows are left out."""
+    projects = [frame.place.project_id for frame in frames]
+    firsts = [n for n, project in enumerate(projects) if n == 0 or project != projects[n - 1]]
+    return {
+        projects[first]: (int(starts[first]), int(starts[after]))
+        for first, after in pairwise([*firsts, len(frames)])
+        if starts[first] < starts[after]
+    }

@@ -1,0 +1,89 @@
+"""Sidecars find what is in them, within the window, and nothing else."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from weir.errors import Corrupt
+from weir.lake.sidecar import (
+    Ids,
+    Matches,
+    concat_ids,
+    decode_sidecar,
+    empty_ids,
+    encode_sidecar,
+    map_sidecar,
+    sort_ids,
+)
+
+Entry = tuple[int, int, int, int]
+
+
+def make_ids(entries: list[Entry]) -> Ids:
+    """Columns of (hi, lo, received, body) entries."""
+    hi, lo, received, body = zip(*entries, strict=True) if entries else ((), (), (), ())
+    return Ids(
+        np.array(hi, np.uint64),
+        np.array(lo, np.uint64),
+        np.array(received, np.int64),
+        np.array(body, np.uint64),
+    )
+
+
+def search(index: list[Entry], wanted: list[Entry], window_us: int) -> Matches:
+    """What a sorted index of these entries tells about those."""
+    ids = make_ids(wanted)
+    matches = Matches(len(ids))
+    matches.search(sort_ids(make_ids(index)), ids, window_us=window_us)
+    return matches
+
+
+_small = st.integers(0, 3)
+_entries = st.lists(st.tuples(_small, _small, st.integers(0, 20), _small), max_size=12)
+
+
+@given(_entries, _entries, st.integers(1, 12))
+def test_search_equals_the_obvious_loop(
+    index: list[Entry], wanted: list[Entry], window: int
+) -> None:
+    """For any entries, also with equal hashes in one half, the answer is that of a plain loop."""
+    matches = search(index, wanted, window)
+    for place, (hi, lo, received, body) in enumerate(wanted):
+        near = [e for e in index if e[:2] == (hi, lo) and abs(e[2] - received) < window]
+        assert matches.found[place] == bool(near)
+        assert matches.conflicts[place] == (bool(near) and all(e[3] != body for e in near))
+
+
+@pytest.mark.parametrize(("received", "found"), [(99, True), (100, False), (101, False)])
+def test_window_is_half_open(received: int, found: bool) -> None:
+    """An event exactly one window later is new."""
+    assert bool(search([(1, 1, 0, 0)], [(1, 1, received, 0)], 100).found[0]) is found
+
+
+def test_file_gives_back_the_columns(tmp_path: Path) -> None:
+    """Writing and mapping keeps every number, the largest too."""
+    ids = sort_ids(make_ids([(2**64 - 1, 5, -1, 7), (1, 2**64 - 1, 2**62, 2**64 - 1)]))
+    (tmp_path / "x").write_bytes(encode_sidecar(ids))
+    back = map_sidecar(tmp_path / "x")
+    for name in ("hi", "lo", "received_us", "body"):
+        assert np.array_equal(getattr(back, name), getattr(ids, name))
+
+
+def test_merge_order_does_not_matter() -> None:
+    """Merged sidecars are a function of their entries' set."""
+    one, two = make_ids([(3, 0, 0, 0), (1, 0, 5, 0)]), make_ids([(2, 0, 0, 0)])
+    merged = [encode_sidecar(sort_ids(concat_ids(parts))) for parts in ([one, two], [two, one])]
+    assert merged[0] == merged[1]
+    assert len(concat_ids([])) == len(empty_ids()) == 0
+
+
+@pytest.mark.parametrize("cut", [0, 10, 32, 63])
+def test_damaged_file_is_refused(cut: int) -> None:
+    """A file of another length or kind is corrupt, not empty."""
+    with pytest.raises(Corrupt):
+        decode_sidecar(encode_sidecar(make_ids([(1, 1, 1, 1)]))[:cut])
+    with pytest.raises(Corrupt):
+        decode_sidecar(bytes(64))
