@@ -1,0 +1,32 @@
+"""``weir config``: every setting, its value, and where that came from."""
+
+import click
+
+from weir.cli import options
+from weir.cli.command import Command
+from weir.cli.node import find_settings
+from weir.cli.output import print_json, print_table
+
+
+@click.command(cls=Command)
+@options.data_dir
+@options.as_json
+def config(data_dir: str | None, as_json: bool) -> None:
+    """Show every setting, its value and where that came from.
+
+    A setting comes from a flag, else the environment (WEIR_ and its name in capitals), else
+    weir.toml, else its default. Mistakes in any of them are told all at once.
+    """
+    found = find_settings(data_dir=data_dir)
+    for warning in found.warnings:
+        click.echo(f"Warning: {warning}", err=True)
+    values = {name: getattr(found.settings, name) for name in found.sources}
+    if as_json:
+        told = {
+            name: {"value": values[name], "source": source}
+            for name, source in found.sources.items()
+        }
+        print_json(told)
+    else:
+        rows = [(name, values[name], source) for name, source in found.sources.items()]
+        print_table(("setting", "value", "source"), rows)

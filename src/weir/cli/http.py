@@ -1,0 +1,70 @@
+"""HTTP to a node, and its answers as Weir's own errors."""
+
+import httpx
+import msgspec
+
+from weir import __version__
+from weir.cli.node import Target
+from weir.errors import (
+    Conflict,
+    Forbidden,
+    InvalidInput,
+    LimitExceeded,
+    NotFound,
+    Unauthenticated,
+    Unavailable,
+    WeirError,
+)
+
+_KINDS: dict[int, type[WeirError]] = {
+    kind.status: kind for kind in (Unauthenticated, Forbidden, NotFound, Conflict, LimitExceeded)
+}
+_HINTS = {
+    401: "Give a valid key with --key or WEIR_KEY; weir keys create makes one.",
+    404: "Is this the address of a Weir node of this version?",
+}
+_MESSAGE_CHARS_MAX = 500
+
+
+class _Refusal(msgspec.Struct):
+    error: str = ""
+    message: str = ""
+    position: int | None = None
+
+
+def connect(target: Target, *, timeout_s: float) -> httpx.Client:
+    """A client that carries the key. Proxies of the environment are used for other machines only.
+
+    ``timeout_s`` bounds each wait for the network, not a whole answer.
+    """
+    headers = {"authorization": f"Bearer {target.key}", "user-agent": f"weir/{__version__}"}
+    return httpx.Client(
+        base_url=target.url,
+        headers=headers,
+        timeout=timeout_s,
+        trust_env=not target.is_local,
+    )
+
+
+def lost_connection(target_url: str, error: httpx.TransportError) -> Unavailable:
+    """The error of a node that cannot be reached or that broke off."""
+    words = str(error) or type(error).__name__
+    return Unavailable(
+        f"{target_url} does not answer: {words}.",
+        code="node_unreachable",
+        hint="Is the node running, and the address right?",
+    )
+
+
+def error_of(status: int, body: bytes) -> WeirError:
+    """The error that a reply tells."""
+    try:
+        refusal = msgspec.json.decode(body, type=_Refusal)
+    except msgspec.MsgspecError:
+        refusal = _Refusal()
+    kind = _KINDS.get(status) or (Unavailable if status >= 500 else InvalidInput)
+    hint = _HINTS.get(status)
+    if refusal.position is not None:
+        hint = f"It stands at character {refusal.position} of the query."
+    message = refusal.message[:_MESSAGE_CHARS_MAX] or f"The node answered with status {status}."
+    return kind(message, code=refusal.error or None, hint=hint)

@@ -1,0 +1,51 @@
+"""``weir``: finds the command and loads only its module, so that help comes at once."""
+
+from importlib import import_module
+
+import click
+
+from weir import __version__
+
+COMMANDS = {
+    "serve": "Start a node and keep it running.",
+    "send": "Send events from a file or from standard input.",
+    "query": "Run one SELECT and print its rows.",
+    "keys": "Create, list, revoke and import API keys.",
+    "tenants": "Create, list and change tenants.",
+    "projects": "Create and list projects.",
+    "config": "Show every setting, its value and where that came from.",
+}
+"""Each command's module under ``weir.cli`` and its line in the list; shown in this order."""
+
+HIDDEN = ("edge", "loader", "api")
+"""Processes of a node that can be run alone; ``weir serve`` starts them by itself."""
+
+
+class Commands(click.Group):
+    """The list of commands; a command's module is imported when the command is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names that help shows, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, or None for a name that is not one."""
+        if cmd_name not in COMMANDS and cmd_name not in HIDDEN:
+            return None
+        command: click.Command = getattr(import_module(f"weir.cli.{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes the list from the table, without importing a single command."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(cls=Commands)
+@click.version_option(__version__, prog_name="weir", message="%(prog)s %(version)s")
+def main() -> None:
+    """Weir takes events over HTTP, keeps them safe on disk and answers SQL within a second.
+
+    Every command takes --json. Exit codes: 0 done, 1 failed, 2 wrong command line, 3 credential
+    refused, 4 not available now (try again), 5 some events were rejected.
+    """

@@ -1,0 +1,100 @@
+"""Where a command finds its node: the directory, the address, a key."""
+
+import os
+from ipaddress import ip_address
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import msgspec
+
+from weir.domain.directory import Directory
+from weir.errors import InvalidInput, Unauthenticated, Unavailable
+from weir.settings import Found, Scalar, load_settings
+
+
+class Target(NamedTuple):
+    """A node to talk to over HTTP. ``url`` has no slash at its end."""
+
+    url: str
+    key: str
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the address is this machine's own, so that no proxy belongs in between."""
+        host = urlsplit(self.url).hostname or ""
+        if host == "localhost":
+            return True
+        try:
+            return ip_address(host).is_loopback
+        except ValueError:
+            return False
+
+
+class _FirstRun(msgspec.Struct):
+    secret_key: str
+
+
+class _Running(msgspec.Struct):
+    url: str
+
+
+def find_settings(**flags: Scalar | None) -> Found:
+    """The effective settings of this command line, environment and directory."""
+    return load_settings(flags, os.environ)
+
+
+def find_directory(data_dir: str | None) -> Directory:
+    """The node's directory, which need not exist."""
+    return Directory(Path(find_settings(data_dir=data_dir).settings.data_dir))
+
+
+def find_target(*, url: str | None, key: str | None, data_dir: str | None) -> Target:
+    """The node and the key to use.
+
+    What is not given is taken from the node that runs in the directory. The directory's own key
+    goes to the directory's own node only. Raises ``Unavailable`` when no node is found there,
+    ``Unauthenticated`` when no key is.
+    """
+    if url and key:
+        return Target(_checked(url), key)
+    directory = find_directory(data_dir)
+    own_url = _own_url(directory)
+    found_url = _checked(url) if url else own_url
+    if found_url is None:
+        raise Unavailable(
+            f"No node runs in {directory.root}.",
+            code="node_not_running",
+            hint="Start one with: weir serve, or name another with --url or WEIR_URL.",
+        )
+    found_key = key or (_own_key(directory) if found_url == own_url else None)
+    if found_key is None:
+        raise Unauthenticated(
+            f"There is no API key for {found_url}.",
+            hint="Give one with --key or WEIR_KEY; weir keys create makes one.",
+        )
+    return Target(found_url, found_key)
+
+
+def _own_url(directory: Directory) -> str | None:
+    try:
+        return msgspec.json.decode(directory.node_file.read_bytes(), type=_Running).url.rstrip("/")
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+def _own_key(directory: Directory) -> str | None:
+    try:
+        text = directory.first_run.read_bytes()
+        return msgspec.json.decode(text, type=_FirstRun).secret_key
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+def _checked(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise InvalidInput(
+            f"'{url}' is not an address of a node.", hint="It looks like http://127.0.0.1:8080."
+        )
+    return url.rstrip("/")
