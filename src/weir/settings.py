@@ -100,7 +100,9 @@ class Settings:
     query_workers: int = _whole(4, "Query workers at the same time.", 1, 64)
     query_spares: int = _whole(2, "Query workers started ahead.", 0, 16)
     query_tenant_workers_max: int = _whole(2, "Queries of one tenant at the same time.", 1)
+    query_queue_wait_s: float = _number(1, "Longest wait of a query for its turn; then 429.")
     query_rows_max: int = _whole(50000, "Greatest limit of a query.", 1)
+    ledger_minutes_max: int = _whole(10080, "Minutes of one ledger request.", 1)
     query_sql_bytes_max: int = _whole(65536, "Length of a SQL text.", 64)
 
 

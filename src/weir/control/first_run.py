@@ -19,6 +19,7 @@ from weir.control.tenants import create_tenant
 from weir.domain.directory import Directory
 from weir.domain.keys import Scope, is_mistyped, make_key
 from weir.errors import Corrupt
+from weir.settings import Settings
 from weir.storage.local import write_durable
 from weir.telemetry import Happening, emit
 
@@ -53,6 +54,14 @@ def first_run(
     with begin_write(engine) as connection:
         _commit(connection, made, now_us=now_us, random=random)
     emit(Happening.FIRST_RUN, path=str(directory.first_run))
+
+
+def door_url(settings: Settings) -> str | None:
+    """Where a client on this machine reaches the door; ``None`` when the port is not known yet."""
+    if settings.port == 0:
+        return None
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104  # not bound, translated
+    return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
 
 
 def _unfinished(directory: Directory) -> FirstRun | None:

@@ -11,7 +11,7 @@ from ipaddress import ip_network
 from sqlalchemy import Connection, Row, Select, insert, or_, select, update
 
 from weir.control.checks import check_limit
-from weir.control.projects import find_place
+from weir.control.projects import check_known, find_place
 from weir.control.records import KeyKind, KeyRecord, KeyRequest, NewKey, to_microseconds, to_time
 from weir.control.tables import ENDPOINTS, KEYS, PROJECTS, TENANTS
 from weir.domain.keys import (
@@ -99,7 +99,11 @@ def add_key(
 def list_keys(
     connection: Connection, *, tenant: str | None = None, project: str | None = None
 ) -> tuple[KeyRecord, ...]:
-    """Keys of a tenant and a project, or all, oldest first, revoked ones included."""
+    """Keys of a tenant and a project, or all, oldest first, revoked ones included.
+
+    A project alone is that slug in every tenant. Raises ``NotFound`` for an unknown slug.
+    """
+    check_known(connection, tenant=tenant, project=project)
     statement = _SHOWN.order_by(KEYS.c.id)
     if tenant is not None:
         statement = statement.where(TENANTS.c.slug == tenant)

@@ -92,11 +92,7 @@ def find_place(
     find_tenant(connection, tenant)
     project_id = _project_id(connection, tenant=tenant, project=project)
     if project_id is None:
-        raise NotFound(
-            f"Tenant '{tenant}' has no project '{project[:80]}'.",
-            code="project_not_found",
-            hint="List the projects to see their slugs, or create one first.",
-        )
+        raise _unknown(project)
     wanted = ENDPOINTS.c.name == DEFAULT_ENDPOINT
     if endpoint is not None:
         wanted = ENDPOINTS.c.public_id == endpoint
@@ -111,11 +107,29 @@ def find_place(
     return Placed(project_id, endpoint_id)
 
 
-def _project_id(connection: Connection, *, tenant: str, project: str) -> int | None:
+def check_known(connection: Connection, *, tenant: str | None, project: str | None) -> None:
+    """Raises ``NotFound`` for a slug that is given and not there; ``None`` stands for any."""
+    if tenant is not None:
+        find_tenant(connection, tenant)
+    if project is None:
+        return
+    if _project_id(connection, tenant=tenant, project=project) is None:
+        raise _unknown(project)
+
+
+def _project_id(connection: Connection, *, tenant: str | None, project: str) -> int | None:
     statement = (
-        select(PROJECTS.c.id)
-        .join_from(PROJECTS, TENANTS)
-        .where(TENANTS.c.slug == tenant, PROJECTS.c.slug == project)
-    )
+        select(PROJECTS.c.id).join_from(PROJECTS, TENANTS).where(PROJECTS.c.slug == project)
+    ).limit(1)
+    if tenant is not None:
+        statement = statement.where(TENANTS.c.slug == tenant)
     found: int | None = connection.scalar(statement)
     return found
+
+
+def _unknown(project: str) -> NotFound:
+    return NotFound(
+        f"There is no project '{project[:80]}'.",
+        code="project_not_found",
+        hint="List the projects to see their slugs, or create one first.",
+    )

@@ -1,13 +1,15 @@
 """The control service: the one writer of ``control.db`` and the publisher of the registry."""
 
+import contextlib
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Self, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DatabaseError, OperationalError
 
 from weir.board import Board
 from weir.clock import Clock
@@ -27,11 +29,12 @@ from weir.control.records import (
 from weir.control.snapshot import advance_registry
 from weir.domain.directory import Directory
 from weir.domain.registry import Registry
-from weir.errors import Unavailable
+from weir.errors import Conflict, Corrupt, Unavailable
 from weir.storage.local import FileLock, make_directory
 from weir.storage.registry import publish_registry
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+LOCK_POLL_S = 0.02
 
 Result = TypeVar("Result")
 
@@ -84,19 +87,21 @@ class ControlService:
         board: Board | None = None,
         url: str | None = None,
         random: keys.Random = secrets.token_bytes,
+        wait_s: float = 0,
     ) -> Self:
         """Opens the node's control state, making it when the directory is new, and publishes.
 
         Without a board nothing is published. ``url`` is told to the reader of first-run.json.
-        Raises ``Conflict``: ``locked`` when another process has it open, ``newer_database``.
+        Raises ``Conflict``: ``locked`` when another process still has it open after ``wait_s``
+        seconds, ``newer_database`` when a newer version has written it.
         """
         make_directory(directory.root)
-        lock = FileLock(directory.control_lock, purpose="Control state is in use")
-        lock.acquire()
+        lock = _acquire(directory, clock=clock, wait_s=wait_s)
         engine = open_engine(sqlite_url(directory.control_db))
         try:
-            migrate(engine, MIGRATIONS)
-            first_run(engine, directory, now_us=clock.now_us(), random=random, url=url)
+            with _available():
+                migrate(engine, MIGRATIONS)
+                first_run(engine, directory, now_us=clock.now_us(), random=random, url=url)
             service = cls(directory, engine, lock, clock=clock, board=board, random=random)
             service.publish_pending()
         except BaseException:
@@ -178,7 +183,7 @@ class ControlService:
 
     def record_uptime(self) -> int:
         """Counts the current minute as one in which the node ran; the uptime in millionths."""
-        with self._turn, begin_write(self._engine) as connection:
+        with self._turn, _available(), begin_write(self._engine) as connection:
             return uptime.record_uptime(connection, now_us=self._clock.now_us())
 
     def publish_pending(self) -> None:
@@ -188,7 +193,7 @@ class ControlService:
 
     def _change(self, change: Callable[[Connection], Result]) -> Result:
         with self._turn:
-            with begin_write(self._engine) as connection:
+            with _available(), begin_write(self._engine) as connection:
                 result = change(connection)
                 registry = advance_registry(connection)
             self._publish(registry)
@@ -210,5 +215,40 @@ class ControlService:
         self._behind = False
 
     def _read(self, read: Callable[[Connection], Result]) -> Result:
-        with self._engine.connect() as connection:
+        with _available(), self._engine.connect() as connection:
             return read(connection)
+
+
+def _acquire(directory: Directory, *, clock: Clock, wait_s: float) -> FileLock:
+    lock = FileLock(directory.control_lock, purpose="Control state is in use")
+    deadline = clock.monotonic_s() + wait_s
+    while True:
+        try:
+            lock.acquire()
+        except Conflict:
+            if clock.monotonic_s() >= deadline:
+                raise
+            threading.Event().wait(LOCK_POLL_S)
+        else:
+            return lock
+
+
+@contextlib.contextmanager
+def _available() -> Generator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        raise Unavailable(
+            "Control state cannot be used now.",
+            code="control_unavailable",
+            hint="Look at the disk: its free space, and whether the directory may be written.",
+            reason=str(error.orig),
+        ) from error
+    except DatabaseError as error:
+        if type(error) is not DatabaseError:  # a constraint or a statement: a bug, not a disk
+            raise
+        raise Corrupt(
+            "The control database is damaged.",
+            hint="Restore control.db from a backup.",
+            reason=str(error.orig),
+        ) from error

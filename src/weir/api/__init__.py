@@ -1,0 +1,1 @@
+"""REST over control and query: translate, call, translate back."""

@@ -1,0 +1,60 @@
+"""The app behind the door's relay: queries, the ledger, the description of the API."""
+
+from collections.abc import Sequence
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Match, Route
+
+from weir.api.openapi import describe_api
+from weir.api.replies import error_reply, json_reply
+from weir.api.shield import Shield
+from weir.errors import WeirError
+
+_WORDS = {
+    404: ("not_found", "There is nothing at this path."),
+    405: ("method_not_allowed", "The path does not take this method."),
+}
+
+
+def build_app(routes: Sequence[Route]) -> Starlette:
+    """An app of ``routes`` and ``/openapi.json``.
+
+    Every error is ``{"error": code, "message": text}``. What the door lets through is bounded by
+    the door, so there are no limits of requests here.
+    """
+    description = describe_api()
+
+    async def show_description(_request: Request) -> Response:
+        return json_reply(description)
+
+    app = Starlette(
+        routes=[*routes, Route("/openapi.json", show_description, methods=["GET"])],
+        middleware=[Middleware(Shield)],
+        exception_handlers={WeirError: error_reply, HTTPException: http_error_reply},
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+def http_error_reply(request: Request, error: Exception) -> Response:
+    """Starlette's own refusals as JSON; ``OPTIONS`` on a known path is told its methods."""
+    assert isinstance(error, HTTPException), "registered for HTTPException alone"
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(_methods(request))
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers=headers)
+    code, message = _WORDS.get(error.status_code, ("invalid_request", error.detail))
+    value = {"error": code, "message": message}
+    return json_reply(value, status=error.status_code, headers=headers)
+
+
+def _methods(request: Request) -> list[str]:
+    """Every method of every route with the request's path: a path may have several routes."""
+    routes = [route for route in request.app.routes if isinstance(route, Route)]
+    at_path = [route for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    return sorted({"OPTIONS"}.union(*(route.methods or () for route in at_path)))

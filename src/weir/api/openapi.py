@@ -1,0 +1,106 @@
+"""The OpenAPI 3.1 description of the node, put together from the table of its operations.
+
+Source: spec.openapis.org/oas/v3.1.0.
+"""
+
+from weir import __version__
+from weir.api.operations import OPERATIONS, Body, Operation, Parameter
+
+_ERROR = {
+    "type": "object",
+    "required": ["error", "message"],
+    "properties": {
+        "error": {"type": "string", "description": "A stable code."},
+        "message": {"type": "string"},
+        "details": {"type": "array", "items": {"type": "object"}},
+    },
+}
+_ERROR_WORDS = {
+    400: "The request cannot be taken as it is.",
+    401: "No API key, or one that is unknown, revoked or expired.",
+    403: "The key lacks the scope, or may not be used from here, or the account is not active.",
+    413: "The body is too large.",
+    422: "A parameter is out of its range.",
+    429: "Over a limit; Retry-After says when to come back.",
+    503: "Not now; Retry-After says when to try again.",
+    504: "The query ran past its deadline.",
+}
+
+
+def describe_api() -> dict[str, object]:
+    """The document that ``/openapi.json`` serves."""
+    paths: dict[str, dict[str, object]] = {}
+    for operation in OPERATIONS:
+        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Weir",
+            "version": __version__,
+            "summary": "Event ingestion and analytics.",
+        },
+        "servers": [{"url": "/"}],
+        "paths": paths,
+        "components": {
+            "schemas": {"Error": _ERROR},
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+            },
+        },
+    }
+
+
+def _operation(operation: Operation) -> dict[str, object]:
+    described: dict[str, object] = {
+        "operationId": operation.name,
+        "summary": operation.summary,
+        "security": _security(operation),
+        "responses": _responses(operation),
+    }
+    if operation.scope is not None:
+        described["description"] = f"Needs an API key with the scope `{operation.scope}`."
+    if operation.parameters:
+        described["parameters"] = [_parameter(item) for item in operation.parameters]
+    if operation.body is not None:
+        described["requestBody"] = {"required": True, "content": _content(operation.body)}
+    return described
+
+
+def _security(operation: Operation) -> list[dict[str, list[str]]]:
+    return [] if operation.scope is None else [{"bearer": []}, {"apiKey": []}]
+
+
+def _responses(operation: Operation) -> dict[str, object]:
+    responses: dict[str, object] = {
+        str(operation.status): {
+            "description": operation.reply_words,
+            "content": _content(operation.reply),
+        }
+    }
+    for status in operation.errors:
+        responses[str(status)] = {
+            "description": _ERROR_WORDS[status],
+            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+        }
+    return responses
+
+
+def _parameter(parameter: Parameter) -> dict[str, object]:
+    return {
+        "name": parameter.name,
+        "in": "query",
+        "required": parameter.required,
+        "description": parameter.words,
+        "schema": parameter.schema,
+    }
+
+
+def _content(body: Body) -> dict[str, object]:
+    examples = {name: {"value": value} for name, value in body.examples.items()}
+    content: dict[str, object] = {
+        "application/json": {"schema": body.schema, "examples": examples},
+    }
+    for media_type in body.other_types:
+        content[media_type] = {"schema": {"type": "string"}}
+    return content

@@ -1,0 +1,312 @@
+"""The table of the node's HTTP operations, with an example of each: what ``/openapi.json`` tells.
+
+The door serves health and ingest, the api process the rest; a client sees one server.
+"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+OBJECT: Mapping[str, object] = {"type": "object"}
+TEXT: Mapping[str, object] = {"type": "string"}
+
+
+class Parameter(msgspec.Struct, frozen=True, kw_only=True):
+    """One parameter in the query string."""
+
+    name: str
+    words: str
+    schema: Mapping[str, object] = TEXT
+    required: bool = False
+
+
+class Body(msgspec.Struct, frozen=True, kw_only=True):
+    """A JSON body by examples; ``other_types`` are media types that may stand in its place."""
+
+    examples: Mapping[str, object]
+    schema: Mapping[str, object] = OBJECT
+    other_types: tuple[str, ...] = ()
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    """One method of one path. ``scope`` is what the key needs; ``None``: no key."""
+
+    method: str
+    path: str
+    name: str
+    summary: str
+    reply: Body
+    reply_words: str
+    scope: str | None = None
+    status: int = 200
+    parameters: tuple[Parameter, ...] = ()
+    body: Body | None = None
+    errors: tuple[int, ...] = ()
+
+
+INGEST_ERRORS = (400, 401, 403, 413, 429, 503)
+
+NATIVE_EVENT: Mapping[str, object] = {
+    "type": "object",
+    "required": ["event"],
+    "properties": {
+        "event": {"type": "string", "minLength": 1, "maxLength": 200},
+        "event_id": {"type": "string", "minLength": 1, "maxLength": 256},
+        "user_id": TEXT,
+        "anonymous_id": TEXT,
+        "session_id": TEXT,
+        "ts": {"type": "string", "format": "date-time"},
+        "properties": OBJECT,
+        "context": OBJECT,
+    },
+}
+
+NOVAMESH_EVENT: Mapping[str, object] = {
+    "type": "object",
+    "required": ["event"],
+    "properties": {
+        "event": {"type": "string", "minLength": 1},
+        "event_id": {"type": "string", "minLength": 1, "maxLength": 256},
+        "properties": OBJECT,
+        "user_id": TEXT,
+        "timestamp": {"type": "string", "format": "date-time"},
+        "context": OBJECT,
+    },
+}
+
+_SIGNUP = {
+    "event": "signup",
+    "event_id": "0193f3c2-7a10-7000-8000-5f2c6d1e9a01",
+    "user_id": "u_42",
+    "ts": "2026-11-20T12:00:00Z",
+    "properties": {"plan": "pro", "price": 29.5},
+}
+_PAGE_VIEW = {"event": "page_view", "user_id": "u_42", "properties": {"page": "/pricing"}}
+_CLICK = {"event": "click", "user_id": "u_42", "timestamp": "2026-11-20T12:00:01Z"}
+
+HEALTH = Operation(
+    method="GET",
+    path="/v1/health",
+    name="health",
+    summary="Whether the node is up.",
+    reply_words="The node is up. `uptime` is a percentage of the last 30 days.",
+    reply=Body(
+        examples={
+            "up": {
+                "status": "ok",
+                "node": "weir-1",
+                "region": "local",
+                "version": "0.1.0",
+                "uptime": 99.98,
+            }
+        }
+    ),
+)
+
+NATIVE = Operation(
+    method="POST",
+    path="/v1/events",
+    name="send_events",
+    summary="Send up to 1000 events. The reply comes when they are on disk.",
+    scope="ingest",
+    body=Body(
+        schema={
+            "oneOf": [
+                NATIVE_EVENT,
+                {"type": "array", "maxItems": 1000, "items": NATIVE_EVENT},
+                {
+                    "type": "object",
+                    "required": ["events"],
+                    "properties": {
+                        "events": {"type": "array", "maxItems": 1000, "items": NATIVE_EVENT},
+                        "context": OBJECT,
+                    },
+                },
+            ]
+        },
+        examples={
+            "one": _SIGNUP,
+            "array": [_SIGNUP, _PAGE_VIEW],
+            "envelope": {"events": [_SIGNUP, _PAGE_VIEW], "context": {"app": "web"}},
+        },
+        other_types=("application/x-ndjson",),
+    ),
+    status=202,
+    reply_words="Taken and on disk. `results` lists only the events that were not taken.",
+    reply=Body(
+        examples={
+            "mixed": {
+                "accepted": 1,
+                "rejected": 1,
+                "batch_id": "b_0193f3c27a107000",
+                "results": [
+                    {
+                        "index": 1,
+                        "status": "rejected",
+                        "code": "validation.required",
+                        "field": "event",
+                        "message": "event is required",
+                    }
+                ],
+            }
+        }
+    ),
+    errors=INGEST_ERRORS,
+)
+
+NOVAMESH_SINGLE = Operation(
+    method="POST",
+    path="/v1/ingest",
+    name="ingest",
+    summary="Send one event in the NovaMesh dialect.",
+    scope="ingest",
+    body=Body(schema=NOVAMESH_EVENT, examples={"one": _PAGE_VIEW}),
+    status=202,
+    reply_words="Taken and on disk.",
+    reply=Body(examples={"taken": {"accepted": True, "queued": 1}}),
+    errors=INGEST_ERRORS,
+)
+
+NOVAMESH_BATCH = Operation(
+    method="POST",
+    path="/v1/batch",
+    name="ingest_batch",
+    summary="Send up to 500 events in the NovaMesh dialect, taken whole or refused whole.",
+    scope="ingest",
+    body=Body(
+        schema={
+            "type": "object",
+            "required": ["events"],
+            "properties": {
+                "events": {"type": "array", "maxItems": 500, "items": NOVAMESH_EVENT},
+                "context": OBJECT,
+            },
+        },
+        examples={"two": {"events": [_PAGE_VIEW, _CLICK], "context": {"app": "web"}}},
+    ),
+    status=202,
+    reply_words="All taken and on disk.",
+    reply=Body(
+        examples={"taken": {"accepted": True, "events": 2, "batch_id": "b_0193f3c27a107001"}}
+    ),
+    errors=INGEST_ERRORS,
+)
+
+_QUERY_REPLY = Body(
+    examples={
+        "rows": {
+            "columns": ["event", "count"],
+            "rows": [["page_view", 142857], ["click", 98204]],
+            "meta": {
+                "elapsed_ms": 42,
+                "rows": 2,
+                "truncated": False,
+                "rows_scanned": 241061,
+                "bytes_scanned": 1893412,
+                "watermark": "2026-11-20T12:00:01Z",
+            },
+        }
+    },
+    other_types=("application/x-ndjson", "text/csv"),
+)
+_QUERY_ERRORS = (400, 401, 403, 422, 429, 503, 504)
+_SQL = "SELECT event, count() FROM events GROUP BY event LIMIT 10"
+_FORMATS: Mapping[str, object] = {"type": "string", "enum": ["json", "ndjson", "csv"]}
+_LIMIT: Mapping[str, object] = {"type": "integer", "minimum": 1, "maximum": 50000, "default": 1000}
+
+QUERY = Operation(
+    method="GET",
+    path="/v1/query",
+    name="query",
+    summary="Run one SELECT over the project's events.",
+    scope="query",
+    parameters=(
+        Parameter(name="q", words=f"The SQL, for example: {_SQL}", required=True),
+        Parameter(name="format", words="The form of the result.", schema=_FORMATS),
+        Parameter(name="limit", words="Most rows of the result.", schema=_LIMIT),
+    ),
+    reply_words="The result.",
+    reply=_QUERY_REPLY,
+    errors=_QUERY_ERRORS,
+)
+
+QUERY_BY_BODY = Operation(
+    method="POST",
+    path="/v1/query",
+    name="query_by_body",
+    summary="Run one SELECT over the project's events; the parameters stand in the body.",
+    scope="query",
+    body=Body(
+        schema={
+            "type": "object",
+            "required": ["q"],
+            "properties": {"q": TEXT, "format": _FORMATS, "limit": _LIMIT},
+        },
+        examples={"count": {"q": _SQL, "format": "json", "limit": 10}},
+    ),
+    reply_words="The result.",
+    reply=_QUERY_REPLY,
+    errors=_QUERY_ERRORS,
+)
+
+LEDGER = Operation(
+    method="GET",
+    path="/v1/ledger",
+    name="ledger",
+    summary="What became of the project's events, per key and minute.",
+    scope="metrics",
+    parameters=(
+        Parameter(name="from", words="ISO 8601 or Unix seconds; an hour before `to` if absent."),
+        Parameter(name="to", words="ISO 8601 or Unix seconds, not included; now if absent."),
+        Parameter(
+            name="by",
+            words="A row per key and minute, or one per key.",
+            schema={"type": "string", "enum": ["minute", "total"], "default": "minute"},
+        ),
+    ),
+    reply_words="The counts. `balance` is 0 when every accepted event has an outcome.",
+    reply=Body(
+        examples={
+            "minute": {
+                "items": [
+                    {
+                        "key_id": "key_4fT0hJc2LxW9aQ7b",
+                        "minute": "2026-11-20T12:00:00Z",
+                        "received": 101,
+                        "rejected": 1,
+                        "accepted": 100,
+                        "stored": 90,
+                        "duplicate": 4,
+                        "duplicate_conflict": 0,
+                        "dead_lettered": 0,
+                        "quarantined": 0,
+                        "lost": 0,
+                        "in_flight": 6,
+                    }
+                ],
+                "balance": 0,
+            }
+        }
+    ),
+    errors=(400, 401, 403, 503),
+)
+
+DESCRIPTION = Operation(
+    method="GET",
+    path="/openapi.json",
+    name="describe",
+    summary="This description.",
+    reply_words="An OpenAPI 3.1 document.",
+    reply=Body(examples={}),
+)
+
+OPERATIONS = (
+    HEALTH,
+    NATIVE,
+    NOVAMESH_SINGLE,
+    NOVAMESH_BATCH,
+    QUERY,
+    QUERY_BY_BODY,
+    LEDGER,
+    DESCRIPTION,
+)
