@@ -1,0 +1,253 @@
+"""The journal's writer: frames go in, and waiters are told once the frames are on disk.
+
+One thread writes. While it writes and syncs a batch, further frames gather; the next batch takes
+them all. No timer waits for company. A frame gets its place and its time when its batch is
+written, so frames lie in the order in which they were appended and ``received_at`` only grows.
+
+A write or sync that fails is never repeated on that file: the kernel may have dropped the pages
+and would report success. Everything unacknowledged is refused, the writer is dead, and its owner
+ends; recovery then decides from the disk (docs/decisions/0003-journal-group-commit.md).
+"""
+
+import contextlib
+import errno
+import threading
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Protocol, Self
+
+from weir.clock import Clock
+from weir.domain.frame import Draft
+from weir.errors import LimitExceeded
+from weir.journal.appender import Appender
+from weir.journal.disk import LOCAL_DISK, Disk, refusal
+from weir.journal.file import base_positions
+from weir.journal.frame import BODY_BYTES_MAX, META_BYTES_MAX
+from weir.journal.recovery import recover
+from weir.journal.state import State
+from weir.storage.local import FileLock, make_directory
+from weir.telemetry import SYNC_SECONDS, Happening, emit
+
+BATCH_BYTES_MAX = 8 << 20
+"""Size at which a batch is written although more frames wait; one frame may be larger."""
+
+LOCK_NAME = "lock"
+
+Notify = Callable[[Callable[[], None]], object]
+"""Runs a function soon, on the thread that the waiters live on."""
+
+
+class Waiter(Protocol):
+    """Who is told what became of a frame; exactly one of the two, once."""
+
+    def durable(self, received_at_us: int) -> None:
+        """The frame is on disk and got this time."""
+        ...
+
+    def failed(self, error: Exception) -> None:
+        """The frame must be taken as not written (it may yet be, and then appears once)."""
+        ...
+
+
+class JournalWriter:
+    """The one writer of a journal directory, from ``open`` to ``close``.
+
+    ``append`` and ``close`` belong to one thread, the one on which ``notify`` runs functions.
+    """
+
+    __slots__ = (
+        "_appender",
+        "_cause",
+        "_clock",
+        "_closed",
+        "_directory",
+        "_gathered",
+        "_lock",
+        "_notify",
+        "_state",
+        "_thread",
+        "_waiters",
+    )
+
+    def __init__(
+        self,
+        directory: Path,
+        lock: FileLock,
+        state: State,
+        appender: Appender,
+        *,
+        clock: Clock,
+        notify: Notify,
+    ) -> None:
+        self._directory = directory
+        self._lock = lock
+        self._state = state
+        self._appender = appender
+        self._clock = clock
+        self._notify = notify
+        self._gathered: SimpleQueue[tuple[Draft, Waiter] | None] = SimpleQueue()
+        self._waiters: list[Waiter] = []
+        self._cause: Exception | None = None
+        self._closed = False
+        self._thread = threading.Thread(
+            target=self._run, name=f"journal-{directory.name}", daemon=True
+        )
+
+    @classmethod
+    def open(
+        cls,
+        directory: Path,
+        *,
+        quarantine: Path,
+        clock: Clock,
+        file_bytes: int,
+        notify: Notify,
+        disk: Disk = LOCAL_DISK,
+    ) -> Self:
+        """Takes the journal's lock, recovers what a predecessor left, and starts a fresh file.
+
+        The directory's name is the journal's id. ``Conflict`` (``locked``) while another process
+        holds the journal: try again while it may be dying. ``Unavailable`` (``disk_full``,
+        ``journal_failed``) when the disk refuses; ``Corrupt`` as in ``recovery.recover``.
+        """
+        make_directory(directory)
+        lock = FileLock(directory / LOCK_NAME, purpose=f"Journal {directory.name}")
+        lock.acquire()
+        try:
+            state = State.open_or_create(directory)
+            recovered = recover(
+                directory,
+                quarantine=quarantine,
+                disk=disk,
+                known=state.published(),
+                now_us=clock.now_us(),
+                file_bytes=file_bytes,
+            )
+        except OSError as error:
+            lock.release()
+            raise refusal(error) from error
+        except BaseException:
+            lock.release()
+            raise
+        state.publish(recovered.end)
+        state.writing_since_us = 0
+        appender = Appender(directory, recovered, disk=disk, clock=clock, file_bytes=file_bytes)
+        writer = cls(directory, lock, state, appender, clock=clock, notify=notify)
+        writer._thread.start()
+        return writer
+
+    @property
+    def dead(self) -> bool:
+        """True once a write or sync has failed: nothing more will be taken."""
+        return self._cause is not None
+
+    def append(self, draft: Draft, waiter: Waiter) -> None:
+        """Takes a frame; ``waiter`` is told later, when it is durable or when it failed.
+
+        Returns at once and does not look at the disk. Memory is not bounded here: the caller
+        admits only what it can hold. ``LimitExceeded`` for a frame beyond the format's bounds;
+        ``Unavailable`` when the writer is dead or closed.
+        """
+        if len(draft.body) > BODY_BYTES_MAX or len(draft.meta) > META_BYTES_MAX:
+            raise LimitExceeded("The body is too large for the journal.", code="payload_too_large")
+        if self._cause is not None or self._closed:
+            raise refusal(self._cause)
+        self._gathered.put((draft, waiter))
+        if self.dead:  # it died meanwhile and may not look here again
+            self._refuse_all()
+
+    def backlog_bytes(self) -> int:
+        """Bytes of frames in all files that the journal still has, the active one included."""
+        bases = base_positions(entry.name for entry in self._directory.iterdir())
+        return self._appender.end.position - bases[0]
+
+    def close(self) -> None:
+        """Writes and syncs what was appended, then gives files and lock back; waits for that.
+
+        Waiters are still told through ``notify``. Closing twice, or when dead, is fine.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        self._gathered.put(None)
+        self._thread.join()
+        self._state.close()
+        self._lock.release()
+
+    def _run(self) -> None:
+        try:
+            while (entry := self._gathered.get()) is not None:
+                self._write_batch(entry)
+            self._appender.close()
+        except Exception as error:  # whatever it is, nobody may wait for an answer for ever
+            self._die(error)
+
+    def _write_batch(self, entry: tuple[Draft, Waiter]) -> None:
+        """Writes and syncs this entry and those that wait behind it, then has them answered."""
+        clock = self._clock
+        appender = self._appender
+        started_s = clock.monotonic_s()
+        self._state.writing_since_us = clock.now_us()
+        now_us = clock.now_us()  # read after the store, so that a watermark can rely on it
+        waiters = self._waiters
+        drafts: list[Draft] = []
+        size = 0
+        more = self._gathered.get_nowait
+        following: tuple[Draft, Waiter] | None = entry
+        with contextlib.suppress(Empty):
+            while following is not None:
+                draft, waiter = following
+                drafts.append(draft)
+                waiters.append(waiter)
+                size += len(draft.body)
+                if size >= BATCH_BYTES_MAX:
+                    break
+                following = more()
+        if following is None:
+            self._gathered.put(None)
+        times = appender.append(drafts, now_us)
+        self._state.publish(appender.end)
+        self._state.writing_since_us = 0
+        SYNC_SECONDS.observe(clock.monotonic_s() - started_s)
+        self._waiters = []
+        self._notify(partial(_tell_durable, waiters, times))
+        appender.change_file_if_full()
+
+    def _die(self, error: Exception) -> None:
+        self._cause = error
+        number = error.errno if isinstance(error, OSError) else None
+        emit(
+            Happening.JOURNAL_SYNC_FAILED,
+            journal=self._directory.name,
+            reason=errno.errorcode.get(number or 0, type(error).__name__),
+            code=refusal(error).code,
+            frames=len(self._waiters),
+        )
+        with contextlib.suppress(OSError):
+            self._appender.abandon()
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            self._notify(self._refuse_all)
+
+    def _refuse_all(self) -> None:
+        """Refuses the batch that failed and everything gathered behind it."""
+        waiters, self._waiters = self._waiters, []
+        with contextlib.suppress(Empty):
+            while True:
+                entry = self._gathered.get_nowait()
+                if entry is not None:
+                    waiters.append(entry[1])
+        for waiter in waiters:
+            try:
+                waiter.failed(refusal(self._cause))
+            except Exception as error:  # one waiter's bug must not keep the others waiting
+                emit(Happening.REQUEST_FAILED, reason=type(error).__name__)
+
+
+def _tell_durable(waiters: list[Waiter], times: list[int]) -> None:
+    for waiter, received_at_us in zip(waiters, times, strict=True):
+        try:
+            waiter.durable(received_at_us)
+        except Exception as error:  # one waiter's bug must not keep the others waiting
+            emit(Happening.REQUEST_FAILED, reason=type(error).__name__)
