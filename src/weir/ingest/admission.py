@@ -23,10 +23,16 @@ class Submission(msgspec.Struct, frozen=True):
     """A request that reached its dialect: authenticated, received whole, inflated."""
 
     body: bytes
-    content_type: str
-    batch_id: str
-    """The id that this batch will have if the reply carries one."""
     limits: Limits
+    worker: str
+    """Random text that names the worker since its start."""
+    number: int
+    """Of this request at the worker."""
+
+    @property
+    def batch_id(self) -> str:
+        """The id of this batch, for replies that carry one."""
+        return f"b_{self.worker}{self.number:08x}"
 
 
 class Reply(msgspec.Struct, frozen=True):

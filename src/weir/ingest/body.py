@@ -37,9 +37,11 @@ class UnsupportedEncoding(WeirError):
 
 def encoding_of(header: bytes | None, body: bytes) -> str:
     """``identity``, ``gzip``, ``deflate`` or ``zstd``; raises ``UnsupportedEncoding``."""
-    name = (header or b"").strip().lower()
-    if name in (b"", b"identity"):
+    if header is None:
         return "gzip" if body.startswith(_GZIP_MAGIC) else "identity"
+    name = header.strip().lower()
+    if name in (b"", b"identity"):
+        return encoding_of(None, body)
     if name in (b"gzip", b"x-gzip"):
         return "gzip"
     if name in (b"deflate", b"zstd"):

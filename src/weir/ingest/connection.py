@@ -15,6 +15,7 @@ import httptools
 from weir.errors import InvalidInput, LimitExceeded, Unavailable, WeirError
 from weir.ingest.body import BodyTooLarge
 from weir.ingest.exchange import Exchange
+from weir.ingest.head import HEAD_BYTES_MAX, NO_HEAD, Head
 from weir.ingest.responses import CONTINUE
 
 if TYPE_CHECKING:
@@ -57,15 +58,18 @@ class Connection(asyncio.Protocol):
         "_head_bytes",
         "_head_fed",
         "_header_count",
+        "_headers",
         "_idle_since",
         "_is_deaf",
         "_is_held",
         "_is_paused",
+        "_last_head",
         "_line",
         "_parser",
         "_receiving_since",
         "_refusal",
         "_source",
+        "_target",
         "_transport",
         "_waiting",
         "_write_blocked_since",
@@ -85,10 +89,14 @@ class Connection(asyncio.Protocol):
         self._head_bytes = 0
         self._head_fed = 0
         self._header_count = 0
+        self._headers: dict[bytes, bytes] = {}
+        self._target = b""
         self._is_deaf = False
         """Whatever still arrives is not listened to: the answers under way are the last."""
         self._is_held = False
         self._is_paused = False
+        self._last_head: Head | None = None
+        """Of the last request that was complete in what was just read."""
         self._receiving_since: float | None = None
         self._idle_since = door.loop_time()
         self._discards_until: float | None = None
@@ -118,19 +126,23 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._is_deaf:
             return
+        is_boundary = self._current is None
+        end = data.find(b"\r\n\r\n", 0, HEAD_BYTES_MAX) + 4 if is_boundary else 3
+        if end > 3:
+            known = self.door.heads.recall(data[:end])
+            if known is not None and known.body_bytes == len(data) - end:
+                self._take_known(known.head, data[end:])
+                return
         if self._receiving_since is None:
             self._receiving_since = self.door.loop_time()
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._stop_listening()
-        except httptools.HttpParserError:
-            self._refusal = self._refusal or InvalidInput("The request is not valid HTTP/1.1.")
+        self._feed(data)
         if self._refusal is not None and not self._is_deaf:
             self._refuse_early(self._refusal)
         elif self._current is None:
             self._receiving_since = None
-        elif self._current.method == b"":
+            if end > 3 and self._last_head is not None:
+                self._remember(data, end)
+        elif self._current.head is NO_HEAD:
             self._head_fed += len(data)
             self._check_head()
 
@@ -158,21 +170,21 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         self._current = Exchange(self)
+        self._target = b""
+        self._headers = {}
         self._head_bytes = 0
         self._head_fed = 0
         self._header_count = 0
 
     def on_url(self, url: bytes) -> None:
-        assert self._current is not None
-        self._current.target += url
-        if len(self._current.target) > self.door.settings.target_bytes_max:
+        self._target += url
+        if len(self._target) > self.door.settings.target_bytes_max:
             self._refusal = TargetTooLong("The request target is too long.")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        assert self._current is not None
         self._header_count += 1
         self._head_bytes += len(name) + len(value)
-        headers = self._current.headers
+        headers = self._headers
         key = name.lower()
         if key not in headers:
             headers[key] = value
@@ -184,18 +196,22 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         exchange = self._current
         assert exchange is not None
-        exchange.method = self._parser.get_method()
-        exchange.is_old = self._parser.get_http_version() != "1.1"
+        head = exchange.head = Head(
+            self._parser.get_method(),
+            self._target,
+            self._target.partition(b"?")[0],
+            self._headers,
+            self._parser.get_http_version() != "1.1",
+        )
         self._check_head()
-        headers = exchange.headers
-        if not exchange.is_old and b"host" not in headers:
+        if not head.is_old and b"host" not in head.headers:
             self._refusal = InvalidInput("The Host header is missing.")
-        length = headers.get(b"content-length")
-        if length is not None and int(length) > self.door.settings.body_bytes_max:
+        length = head.content_length
+        if length is not None and length > self.door.settings.body_bytes_max:
             self._refusal = self._body_too_large()
-        expectation = headers.get(b"expect")
+        expectation = head.headers.get(b"expect")
         if expectation is not None:
-            self._expect(exchange, expectation)
+            self._expect(head, expectation)
 
     def on_body(self, body: bytes) -> None:
         exchange = self._current
@@ -225,13 +241,8 @@ class Connection(asyncio.Protocol):
         if not self._parser.should_keep_alive():
             exchange.is_last = True
             self._is_deaf = True
-        self._line.append(exchange)
-        if len(self._line) >= self.door.settings.pipelined_requests_max:
-            self._pause()
-        if self._is_held:
-            self._waiting.append(exchange)
-        else:
-            self.door.take(exchange)
+        self._last_head = exchange.head
+        self._enqueue(exchange)
 
     # What the door calls.
 
@@ -253,13 +264,10 @@ class Connection(asyncio.Protocol):
         """The exchange's answer is complete; ``output`` is what of it was not yet written."""
         self.door.release(exchange)
         exchange.output = output
-        if self._transport is None:
-            return
-        line = self._line
-        if line[0] is not exchange:
+        if self._transport is None or self._line[0] is not exchange:
             return
         self._flush()
-        if len(line) < self.door.settings.pipelined_requests_max:
+        if self._is_paused and len(self._line) < self.door.settings.pipelined_requests_max:
             self._resume()
 
     def begin_when_first(self, exchange: Exchange) -> None:
@@ -306,6 +314,42 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     # Below here: how.
+
+    def _feed(self, data: bytes) -> None:
+        self._last_head = None
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._stop_listening()
+        except httptools.HttpParserError:
+            self._refusal = self._refusal or InvalidInput("The request is not valid HTTP/1.1.")
+
+    def _remember(self, data: bytes, end: int) -> None:
+        """Keeps the head of a request that was alone in what was read, and whole."""
+        head = self._last_head
+        if head is not None and head.content_length == len(data) - end:
+            self.door.heads.remember(data[:end], head)
+
+    def _take_known(self, head: Head, body: bytes) -> None:
+        """A whole request whose head was parsed before."""
+        exchange = Exchange(self)
+        exchange.head = head
+        if not self.door.reserve(len(body)):
+            self._current = exchange
+            self._refuse_early(Unavailable("The node is overloaded.", retry_after_s=1))
+            return
+        exchange.body_bytes = len(body)
+        exchange.parts = [body]
+        self._enqueue(exchange)
+
+    def _enqueue(self, exchange: Exchange) -> None:
+        self._line.append(exchange)
+        if len(self._line) >= self.door.settings.pipelined_requests_max:
+            self._pause()
+        if self._is_held:
+            self._waiting.append(exchange)
+        else:
+            self.door.take(exchange)
 
     def _flush(self) -> None:
         line = self._line
@@ -358,10 +402,10 @@ class Connection(asyncio.Protocol):
         self._line.append(exchange)
         self.door.refuse(exchange, error)
 
-    def _expect(self, exchange: Exchange, expectation: bytes) -> None:
+    def _expect(self, head: Head, expectation: bytes) -> None:
         if expectation.lower() != b"100-continue":
             self._refusal = ExpectationFailed("This expectation cannot be met.")
-        elif self._refusal is None and not exchange.is_old and not self._line:
+        elif self._refusal is None and not head.is_old and not self._line:
             self.stream(CONTINUE)
 
     def _check_head(self) -> None:

@@ -47,6 +47,16 @@ def plain_properties(events: Sequence[Event]) -> list[bytes] | None:
     return pieces
 
 
+def plain_piece(event: Event) -> bytes | None:
+    """``plain_properties`` of a single event."""
+    piece = bytes(event.properties)
+    if piece[:1] not in _ACCEPTABLE_STARTS:
+        return None
+    if event.context is not ABSENT and not is_object(event.context):
+        return None
+    return piece
+
+
 def is_object(raw: msgspec.Raw) -> bool:
     """Whether valid JSON is an object, null, or absent."""
     return bytes(raw)[:1] in _ACCEPTABLE_STARTS

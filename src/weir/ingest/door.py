@@ -14,10 +14,11 @@ from urllib.parse import parse_qs
 
 from weir.domain.frame import Draft, FrameFlag, Place
 from weir.domain.keys import Scope
-from weir.domain.registry import Principal, admits_address, credential_of
+from weir.domain.registry import Principal, Registry, admits_address, credential_of
 from weir.errors import Forbidden, Unauthenticated, WeirError
 from weir.ingest.admission import Limits, Reply, Submission
 from weir.ingest.body import INFLATE_ON_LOOP_BYTES_MAX, encoding_of, inflate
+from weir.ingest.head import HeadMemory
 from weir.ingest.limits import Usage
 from weir.ingest.replies import encode_reply, render_error
 from weir.ingest.responses import (
@@ -68,6 +69,10 @@ class _Known(NamedTuple):
 
     principal: Principal
     place: Place
+    is_limited: bool
+    """Whether any rate limit applies."""
+    is_bound: bool
+    """Whether it may be used from some addresses or origins only."""
 
 
 class Parts(NamedTuple):
@@ -104,8 +109,9 @@ class Door:
         self._known: dict[tuple[bytes | None, bytes | None], _Known] = {}
         self._known_epoch = -1
         self._bytes_in_flight = 0
-        self._batch_prefix = f"b_{os.urandom(6).hex()}"
-        self._batch_count = 0
+        self._worker = os.urandom(4).hex()
+        self._taken_count = 0
+        self.heads = HeadMemory()
         self._date = b""
         self.tick()
 
@@ -143,13 +149,13 @@ class Door:
 
     def take(self, exchange: Exchange) -> None:
         """A complete request; its answer comes now or later through ``answer`` or ``refuse``."""
-        route = self._routes.get(exchange.path)
+        route = self._routes.get(exchange.head.path)
         if route is not None:
             exchange.route = route
             self._take_ingest(exchange, route)
             return
-        local = self._parts.local.get(exchange.path)
-        if local is not None and exchange.method in (b"GET", b"HEAD"):
+        local = self._parts.local.get(exchange.head.path)
+        if local is not None and exchange.head.method in (b"GET", b"HEAD"):
             self.answer(exchange, local())
         else:
             self._parts.relay(exchange)
@@ -161,17 +167,21 @@ class Door:
     def answer(self, exchange: Exchange, reply: Reply) -> None:
         """Sends a complete answer."""
         self._parts.tally.count_status(reply.status)
+        head = exchange.head
         headers = exchange.extra_headers
         if exchange.is_last or self.is_draining:
             exchange.is_last = True
             headers += CLOSE
-        elif exchange.is_old:
+        elif head.is_old:
             headers += KEEP_ALIVE
-        if exchange.route is not None and b"origin" in exchange.headers:
+        if exchange.route is not None and b"origin" in head.headers:
             headers += _cors(exchange)
-        is_head = exchange.method == b"HEAD"
         output = render_json(
-            reply.status, reply.body, date=self._date, headers=headers, is_head=is_head
+            reply.status,
+            reply.body,
+            date=self._date,
+            headers=headers,
+            is_head=head.method == b"HEAD",
         )
         exchange.connection.finish(exchange, output)
 
@@ -188,23 +198,23 @@ class Door:
     # Ingest.
 
     def _take_ingest(self, exchange: Exchange, route: IngestRoute) -> None:
-        if exchange.method == b"OPTIONS":
+        if exchange.head.method == b"OPTIONS":
             self._preflight(exchange)
             return
-        if exchange.method != b"POST":
+        if exchange.head.method != b"POST":
             exchange.extra_headers += b"Allow: POST, OPTIONS\r\n"
             self.answer(exchange, _METHOD_NOT_ALLOWED)
             return
         known: _Known | None = None
+        now_us = self._now_us()
         try:
-            known = self._authenticate(exchange)
+            known = self._authenticate(exchange, now_us)
             if self._parts.gate.refusal is not None:
                 raise self._parts.gate.refusal
-            usage = self._parts.limits.count_request(known.principal, now_us=self._now_us())
-            if usage is not None:
-                exchange.extra_headers += _usage_headers(usage)
+            if known.is_limited:
+                self._count_request(exchange, known.principal, now_us)
             body = exchange.body
-            encoding = encoding_of(exchange.headers.get(b"content-encoding"), body)
+            encoding = encoding_of(exchange.head.headers.get(b"content-encoding"), body)
             if encoding == "identity":
                 self._admit(exchange, route, known, body)
             elif len(body) <= INFLATE_ON_LOOP_BYTES_MAX:
@@ -216,36 +226,30 @@ class Door:
             self._refuse_events(exchange, route, known, error)
 
     def _admit(self, exchange: Exchange, route: IngestRoute, known: _Known, body: bytes) -> None:
-        admission = route.admit(
-            Submission(
-                body,
-                exchange.headers.get(b"content-type", b"").decode("latin-1"),
-                self._next_batch_id(),
-                self._limits,
-            )
-        )
-        if not admission.event_count:
+        self._taken_count += 1
+        admission = route.admit(Submission(body, self._limits, self._worker, self._taken_count))
+        taken = admission.event_count
+        if not taken:
             self._count_refused(route, known, admission.refused_count)
             self.answer(exchange, admission.reply)
             return
-        self._count_events(exchange, known.principal, admission.event_count)
+        if known.is_limited:
+            self._count_events(exchange, known.principal, taken)
+        target = exchange.head.target
         draft = Draft(
             known.place,
             route.dialect.code,
             route.dialect_version,
-            admission.event_count,
+            taken,
             admission.refused_count,
-            _flags_of(exchange.target),
+            _flags_of(target) if b"?" in target else 0,
             admission.meta,
             body,
         )
         exchange.reply = admission.reply
         self._journal.append(draft, exchange)
         self._parts.tally.count_taken(
-            route.dialect.name,
-            taken=admission.event_count,
-            refused=admission.refused_count,
-            body_bytes=len(body),
+            route.dialect.name, taken, admission.refused_count, body_bytes=len(body)
         )
 
     def _inflate_elsewhere(
@@ -270,39 +274,51 @@ class Door:
 
         future.add_done_callback(inflated)
 
-    def _authenticate(self, exchange: Exchange) -> _Known:
+    def _authenticate(self, exchange: Exchange, now_us: int) -> _Known:
         registry = self._registry.current()
         if registry.epoch != self._known_epoch or len(self._known) > PRINCIPALS_MAX:
             self._known.clear()
             self._known_epoch = registry.epoch
-        headers = exchange.headers
+        headers = exchange.head.headers
         credential = (headers.get(b"authorization"), headers.get(b"x-api-key"))
         known = self._known.get(credential)
-        if known is not None:
-            registry.confirm(known.principal, now_us=self._now_us())
-        else:
-            known = self._look_up(credential)
-        principal = known.principal
-        if principal.networks and not admits_address(principal, exchange.connection.peer):
-            raise Forbidden("This IP address is not allowed to use the API key.")
-        if principal.origins:
-            _check_origin(principal, headers.get(b"origin"))
+        if known is None:
+            known = self._known[credential] = self._look_up(credential, registry, now_us)
+        elif known.principal.expires_at_us is not None:
+            registry.confirm(known.principal, now_us=now_us)
+        if known.is_bound:
+            self._check_bounds(exchange, known.principal)
         return known
 
-    def _look_up(self, credential: tuple[bytes | None, bytes | None]) -> _Known:
+    def _look_up(
+        self, credential: tuple[bytes | None, bytes | None], registry: Registry, now_us: int
+    ) -> _Known:
         bearer, api_key = ((part and part.decode("latin-1")) or None for part in credential)
         text = credential_of(authorization=bearer, api_key=api_key)
         where = f"See {self.settings.docs_url}"
         if text is None:
             raise Unauthenticated("API key required.", hint=where)
         try:
-            principal = self._registry.current().authenticate(text, now_us=self._now_us())
+            principal = registry.authenticate(text, now_us=now_us)
         except Unauthenticated as error:
             error.hint = where
             raise
         principal.require(Scope.INGEST)
-        known = self._known[credential] = _Known(principal, principal.place)
-        return known
+        is_limited = self._parts.limits.applies(principal, registry.tenants[principal.tenant_id])
+        is_bound = bool(principal.networks or principal.origins)
+        return _Known(principal, principal.place, is_limited, is_bound)
+
+    def _check_bounds(self, exchange: Exchange, principal: Principal) -> None:
+        if not admits_address(principal, exchange.connection.peer):
+            raise Forbidden("This IP address is not allowed to use the API key.")
+        origin = exchange.head.headers.get(b"origin")
+        if principal.origins and origin is not None:
+            _check_origin(principal, origin)
+
+    def _count_request(self, exchange: Exchange, principal: Principal, now_us: int) -> None:
+        usage = self._parts.limits.count_request(principal, now_us=now_us)
+        if usage is not None:
+            exchange.extra_headers += _usage_headers(usage)
 
     def _count_events(self, exchange: Exchange, principal: Principal, events: int) -> None:
         tenant = self._registry.current().tenants[principal.tenant_id]
@@ -328,7 +344,7 @@ class Door:
 
     def _preflight(self, exchange: Exchange) -> None:
         self._parts.tally.count_status(204)
-        requested = exchange.headers.get(b"access-control-request-headers", b"")
+        requested = exchange.head.headers.get(b"access-control-request-headers", b"")
         headers = (
             _cors(exchange)
             + b"Access-Control-Allow-Methods: POST, OPTIONS\r\n"
@@ -338,10 +354,6 @@ class Door:
         )
         output = render_empty(204, date=self._date, headers=headers)
         exchange.connection.finish(exchange, output)
-
-    def _next_batch_id(self) -> str:
-        self._batch_count += 1
-        return f"{self._batch_prefix}{self._batch_count:06x}"
 
 
 class _Nobody:
@@ -364,20 +376,18 @@ _METHOD_NOT_ALLOWED = encode_reply(
 
 
 def _flags_of(target: bytes) -> int:
-    if b"server_ts" not in target:
-        return FrameFlag.NONE
     query = parse_qs(target.partition(b"?")[2].decode("latin-1"))
     asked = query.get("server_ts", ["0"])[-1] in ("1", "true")
     return FrameFlag.SERVER_TS if asked else FrameFlag.NONE
 
 
-def _check_origin(principal: Principal, origin: bytes | None) -> None:
-    if origin is not None and origin.decode("latin-1") not in principal.origins:
+def _check_origin(principal: Principal, origin: bytes) -> None:
+    if origin.decode("latin-1") not in principal.origins:
         raise Forbidden("This origin is not allowed to use the API key.")
 
 
 def _cors(exchange: Exchange) -> bytes:
-    origin = exchange.headers.get(b"origin")
+    origin = exchange.head.headers.get(b"origin")
     if origin is None:
         return b""
     return (

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weir.errors import WeirError
+from weir.ingest.head import NO_HEAD, Head
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,53 +17,29 @@ if TYPE_CHECKING:
 class Exchange:
     """A request as it was received, and what has been decided about its answer.
 
-    It is also what the journal calls back: ``durable`` sends the admission's reply.
+    It is also what the journal calls back: ``durable`` sends the admission's reply. (Defaults
+    stand on the class: one is made for every request.)
     """
 
-    __slots__ = (
-        "body_bytes",
-        "cancel",
-        "connection",
-        "expects_continue",
-        "extra_headers",
-        "headers",
-        "is_last",
-        "is_old",
-        "method",
-        "output",
-        "parts",
-        "reply",
-        "route",
-        "start",
-        "target",
-    )
+    head: Head = NO_HEAD
+    body_bytes: int = 0
+    """Of the body, counted against the worker's bytes in flight."""
+    is_last: bool = False
+    """The connection closes after this answer."""
+    route: IngestRoute | None = None
+    reply: Reply | None = None
+    """What is answered once the frame is durable."""
+    extra_headers: bytes = b""
+    output: bytes | None = None
+    """The answer's bytes, once it is complete."""
+    start: Callable[[], None] | None = None
+    """For a relayed request: begins it, called when this exchange is first in line."""
+    cancel: Callable[[], None] | None = None
+    """Called when the client went away."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
-        self.method = b""
-        self.target = b""
-        self.headers: dict[bytes, bytes] = {}
         self.parts: list[bytes] = []
-        self.body_bytes = 0
-        self.is_old = False
-        """HTTP/1.0: no chunked answers, closed unless asked otherwise."""
-        self.is_last = False
-        """The connection closes after this answer."""
-        self.expects_continue = False
-        self.route: IngestRoute | None = None
-        self.reply: Reply | None = None
-        """What is answered once the frame is durable."""
-        self.extra_headers = b""
-        self.output: bytes | None = None
-        """The answer's bytes, once it is complete."""
-        self.start: Callable[[], None] | None = None
-        """For a relayed request: begins it, called when this exchange is first in line."""
-        self.cancel: Callable[[], None] | None = None
-        """Called when the client went away."""
-
-    @property
-    def path(self) -> bytes:
-        return self.target.partition(b"?")[0]
 
     @property
     def body(self) -> bytes:

@@ -60,6 +60,12 @@ class LimitTable:
         self._own = worker
         self._defaults = defaults
 
+    def applies(self, principal: Principal, tenant: Tenant) -> bool:
+        """Whether any limit is to be counted for the key."""
+        own = principal.requests_per_minute or principal.events_per_minute
+        defaults = self._defaults.requests or self._defaults.events
+        return bool(own or tenant.events_per_minute or defaults)
+
     def count_request(self, principal: Principal, *, now_us: int) -> Usage | None:
         """Counts a request of a key; ``LimitExceeded`` when the window is full already."""
         limit = principal.requests_per_minute or self._defaults.requests

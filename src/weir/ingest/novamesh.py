@@ -23,6 +23,7 @@ from weir.ingest.decoding import (
     events_or_refusal,
     is_object,
     pieces_of,
+    plain_piece,
     plain_properties,
 )
 from weir.ingest.fields import EVENT_ID_CHARS_MAX, Field, table
@@ -136,10 +137,10 @@ def decode_batch_frame(frame: Frame) -> Sequence[Event]:
 
 def _single_pieces(body: bytes) -> list[bytes]:
     try:
-        pieces = plain_properties([_decode_event(body)])
+        piece = plain_piece(_decode_event(body))
     except (msgspec.DecodeError, RecursionError):
-        pieces = None
-    return pieces_of(_check_single(body)) if pieces is None else pieces
+        piece = None
+    return pieces_of(_check_single(body)) if piece is None else [piece]
 
 
 def _check_single(body: bytes) -> Sequence[Event]:

@@ -103,9 +103,9 @@ class _Upstream(asyncio.Protocol):
         exchange = self._exchange
         self._has_answer = True
         has_length = any(name.lower() == b"content-length" for name, _ in self._headers)
-        has_body = exchange.method != b"HEAD" and status not in (204, 304)
-        self._is_chunked = has_body and not has_length and not exchange.is_old
-        if has_body and not has_length and exchange.is_old:
+        has_body = exchange.head.method != b"HEAD" and status not in (204, 304)
+        self._is_chunked = has_body and not has_length and not exchange.head.is_old
+        if has_body and not has_length and exchange.head.is_old:
             exchange.is_last = True
         lines = [
             b"%s: %s\r\n" % (name, value)
@@ -117,7 +117,7 @@ class _Upstream(asyncio.Protocol):
         if exchange.is_last or exchange.connection.door.is_draining:
             exchange.is_last = True
             lines.append(CLOSE)
-        elif exchange.is_old:
+        elif exchange.head.is_old:
             lines.append(KEEP_ALIVE)
         exchange.connection.door.note_status(status)
         exchange.connection.stream(status_line(status) + b"".join(lines) + b"\r\n")
@@ -169,13 +169,13 @@ def _refuse(exchange: Exchange, reason: str) -> None:
 
 def _request_bytes(exchange: Exchange) -> bytes:
     body = exchange.body
-    lines = [b"%s %s HTTP/1.1\r\n" % (exchange.method, exchange.target)]
+    lines = [b"%s %s HTTP/1.1\r\n" % (exchange.head.method, exchange.head.target)]
     lines.extend(
         b"%s: %s\r\n" % (name, value)
-        for name, value in exchange.headers.items()
+        for name, value in exchange.head.headers.items()
         if name not in _NOT_FORWARDED
     )
-    if b"host" not in exchange.headers:
+    if b"host" not in exchange.head.headers:
         lines.append(b"host: localhost\r\n")
     lines.append(
         b"%s: %s\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"

@@ -26,10 +26,10 @@ class Tally:
     def __init__(self) -> None:
         self._refused: Counter[tuple[int, int]] = Counter()
         self._events: Counter[tuple[str, str]] = Counter()
-        self._statuses: Counter[int] = Counter()
+        self._statuses = [0] * 600
         self._body_bytes = 0
 
-    def count_taken(self, dialect: str, *, taken: int, refused: int, body_bytes: int) -> None:
+    def count_taken(self, dialect: str, taken: int, refused: int, *, body_bytes: int) -> None:
         """Events of a body that was written; its frame carries both counts itself."""
         self._events[dialect, "accepted"] += taken
         if refused:
@@ -49,11 +49,12 @@ class Tally:
         """Adds the sums to the metrics and the refusals to the journal."""
         for (dialect, result), count in self._events.items():
             EVENTS.labels(dialect, result).inc(count)
-        for status, count in self._statuses.items():
-            REQUESTS.labels(str(status)).inc(count)
+        for status, count in enumerate(self._statuses):
+            if count:
+                REQUESTS.labels(str(status)).inc(count)
+                self._statuses[status] = 0
         DOOR_BYTES.inc(self._body_bytes)
         self._events.clear()
-        self._statuses.clear()
         self._body_bytes = 0
         if self._refused:
             append(self._draft())
