@@ -8,8 +8,8 @@ from weir import __version__
 
 COMMANDS = {
     "serve": "Start a node and keep it running.",
-    "send": "Send events from a file or from standard input.",
-    "query": "Run one SELECT and print its rows.",
+    "send": "Send the events of FILE, one JSON object a line.",
+    "query": "Run one SELECT over the table events and print its rows.",
     "keys": "Create, list, revoke and import API keys.",
     "tenants": "Create, list and change tenants.",
     "projects": "Create and list projects.",

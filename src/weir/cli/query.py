@@ -69,7 +69,10 @@ def query(
     data_dir: str | None,
     as_json: bool,
 ) -> None:
-    """Run one SELECT over the table events and print its rows; - reads it from standard input."""
+    """Run one SELECT over the table events and print its rows.
+
+    SQL may be -, to read it from standard input.
+    """
     text = sys.stdin.read() if sql == "-" else sql
     wanted = "json" if as_json else form or ("table" if sys.stdout.isatty() else "ndjson")
     if wanted in BINARY and sys.stdout.isatty():

@@ -60,11 +60,12 @@ def send(
     retry_for_s: float,
     **where: str | None,
 ) -> None:
-    """Send the events of FILE, one JSON object a line; - is standard input.
+    """Send the events of FILE, one JSON object a line.
 
-    An event without event_id gets one, made of the run and the line, so that neither a retry nor
-    a second call with the same --run stores it twice (within the node's dedup_window_s). The
-    exit code is 5 when some events were rejected; the others are on the node's disk.
+    FILE may be - for standard input. An event without event_id gets one, made of the run and the
+    line, so that neither a retry nor a second call with the same --run stores it twice (within
+    the node's dedup_window_s). The exit code is 5 when some events were rejected; all others are
+    on the node's disk.
     """
     target = find_target(url=where["url"], key=where["key"], data_dir=where["data_dir"])
     run = _checked_run(run) or secrets.token_hex(8)
@@ -75,7 +76,8 @@ def send(
             post = _poster(client, target)
             for batch in read_batches(file, run=run, events_max=batch_events):
                 tally.reject(batch.rejects)
-                deliver(batch.lines, post=post, patience=patience, tally=tally)
+                if batch.lines:
+                    deliver(batch.lines, post=post, patience=patience, tally=tally)
                 advance(batch.read_bytes)
     except WeirError as error:
         error.hint = f"{error.hint or ''} Go on with the same file and: --run {run}".strip()

@@ -55,12 +55,13 @@ def read_batches(stream: BinaryIO, *, run: str, events_max: int) -> Iterator[Bat
     size = read_bytes = 0
     for number, text in enumerate(iter(lambda: _read_line(stream), b""), 1):
         prepared = prepare_line(number, text, run=run)
+        more = len(prepared.event) if isinstance(prepared, Line) else 0
+        if len(lines) + len(rejects) >= events_max or (lines and size + more > BATCH_BYTES):
+            yield Batch(lines, rejects, read_bytes)
+            lines, rejects, size = [], [], 0
         if isinstance(prepared, Line):
-            if lines and (size + len(text) > BATCH_BYTES or len(lines) >= events_max):
-                yield Batch(lines, rejects, read_bytes)
-                lines, rejects, size = [], [], 0
             lines.append(prepared)
-            size += len(text)
+            size += more
         elif prepared is not None:
             rejects.append(prepared)
         read_bytes += len(text)

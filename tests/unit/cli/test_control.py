@@ -1,0 +1,123 @@
+"""Operator's commands on a node that does not run: what scripts rely on."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.unit.cli.fakes import Run
+from weir.domain.keys import is_mistyped
+
+IMPORTED = "nm_live_abcdefghijklmnop"
+
+
+def test_created_key_is_printed_once_as_json(run: Run) -> None:
+    """The object has the key's text under ``key``, and the scopes that were asked for."""
+    arguments = ["--data", "d", "--project", "default", "--scopes", "ingest,query", "--json"]
+    made = json.loads(run("keys", "create", *arguments).stdout)
+    assert made["key"].startswith("sk_live_")
+    assert not is_mistyped(made["key"])
+    assert made["scopes"] == ["ingest", "query"]
+    listed = run("keys", "list", "--data", "d", "--json").stdout
+    assert made["id"] in {key["id"] for key in json.loads(listed)}
+    assert made["key"] not in listed
+
+
+def test_created_key_stands_alone_on_standard_output(run: Run) -> None:
+    """``KEY=$(weir keys create)`` works; the words for a person go to standard error."""
+    result = run("keys", "create", "--data", "d", "--public", "--test", "--name", "web")
+    assert result.stdout.startswith("pk_test_")
+    assert len(result.stdout.splitlines()) == 1
+    assert "not shown again" in result.stderr
+
+
+def test_key_options_reach_the_key(run: Run) -> None:
+    """Limits, lists and the expiry are kept as given; a date is midnight UTC."""
+    result = run(
+        *("keys", "create", "--data", "d", "--json", "--network", "10.0.0.0/8"),
+        *("--origin", "https://a.example", "--origin", "https://b.example"),
+        *("--requests-per-minute", "60", "--events-per-minute", "none"),
+        *("--expires", "2060-01-31"),
+    )
+    made = json.loads(result.stdout)
+    assert made["networks"] == ["10.0.0.0/8"]
+    assert made["origins"] == ["https://a.example", "https://b.example"]
+    assert made["requests_per_minute"] == 60
+    assert made["events_per_minute"] is None
+    assert made["expires_at"] == "2060-01-31T00:00:00Z"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--scopes", "ingest,everything"),
+        ("--events-per-minute", "0"),
+        ("--expires", "tomorrow"),
+    ],
+)
+def test_wrong_value_is_a_wrong_command_line(arguments: tuple[str, str], run: Run) -> None:
+    """Nothing is made of a value that is not understood."""
+    result = run("keys", "create", "--data", "d", *arguments)
+    assert result.exit_code == 2
+    assert not Path("d").exists()
+
+
+def test_imported_key_comes_from_standard_input(run: Run) -> None:
+    """A key never stands on the command line, and its text is not repeated."""
+    result = run("keys", "import", "--data", "d", "--json", input=f"{IMPORTED}\n")
+    assert json.loads(result.stdout)["last_four"] == "mnop"
+    assert IMPORTED not in result.output
+    again = run("keys", "import", "--data", "d", "--json", input=IMPORTED)
+    assert again.exit_code == 1
+    assert json.loads(again.stderr)["error"] == "key_known"
+
+
+def test_revoked_key_is_shown_as_revoked(run: Run) -> None:
+    """Revoking takes the id that list shows."""
+    key_id = json.loads(run("keys", "create", "--data", "d", "--json").stdout)["id"]
+    assert run("keys", "revoke", key_id, "--data", "d").exit_code == 0
+    lines = run("keys", "list", "--data", "d").stdout.splitlines()
+    assert [line.split("\t")[-1] for line in lines if key_id in line] == ["revoked"]
+
+
+def test_unknown_key_is_an_error_with_a_next_step(run: Run) -> None:
+    """What cannot be found is said, with what to do, and the exit code is 1."""
+    result = run("keys", "revoke", "key_0000000000000000", "--data", "d")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: ")
+    assert "List the keys" in result.stderr
+
+
+def test_project_of_a_new_tenant_can_have_a_key(run: Run) -> None:
+    """Tenant, project, key: each command's result is what the next one takes."""
+    tenant = json.loads(run("tenants", "create", "acme", "--data", "d", "--json").stdout)
+    assert (tenant["slug"], tenant["active"]) == ("acme", True)
+    project = ("projects", "create", "web", "--tenant", "acme", "--data", "d", "--json")
+    assert json.loads(run(*project).stdout)["tenant"] == "acme"
+    key = ("keys", "create", "--tenant", "acme", "--project", "web", "--data", "d", "--json")
+    assert json.loads(run(*key).stdout)["project"] == "web"
+    listed = json.loads(run("keys", "list", "--tenant", "acme", "--data", "d", "--json").stdout)
+    assert len(listed) == 1
+    assert len(run("projects", "list", "--tenant", "acme", "--data", "d").stdout.splitlines()) == 2
+
+
+def test_tenant_change_touches_only_what_is_given(run: Run) -> None:
+    """A limit stays until it is set, and ``none`` takes it away."""
+    limits = ("--events-per-minute", "10", "--events-per-month", "1000")
+    run("tenants", "create", "acme", "--data", "d", *limits)
+    change = ("tenants", "change", "acme", "--data", "d", "--json")
+    off = json.loads(run(*change, "--inactive").stdout)
+    assert (off["active"], off["events_per_minute"], off["events_per_month"]) == (False, 10, 1000)
+    free = json.loads(run(*change, "--events-per-minute", "none").stdout)
+    assert (free["active"], free["events_per_minute"]) == (False, None)
+    assert "acme" in run("tenants", "list", "--data", "d").stdout
+
+
+def test_standard_output_is_json_and_nothing_else(tmp_path: Path) -> None:
+    """The first run of a directory logs, but never into what a script reads."""
+    command = [sys.executable, "-m", "weir", "keys", "create", "--data", "d", "--json"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert json.loads(ended.stdout)["key"]
+    assert ended.stderr == ""

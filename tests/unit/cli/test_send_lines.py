@@ -1,0 +1,104 @@
+"""NDJSON into batches: nothing of an event changes but a missing id."""
+
+import io
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from weir.cli.send_lines import (
+    BATCH_BYTES,
+    LINE_BYTES_MAX,
+    Batch,
+    Line,
+    Reject,
+    prepare_line,
+    read_batches,
+)
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+events = st.dictionaries(st.text(max_size=8) | st.just("event_id"), values, max_size=5)
+
+
+def _batches(text: bytes, events_max: int = 1000) -> list[Batch]:
+    return list(read_batches(io.BytesIO(text), run="r", events_max=events_max))
+
+
+@given(events)
+def test_only_a_missing_event_id_is_added(event: dict[str, object]) -> None:
+    """Every member stays as it was; an id that is there is never replaced."""
+    text = json.dumps(event).encode()
+    prepared = prepare_line(3, text, run="r")
+    assert isinstance(prepared, Line)
+    sent = json.loads(prepared.event)
+    if event.get("event_id") is None:
+        assert sent == event | {"event_id": "r-3"}
+    else:
+        assert prepared.event == text
+
+
+def test_text_of_an_event_is_sent_as_it_stands() -> None:
+    """Numbers of any size and the order and spelling of members survive."""
+    text = b' {"n": 1234567890123456789012345678901234567890.10, "u": "\\u00e9"}\r\n'
+    prepared = prepare_line(1, b"\xef\xbb\xbf" + text, run="r")
+    assert isinstance(prepared, Line)
+    assert prepared.event == text.strip()[:-1] + b',"event_id":"r-1"}'
+
+
+@pytest.mark.parametrize("text", [b"[1]", b'"a"', b"{", b"nonsense", b"{}{}", b"[" * 100_000])
+def test_line_that_is_no_object_is_rejected_here(text: bytes) -> None:
+    """What cannot carry an id is not sent at all."""
+    prepared = prepare_line(7, text, run="r")
+    assert isinstance(prepared, Reject)
+    assert (prepared.line, prepared.code) == (7, "invalid_json")
+
+
+def test_line_numbers_count_empty_lines() -> None:
+    """A rejected line is found in an editor by its number."""
+    [batch] = _batches(b'\n{"event":"a"}\n\n  \nnonsense\n{"event":"b"}')
+    assert [line.number for line in batch.lines] == [2, 6]
+    assert [reject.line for reject in batch.rejects] == [5]
+
+
+@given(st.lists(st.integers(0, 30), max_size=40), st.integers(1, 7))
+def test_batches_hold_every_line_once_in_order(sizes: list[int], events_max: int) -> None:
+    """However a file is cut, its lines come once, in order, and no batch is too large."""
+    text = b"".join(b'{"event":"%s"}\n' % (b"x" * size) for size in sizes)
+    batches = _batches(text, events_max)
+    numbers = [line.number for batch in batches for line in batch.lines]
+    assert numbers == list(range(1, len(sizes) + 1))
+    assert all(0 < len(batch.lines) <= events_max for batch in batches)
+    assert not batches or batches[-1].read_bytes == len(text)
+
+
+def test_rejects_alone_fill_batches_too() -> None:
+    """A file of nonsense does not gather in memory."""
+    batches = _batches(b"nonsense\n" * 25, events_max=10)
+    assert [len(batch.rejects) for batch in batches] == [10, 10, 5]
+
+
+def test_batch_is_closed_before_it_grows_too_large() -> None:
+    """Bytes bound a batch too; a long line goes alone."""
+    long_line = b'{"event":"%s"}\n' % (b"x" * BATCH_BYTES)
+    batches = _batches(b'{"event":"a"}\n' + long_line + b'{"event":"b"}\n{"event":"c"}\n')
+    assert [len(batch.lines) for batch in batches] == [1, 1, 2]
+
+
+def test_endless_line_is_rejected_and_skipped() -> None:
+    """A file without line ends neither fills the memory nor hides what follows."""
+    text = b'{"event":"%s"}\n{"event":"b"}\n' % (b"x" * (2 * LINE_BYTES_MAX))
+    [batch] = _batches(text)
+    assert [reject.code for reject in batch.rejects] == ["payload_too_large"]
+    assert [line.number for line in batch.lines] == [2]
+
+
+def test_empty_file_has_no_batches() -> None:
+    """Nothing to send is no request."""
+    assert _batches(b"\n \n") == []
