@@ -53,7 +53,7 @@ def build_control_app(control: ControlService) -> Starlette:
             ),
             _route(
                 "PATCH",
-                "/tenants/{slug}",
+                "/tenants/{slug:path}",
                 lambda request, body: control.change_tenant(
                     request.path_params["slug"], _decode(body, TenantChange)
                 ),
@@ -98,7 +98,7 @@ def _key_routes(control: ControlService) -> list[Route]:
         _route("POST", "/keys/import", import_key),
         _route(
             "POST",
-            "/keys/{id}/revoke",
+            "/keys/{id:path}/revoke",
             lambda request, _body: control.revoke_key(request.path_params["id"]),
         ),
     ]

@@ -16,7 +16,7 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     words: str
-    schema: Mapping[str, object] = TEXT
+    schema: Mapping[str, object] = msgspec.field(default_factory=lambda: TEXT)
     required: bool = False
 
 
@@ -24,7 +24,7 @@ class Body(msgspec.Struct, frozen=True, kw_only=True):
     """A JSON body by examples; ``other_types`` are media types that may stand in its place."""
 
     examples: Mapping[str, object]
-    schema: Mapping[str, object] = OBJECT
+    schema: Mapping[str, object] = msgspec.field(default_factory=lambda: OBJECT)
     other_types: tuple[str, ...] = ()
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from weir.board import Board, Slot
+from weir.control import database
 from weir.control import service as service_module
 from weir.control.records import KeyRequest, ProjectRequest, TenantChange, TenantRequest
 from weir.control.service import ControlService
@@ -164,15 +165,21 @@ def test_damaged_database_is_told_as_such(
         open_service()
 
 
-def test_unusable_database_is_unavailable(service: ControlService, directory: Directory) -> None:
-    """A change that the disk does not take may be asked for again."""
-    other = sqlite3.connect(directory.control_db)
-    other.execute("DROP TABLE keys")
-    other.commit()
-    other.close()
+def test_locked_database_is_unavailable(
+    open_service: Callable[[], ControlService],
+    directory: Directory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A change that the disk does not take now may be asked for again."""
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_MS", 1)
+    service = open_service()
+    other = sqlite3.connect(directory.control_db, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
     with pytest.raises(Unavailable) as caught:
         service.create_key(KeyRequest())
+    other.close()
     assert caught.value.code == "control_unavailable"
+    assert service.create_key(KeyRequest())
 
 
 def test_changes_from_many_threads_are_all_there(

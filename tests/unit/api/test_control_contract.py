@@ -1,0 +1,166 @@
+"""Control is the same whether the node runs or not: one suite over both ways."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import pytest
+
+from weir.api.app import build_app
+from weir.api.control_client import Control, ControlClient, open_control
+from weir.control.records import KeyRequest, ProjectRequest, TenantChange, TenantRequest
+from weir.control.service import ControlService
+from weir.domain.directory import Directory
+from weir.domain.keys import Scope
+from weir.errors import Conflict, InvalidInput, NotFound, Unavailable, WeirError
+from weir.settings import Settings
+from weir.storage.registry import RegistryView
+
+Way = Literal["direct", "socket"]
+
+
+@pytest.fixture(params=["direct", "socket"])
+def control(
+    request: pytest.FixtureRequest,
+    directory: Directory,
+    clock: Any,
+) -> Iterator[Control]:
+    """Control opened as the CLI opens it, beside a node that runs or does not."""
+    with contextlib.ExitStack() as stack:
+        if request.param == "socket":
+            serve = request.getfixturevalue("serve")
+            stack.enter_context(serve(build_app([])))
+        opened = stack.enter_context(open_control(directory, Settings(), clock=clock))
+        expected = ControlClient if request.param == "socket" else ControlService
+        assert isinstance(opened, expected)
+        yield opened
+
+
+FULL = KeyRequest(
+    name="ключ",
+    mode="test",
+    scopes=(Scope.QUERY, Scope.INGEST),
+    networks=("10.0.0.0/8",),
+    origins=("https://app.example",),
+    expires_at=datetime(2030, 1, 1, 0, 0, 0, 1, tzinfo=UTC),
+    requests_per_minute=5,
+    events_per_minute=2**40,
+)
+
+
+def test_keys_live_their_life(control: Control) -> None:
+    """Made, imported, listed, revoked: every record comes back as it was."""
+    made = control.create_key(FULL)
+    imported = control.import_key("nm_live_0123456789", KeyRequest(project="default"))
+    assert (made.key.expires_at, made.key.events_per_minute) == (FULL.expires_at, 2**40)
+    assert control.list_keys(project="default")[-2:] == (made.key, imported)
+    revoked = control.revoke_key(made.key.id)
+    assert revoked.revoked_at is not None
+    assert control.list_keys(tenant="default")[-2] == revoked
+    assert len(made.text) == len("sk_test_") + 36
+
+
+def test_tenants_and_projects_live_their_life(control: Control) -> None:
+    """Made, changed, listed."""
+    tenant = control.create_tenant(TenantRequest(slug="acme", events_per_month=9))
+    project = control.create_project(ProjectRequest(slug="web", tenant="acme"))
+    changed = control.change_tenant("acme", TenantChange(active=False, events_per_month=None))
+    assert (tenant.active, tenant.events_per_month) == (True, 9)
+    assert (changed.active, changed.events_per_month) == (False, None)
+    assert control.list_tenants()[1] == changed
+    assert control.list_projects(tenant="acme") == (project,)
+    assert len(control.list_projects()) == 2
+
+
+FAILURES: dict[str, tuple[Callable[[Control], object], type[WeirError]]] = {
+    "slug_taken": (lambda control: control.create_tenant(TenantRequest(slug="default")), Conflict),
+    "invalid_slug": (
+        lambda control: control.create_project(ProjectRequest(slug="A")),
+        InvalidInput,
+    ),
+    "invalid_request": (lambda control: control.create_key(KeyRequest(name="\n")), InvalidInput),
+    "invalid_key_text": (lambda control: control.import_key("x", KeyRequest()), InvalidInput),
+    "key_not_found": (lambda control: control.revoke_key("key_/ä?x"), NotFound),
+    "tenant_not_found": (lambda control: control.change_tenant("a/b", TenantChange()), NotFound),
+    "project_not_found": (lambda control: control.list_keys(project="no"), NotFound),
+}
+
+
+@pytest.mark.parametrize("code", FAILURES)
+def test_errors_are_the_same_errors(
+    control: Control, code: str, directory: Directory, tmp_path: Any, clock: Any
+) -> None:
+    """Class, code, words, hint and details are those that a service gives."""
+    act, kind = FAILURES[code]
+    with pytest.raises(kind) as caught:
+        act(control)
+    apart = ControlService.open(Directory(tmp_path / "apart"), clock=clock)
+    with contextlib.closing(apart), pytest.raises(kind) as expected:
+        act(apart)
+    given, wanted = (
+        (error.value.code, error.value.message, error.value.hint, error.value.details)
+        for error in (caught, expected)
+    )
+    assert given == wanted
+    assert given[0] == code
+    assert given[2] or given[3]
+
+
+def test_revocation_over_the_socket_is_published(
+    serve: Any, directory: Directory, view: RegistryView, clock: Any
+) -> None:
+    """Before the operator has the answer."""
+    with serve(build_app([])), open_control(directory, Settings(), clock=clock) as control:
+        made = control.create_key(KeyRequest())
+        assert view.current().authenticate(made.text, now_us=0)
+        control.revoke_key(made.key.id)
+        assert made.key.id not in {key.public_id for key in view.current().keys.values()}
+
+
+def test_workers_of_a_node_without_its_api_are_told(
+    directory: Directory, view: RegistryView, board: object, clock: Any
+) -> None:
+    """A board is there, nobody holds control: what is done directly is published too."""
+    with open_control(directory, Settings(), clock=clock) as control:
+        made = control.create_key(KeyRequest())
+        assert view.current().authenticate(made.text, now_us=0)
+
+
+def test_new_directory_is_made(tmp_path: Any, clock: Any) -> None:
+    """A key can be created before the first start."""
+    directory = Directory(tmp_path / "deep" / "node")
+    with open_control(directory, Settings(port=9), clock=clock) as control:
+        assert control.create_key(KeyRequest()).key.project == "default"
+    assert '"url": "http://127.0.0.1:9"' in directory.first_run.read_text()
+
+
+def test_silent_holder_is_reported_in_the_end(
+    service: ControlService, directory: Directory
+) -> None:
+    """Control is locked and nobody answers: the command waits, then says so."""
+
+    class Hurried:
+        """Each look at the clock is a second later."""
+
+        seconds = 0.0
+
+        def now_us(self) -> int:
+            return 0
+
+        def monotonic_s(self) -> float:
+            self.seconds += 1
+            return self.seconds
+
+    with (
+        pytest.raises(Unavailable) as caught,
+        open_control(directory, Settings(), clock=Hurried()),
+    ):
+        pytest.fail("opened")
+    assert caught.value.code == "node_unreachable"
+
+
+def test_lost_node_is_unavailable(directory: Directory) -> None:
+    """The message does not claim that nothing happened."""
+    with pytest.raises(Unavailable, match="may have been carried out"):
+        ControlClient(directory.control_socket).create_key(KeyRequest())

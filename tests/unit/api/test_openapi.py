@@ -1,0 +1,62 @@
+"""The description of the API is whole and true."""
+
+import re
+from typing import Any
+
+import msgspec
+import pytest
+
+from weir.api.openapi import describe_api
+from weir.api.operations import OPERATIONS, Operation
+
+DOCUMENT: Any = msgspec.json.decode(msgspec.json.encode(describe_api()))
+
+
+def fits(value: Any, schema: Any) -> bool:
+    """Whether a value fits a schema of the few kinds that the table uses."""
+    if "oneOf" in schema:
+        return sum(fits(value, option) for option in schema["oneOf"]) == 1
+    kinds = {"object": dict, "array": list, "string": str, "integer": int}
+    if not isinstance(value, kinds[schema["type"]]):
+        return False
+    if isinstance(value, list):
+        return all(fits(item, schema["items"]) for item in value)
+    if not isinstance(value, dict):
+        return True
+    known = schema.get("properties", {})
+    required = all(name in value for name in schema.get("required", ()))
+    return required and all(fits(value[name], known[name]) for name in value if name in known)
+
+
+def test_document_is_openapi_3_1() -> None:
+    """The fields that the format demands are there, and names are used once."""
+    assert DOCUMENT["openapi"] == "3.1.0"
+    assert {"title", "version"} <= DOCUMENT["info"].keys()
+    names = [operation.name for operation in OPERATIONS]
+    assert len(names) == len(set(names))
+    references = re.findall(
+        r'"\$ref":"#/components/schemas/(\w+)"', msgspec.json.encode(DOCUMENT).decode()
+    )
+    assert set(references) == DOCUMENT["components"]["schemas"].keys()
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+def test_operation_is_described_with_examples(operation: Operation) -> None:
+    """Its path and method are there; examples of bodies fit their schema; keys name their scope."""
+    described = DOCUMENT["paths"][operation.path][operation.method.lower()]
+    assert str(operation.status) in described["responses"]
+    assert bool(described["security"]) == (operation.scope is not None)
+    if operation.scope is not None:
+        assert operation.scope in described["description"]
+        assert {"401", "403"} <= described["responses"].keys()
+    if operation.body is not None:
+        assert operation.body.examples
+        for example in operation.body.examples.values():
+            assert fits(example, operation.body.schema)
+
+
+def test_ingest_and_query_are_described() -> None:
+    """What a new client needs first."""
+    assert {"/v1/events", "/v1/ingest", "/v1/batch", "/v1/query", "/v1/ledger", "/v1/health"} <= (
+        DOCUMENT["paths"].keys()
+    )

@@ -1,0 +1,176 @@
+"""The api process: two sockets, readiness, uptime, an end that lets requests end."""
+
+import asyncio
+import contextlib
+import http.client
+import socket
+import stat
+import threading
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import uvloop
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from weir.api.app import build_app
+from weir.api.run import serve_api
+from weir.board import Board, Slot
+from weir.control import uptime
+from weir.control.records import KeyRequest
+from weir.control.service import ControlService
+from weir.domain.directory import Directory
+from weir.errors import Unavailable
+from weir.settings import Settings
+from weir.storage.sockets import connect_unix
+
+LOOPS = [None, uvloop.new_event_loop]
+
+
+def get(
+    directory: Directory, path: str, *, method: str = "GET"
+) -> tuple[int, dict[str, str], bytes]:
+    """One request over the relayed socket."""
+    with contextlib.closing(http.client.HTTPConnection("weir")) as connection:
+        connection.sock = connect_unix(directory.api_socket, timeout_s=30)
+        connection.request(method, path)
+        with connection.getresponse() as reply:
+            headers = {name.lower(): value for name, value in reply.getheaders()}
+            return reply.status, headers, reply.read()
+
+
+@pytest.mark.parametrize("loop_factory", LOOPS, ids=["asyncio", "uvloop"])
+def test_both_sockets_are_served_while_the_board_says_ready(
+    serve: Any, directory: Directory, board: Board, loop_factory: Any
+) -> None:
+    """Readiness is told once they accept and taken back at the end."""
+    with serve(build_app([]), loop_factory=loop_factory):
+        status, headers, _ = get(directory, "/openapi.json")
+        assert status == 200
+        assert "server" not in headers
+        assert stat.S_IMODE(directory.control_socket.stat().st_mode) == 0o600
+        connect_unix(directory.control_socket, timeout_s=5).close()
+    assert board.get(Slot.API_READY) == 0
+    with pytest.raises(OSError, match="refused"):
+        connect_unix(directory.api_socket, timeout_s=1)
+
+
+def test_head_has_no_body_on_the_wire(serve: Any, directory: Directory) -> None:
+    """The connection stays in step."""
+    with serve(build_app([])):
+        raw = connect_unix(directory.api_socket, timeout_s=30)
+        raw.sendall(b"HEAD /openapi.json HTTP/1.1\r\nHost: weir\r\nConnection: close\r\n\r\n")
+        received = b"".join(iter(lambda: raw.recv(65536), b""))
+        raw.close()
+    assert received.startswith(b"HTTP/1.1 200")
+    assert received.endswith(b"\r\n\r\n")
+
+
+def test_broken_off_reply_does_not_look_whole(serve: Any, directory: Directory) -> None:
+    """The client sees that bytes are missing."""
+
+    async def break_off(_request: Request) -> Response:
+        async def parts() -> AsyncIterator[bytes]:
+            yield b"first"
+            raise LookupError
+
+        return StreamingResponse(parts())
+
+    with (
+        serve(build_app([Route("/break-off", break_off)])),
+        pytest.raises(http.client.IncompleteRead),
+    ):
+        get(directory, "/break-off")
+
+
+def test_uptime_stands_on_the_board(serve: Any, board: Board) -> None:
+    """The first minute is counted at once."""
+    with serve(build_app([])):
+        wait_for(lambda: board.get(Slot.UPTIME_PPM) == 1_000_000)
+
+
+def test_disk_that_fails_does_not_end_the_process(
+    serve: Any,
+    directory: Directory,
+    service: ControlService,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """It is logged, and requests go on."""
+
+    def fail(*_: object, **__: object) -> int:
+        raise Unavailable("No.", code="control_unavailable")
+
+    monkeypatch.setattr(uptime, "record_uptime", fail)
+    logged: list[str] = []
+    with serve(build_app([])):
+        assert get(directory, "/openapi.json")[0] == 200
+
+        def told() -> bool:
+            logged.extend(capfd.readouterr())
+            return "control_write_failed" in "".join(logged)
+
+        wait_for(told)
+        assert service.create_key(KeyRequest())
+
+
+@pytest.mark.parametrize("loop_factory", LOOPS, ids=["asyncio", "uvloop"])
+def test_open_request_ends_before_the_process(
+    serve: Any, directory: Directory, board: Board, loop_factory: Any
+) -> None:
+    """A stop takes no new requests and lets the open one have its answer."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    async def slow(_request: Request) -> Response:
+        begun.set()
+        await asyncio.to_thread(go_on.wait, 30)
+        return PlainTextResponse("done")
+
+    with ThreadPoolExecutor(2) as pool:
+        with serve(build_app([Route("/slow", slow)]), loop_factory=loop_factory):
+            answer = pool.submit(get, directory, "/slow")
+            assert begun.wait(30)
+
+            def release() -> None:
+                wait_for(lambda: board.get(Slot.API_READY) == 0)
+                go_on.set()
+
+            pool.submit(release)
+        assert answer.result(timeout=30)[2] == b"done"
+
+
+def test_failed_server_ends_the_process(
+    directory: Directory, board: Board, service: ControlService, clock: Any
+) -> None:
+    """A listener that cannot be served is an error, not a silent half."""
+
+    async def main() -> None:
+        closed, other = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX)
+        closed.close()
+        with other:
+            await serve_api(
+                build_app([]),
+                control=service,
+                listeners=(closed, other),
+                board=board,
+                clock=clock,
+                settings=Settings(),
+                stop=asyncio.Event(),
+            )
+
+    with pytest.raises(ExceptionGroup):
+        asyncio.run(main())
+    assert board.get(Slot.API_READY) == 0
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    """Waits for a condition, half a minute at most."""
+    pause = threading.Event()
+    for _ in range(3000):
+        if condition():
+            return
+        pause.wait(0.01)
+    pytest.fail("the condition did not come true")
