@@ -103,6 +103,25 @@ HEALTH = Operation(
     ),
 )
 
+LIVEZ = Operation(
+    method="GET",
+    path="/livez",
+    name="live",
+    summary="Whether the process answers at all, for a supervisor of processes.",
+    reply_words="It does.",
+    reply=Body(examples={"alive": {"alive": True}}),
+)
+
+READYZ = Operation(
+    method="GET",
+    path="/readyz",
+    name="ready",
+    summary="Whether the node takes events and answers queries, for a load balancer.",
+    reply_words="It does. 503 with the same body while a part does not, or the node is stopping.",
+    reply=Body(examples={"ready": {"ready": True, "registry": True, "api": True, "loader": True}}),
+    errors=(503,),
+)
+
 NATIVE = Operation(
     method="POST",
     path="/v1/events",
@@ -302,6 +321,8 @@ DESCRIPTION = Operation(
 
 OPERATIONS = (
     HEALTH,
+    LIVEZ,
+    READYZ,
     NATIVE,
     NOVAMESH_SINGLE,
     NOVAMESH_BATCH,

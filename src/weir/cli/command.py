@@ -10,16 +10,24 @@ from weir.errors import Forbidden, LimitExceeded, Unauthenticated, Unavailable, 
 
 
 class Exit(IntEnum):
-    """Exit codes, for scripts."""
+    """Exit codes, for scripts; 2 is click's own."""
 
     DONE = 0
     FAILED = 1
     WRONG_COMMAND_LINE = 2
-    """Also click's own."""
     CREDENTIAL_REFUSED = 3
     NOT_AVAILABLE = 4
-    """The same call may succeed later."""
     EVENTS_REJECTED = 5
+
+
+EXIT_WORDS = {
+    Exit.DONE: "Done.",
+    Exit.FAILED: "Failed; the words on standard error say what to do.",
+    Exit.WRONG_COMMAND_LINE: "The command line is wrong; nothing was done.",
+    Exit.CREDENTIAL_REFUSED: "The API key is missing, unknown, or lacks the scope.",
+    Exit.NOT_AVAILABLE: "Not now: the node is not there, or a limit is reached. Try again later.",
+    Exit.EVENTS_REJECTED: "`weir send`: some events were rejected, all others are on disk.",
+}
 
 
 class Command(click.Command):
