@@ -18,7 +18,7 @@ import msgspec
 from weir.board import Board, Slot
 from weir.clock import Clock, SystemClock
 from weir.domain.directory import Directory
-from weir.errors import Conflict, Unavailable
+from weir.errors import Conflict, WeirError
 from weir.process import end_with_parent, ignore_interrupts
 from weir.settings import Settings, as_environment, worker_count
 from weir.storage.local import FileLock, make_directory, write_durable
@@ -193,6 +193,98 @@ def run_edge(
     return _run_loop(main)
 
 
+def run_api(settings: Settings, *, lifeline_fd: int | None) -> int:
+    """The api process: queries, the ledger, the operator's socket; ``control.db``'s writer."""
+    from weir.api.app import build_app
+    from weir.api.auth import authenticator
+    from weir.api.ledger_routes import ledger_routes
+    from weir.api.query_routes import query_routes
+    from weir.api.run import serve_api
+    from weir.control.service import ControlService
+    from weir.loader.client import LoaderClient
+    from weir.query.pool import QueryPool
+    from weir.storage.registry import RegistryView
+    from weir.storage.sockets import listen_unix
+
+    directory, board = _begin_child("api", settings, lifeline_fd)
+    clock = SystemClock()
+
+    async def main(stop: asyncio.Event) -> int:
+        pool = QueryPool(settings=settings, root=directory.root, clock=clock)
+        workers = asyncio.create_task(pool.start())
+        control = await asyncio.to_thread(
+            lambda: ControlService.open(directory, clock=clock, board=board, wait_s=LOCK_WAIT_S)
+        )
+        loader = LoaderClient(directory.loader_socket, clock=clock)
+        authenticate = authenticator(
+            RegistryView(directory, board), clock=clock, docs_url=settings.docs_url
+        )
+        app = build_app(
+            [
+                *query_routes(
+                    pool=pool, snapshots=loader, authenticate=authenticate, settings=settings
+                ),
+                *ledger_routes(
+                    loader,
+                    authenticate=authenticate,
+                    key_names=control.key_names,
+                    clock=clock,
+                    settings=settings,
+                ),
+            ]
+        )
+        await workers
+        await serve_api(
+            app,
+            control=control,
+            listeners=(
+                listen_unix(directory.api_socket, backlog=LISTEN_BACKLOG),
+                listen_unix(directory.control_socket),
+            ),
+            board=board,
+            clock=clock,
+            settings=settings,
+            stop=stop,
+        )
+        await pool.close()
+        control.close()
+        return 0
+
+    return _run_loop(main)
+
+
+def run_loader(settings: Settings, *, lifeline_fd: int | None) -> int:
+    """The loader: tail, lake commits, expiry; the catalog's writer. Returns its exit code."""
+    import threading
+
+    from weir.control.catalog import SqlCatalog
+    from weir.control.database import sqlite_url
+    from weir.ingest.dialects import dialects_by_code
+    from weir.loader.run import LoaderParts
+    from weir.loader.run import run_loader as load
+    from weir.storage.registry import RegistryView
+    from weir.telemetry import Happening, emit
+
+    directory, board = _begin_child("loader", settings, lifeline_fd)
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
+    parts = LoaderParts(
+        directory=directory,
+        settings=settings,
+        board=board,
+        registry=RegistryView(directory, board),
+        dialects=dialects_by_code(),
+        open_catalog=lambda: SqlCatalog.open(sqlite_url(directory.catalog_db)),
+        clock=SystemClock(),
+    )
+    try:
+        load(parts, stop)
+    except WeirError as error:
+        emit(Happening.CHILD_FAILED, reason=error.code, message=str(error))
+        return 1
+    return 0
+
+
 def prepare_run(directory: Directory, *, workers: int) -> Board:
     """An empty ``run/``: what a node's processes share lives there from start to stop."""
     import shutil
@@ -280,7 +372,7 @@ def _run_loop(main: Callable[[asyncio.Event], Awaitable[int]]) -> int:
 
     try:
         return uvloop.run(run())
-    except Unavailable as error:
+    except WeirError as error:
         from weir.telemetry import Happening, emit
 
         emit(Happening.CHILD_FAILED, reason=error.code, message=str(error))

@@ -13,6 +13,10 @@ data_dir = click.option(
     help="Directory of the node. Default: the setting data_dir.",
 )
 
+lifeline = click.option(
+    "--lifeline-fd", type=int, help="A pipe that the supervisor holds open while it lives."
+)
+
 node_url = click.option(
     "--url",
     envvar="WEIR_URL",

@@ -1,0 +1,95 @@
+"""The door: events acknowledged after fdatasync, by one worker on one core."""
+
+import json
+from statistics import median
+
+from bench.figure import Figure, spread
+from bench.node import node, sync_us
+from bench.peers import CLIENT_CPU, SERVER_CPU, Load, cpu_seconds, drive, nginx, pin
+
+PAIRS = 5
+SECONDS = 4
+CONNECTIONS = 64
+BATCH_EVENTS = 500
+BATCH_EVENT_BYTES = 250
+SINGLE_GOAL = 0.28
+BATCH_GOAL = 400_000
+
+EVENT = json.dumps(
+    {
+        "event": "page_view",
+        "user_id": "usr_28f",
+        "timestamp": "2026-11-20T10:00:00.000Z",
+        "properties": {"page": "/home", "plan": "pro", "price": 12.5, "os": "Windows"},
+    }
+)
+
+
+def measure_single() -> list[Figure]:
+    """``POST /v1/ingest`` beside nginx's static reply, in turn."""
+    ratios, rates, peers, p99s = [], [], [], []
+    with nginx() as static, node(workers=1) as weir:
+        _pin_all(weir.pids("edge"), weir.pids("loader") + weir.pids("api"))
+        drive(weir.url + "/v1/ingest", key=weir.key, body=EVENT, connections=8, seconds=1)
+        for _ in range(PAIRS):
+            peer = _drive(static + "/", weir.key, EVENT, CONNECTIONS)
+            own = _drive(weir.url + "/v1/ingest", weir.key, EVENT, CONNECTIONS)
+            ratios.append(own.requests_per_s / peer.requests_per_s)
+            rates.append(own.requests_per_s)
+            peers.append(peer.requests_per_s)
+            p99s.append(own.p99_ms)
+    how = (
+        f"wrk, {CONNECTIONS} connections, {len(EVENT)}-byte event, {PAIRS} pairs of {SECONDS} s, "
+        f"each server on one core; disk's fdatasync {sync_us():.0f} µs"
+    )
+    return [
+        Figure(
+            "single events: ratio to nginx's static reply", spread(ratios), str(SINGLE_GOAL), how
+        ),
+        Figure(
+            "single events/s; nginx requests/s", f"{median(rates):.0f}; {median(peers):.0f}", "", ""
+        ),
+        Figure("single events: p99 latency, ms", spread(p99s, digits=1), "", "as wrk saw it"),
+    ]
+
+
+def measure_batch() -> list[Figure]:
+    """``POST /v1/batch`` with 500 events of 250 bytes."""
+    body = json.dumps({"events": [_padded_event()] * BATCH_EVENTS})
+    rates, per_cpu = [], []
+    with node(workers=1, journal_backlog_bytes_max="64GiB") as weir:
+        edge = weir.pids("edge")
+        _pin_all(edge, weir.pids("loader") + weir.pids("api"))
+        for _ in range(PAIRS):
+            before = cpu_seconds(edge[0])
+            own = _drive(weir.url + "/v1/batch", weir.key, body, 16)
+            events = own.requests_per_s * BATCH_EVENTS
+            rates.append(events)
+            per_cpu.append(events * SECONDS / (cpu_seconds(edge[0]) - before))
+    how = f"wrk, 16 connections, {BATCH_EVENTS} events of {BATCH_EVENT_BYTES} bytes, {PAIRS} runs"
+    return [
+        Figure(
+            "batches: durable events/s on one core", spread(rates, digits=0), f"{BATCH_GOAL}", how
+        ),
+        Figure("batches: events per CPU second of the worker", spread(per_cpu, digits=0), "", ""),
+    ]
+
+
+def _drive(url: str, key: str, body: str, connections: int) -> Load:
+    load = drive(url, key=key, body=body, connections=connections, seconds=SECONDS)
+    if load.not_2xx:
+        raise SystemExit(f"{load.not_2xx} requests to {url} were refused; the figure would lie.")
+    return load
+
+
+def _pin_all(servers: list[int], others: list[int]) -> None:
+    pin(servers, SERVER_CPU)
+    pin(others, CLIENT_CPU)
+
+
+def _padded_event() -> dict[str, object]:
+    event = json.loads(EVENT)
+    event["properties"]["pad"] = ""
+    event["properties"]["pad"] = "x" * (BATCH_EVENT_BYTES - len(json.dumps(event)))
+    found: dict[str, object] = event
+    return found

@@ -1,0 +1,65 @@
+"""Load with a recorder: every event has an id, and what was acknowledged is remembered."""
+
+import http.client
+import json
+import threading
+from typing import Self
+from urllib.parse import urlsplit
+
+
+class Load:
+    """Threads that send events, one or a few a request, until told to stop.
+
+    An event without an answer is sent again with the same id, as an SDK does. ``acknowledged``
+    holds the ids of events that were answered with 202.
+    """
+
+    def __init__(self, url: str, key: str, *, threads: int) -> None:
+        self.acknowledged: set[str] = set()
+        self.refused_statuses: set[int] = set()
+        self._address = urlsplit(url).netloc
+        self._headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._threads = [
+            threading.Thread(target=self._run, args=(number,), daemon=True)
+            for number in range(threads)
+        ]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(30)
+
+    def _run(self, number: int) -> None:
+        connection = http.client.HTTPConnection(self._address, timeout=5)
+        count = 0
+        while not self._stop.is_set():
+            ids = [f"{number}-{count}-{part}" for part in range(1 + count % 3)]
+            while not self._stop.is_set():
+                try:
+                    status = self._send(connection, ids)
+                except (OSError, http.client.HTTPException):
+                    connection.close()
+                    self._stop.wait(0.01)
+                    continue
+                if status == 202:
+                    with self._lock:
+                        self.acknowledged.update(ids)
+                    break
+                self.refused_statuses.add(status)
+                self._stop.wait(0.01)
+            count += 1
+        connection.close()
+
+    def _send(self, connection: http.client.HTTPConnection, ids: list[str]) -> int:
+        events = [{"event": "load", "event_id": name, "user_id": name[:3]} for name in ids]
+        connection.request("POST", "/v1/batch", json.dumps({"events": events}), self._headers)
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status

@@ -1,0 +1,39 @@
+"""Nodes for the tests of the whole program."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.running_node import Node, StartNode
+
+
+@pytest.fixture
+def start_node(tmp_path: Path) -> Iterator[StartNode]:
+    """Starts nodes with settings of the test's choice; ends them all after it."""
+    nodes: list[Node] = []
+
+    def start(name: str = "node", **settings: object) -> Node:
+        texts = {f"WEIR_{key.upper()}": str(value) for key, value in settings.items()}
+        node = Node(tmp_path / name, texts)
+        nodes.append(node)
+        node.start()
+        return node
+
+    yield start
+    for node in nodes:
+        if node.process is not None:
+            if node.process.poll() is None:
+                node.kill_all()
+            else:
+                node.forget()
+
+
+@pytest.fixture(scope="module")
+def shared_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    """One node for the tests of a module that do not disturb it."""
+    node = Node(tmp_path_factory.mktemp("shared") / "node", {})
+    node.start()
+    yield node
+    if node.process is not None and node.process.poll() is None:
+        node.kill_all()

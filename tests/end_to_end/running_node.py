@@ -1,0 +1,145 @@
+"""A real node, started as a user starts it, and a few ways to talk to it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+
+READY_WITHIN_S = 30.0
+STOP_WITHIN_S = 40.0
+
+
+class Node:
+    """``weir serve`` on a directory of its own and a free port."""
+
+    def __init__(self, directory: Path, settings: dict[str, str]) -> None:
+        self.directory = directory
+        self.settings = settings
+        self.url = ""
+        self.process: subprocess.Popen[str] | None = None
+        self.log = directory.parent / f"{directory.name}.log"
+
+    def start(self) -> None:
+        """Starts the node and returns when it has said that it is ready."""
+        environment = {**os.environ, "WEIR_LOG_FORMAT": "json", "WEIR_WORKERS": "2"}
+        port = self.url.rsplit(":", 1)[1] if self.url else "0"
+        with self.log.open("a") as log:
+            self.process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "weir", "serve"),
+                    *("--data", str(self.directory), "--host", "127.0.0.1", "--port", port),
+                ],
+                env={**environment, **self.settings},
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                start_new_session=True,
+            )
+        line = _read_line(self.process)
+        assert line.startswith("weir ready http://"), f"{line!r}\n{self.log.read_text()}"
+        self.url = line.split()[-1]
+
+    def stop(self) -> int:
+        """SIGTERM; the exit code."""
+        assert self.process is not None
+        self.process.terminate()
+        code = self.process.wait(STOP_WITHIN_S)
+        self.forget()
+        return code
+
+    def kill_all(self) -> None:
+        """SIGKILL to every process of the node at once."""
+        assert self.process is not None
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(STOP_WITHIN_S)
+        self.forget()
+
+    def forget(self) -> None:
+        assert self.process is not None
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        self.process = None
+
+    def pids(self, role: str) -> list[int]:
+        """Processes of the node by role: ``edge``, ``loader``, ``api``."""
+        assert self.process is not None
+        found = []
+        for entry in Path("/proc").iterdir():
+            if not entry.name.isdigit():
+                continue
+            try:
+                parent = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
+                words = (entry / "cmdline").read_bytes().split(b"\0")
+            except (OSError, IndexError):
+                continue
+            if parent == self.process.pid and role.encode() in words:
+                found.append(int(entry.name))
+        return found
+
+    @property
+    def first_run(self) -> dict[str, str]:
+        found: dict[str, str] = json.loads((self.directory / "first-run.json").read_text())
+        return found
+
+    @property
+    def key(self) -> str:
+        return self.first_run["secret_key"]
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.key}"}
+
+    def send(self, path: str, value: object) -> httpx.Response:
+        """Posts JSON with the node's secret key."""
+        return httpx.post(self.url + path, json=value, headers=self.headers, timeout=20)
+
+    def query(self, sql: str) -> list[list[object]]:
+        """The rows of a query; asserts that it was answered."""
+        answer = self.ask(sql)
+        assert answer.status_code == 200, answer.text
+        rows: list[list[object]] = answer.json()["rows"]
+        return rows
+
+    def ask(self, sql: str, **fields: str) -> httpx.Response:
+        """The answer to a query, whatever it is."""
+        return httpx.get(
+            self.url + "/v1/query", params={"q": sql, **fields}, headers=self.headers, timeout=60
+        )
+
+    def weir(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Runs a ``weir`` command beside the node."""
+        return subprocess.run(
+            [sys.executable, "-m", "weir", *arguments],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            env={**os.environ, **self.settings},
+        )
+
+
+StartNode = Callable[..., Node]
+
+
+def wait_until(condition: Callable[[], bool], *, within_s: float, what: str) -> None:
+    """Returns when the condition holds; fails the test when it does not within the time."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {within_s} s: {what}"
+        time.sleep(0.02)
+
+
+def _read_line(process: subprocess.Popen[str]) -> str:
+    lines: list[str] = []
+    assert process.stdout is not None
+    reader = threading.Thread(target=lambda: lines.append(process.stdout.readline()), daemon=True)  # type: ignore[union-attr]
+    reader.start()
+    reader.join(READY_WITHIN_S)
+    return lines[0] if lines else ""

@@ -1,0 +1,115 @@
+"""kill -9 under load: what was acknowledged is there once, whatever died."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from tests.end_to_end.acknowledged_load import Load
+from tests.end_to_end.running_node import Node, StartNode, wait_until
+
+LOAD_THREADS = 6
+ROUNDS = 4
+
+
+def _run_for(seconds: float, load: Load) -> None:
+    """Lets the load go on until it has been acknowledged anew and the time is over."""
+    before = len(load.acknowledged)
+    deadline = time.monotonic() + seconds
+    wait_until(
+        lambda: len(load.acknowledged) > before + 20 and time.monotonic() > deadline,
+        within_s=60,
+        what="acknowledgements",
+    )
+
+
+def _assert_nothing_lost_or_doubled(node: Node, load: Load) -> None:
+    wait_until(
+        lambda: node.ask("SELECT 1").status_code == 200, within_s=30, what="queries answered"
+    )
+    found = {str(row[0]) for event in (0, 1) for row in _all_ids(node, parity=event)}
+    assert load.acknowledged <= found, "an acknowledged event is missing"
+    [[total, distinct]] = node.query("SELECT count(), count(DISTINCT event_id) FROM events")
+    assert total == distinct, "an event is there twice"
+
+
+def _all_ids(node: Node, *, parity: int) -> list[list[object]]:
+    rows = node.ask(f"SELECT event_id FROM events WHERE seq % 2 = {parity}", limit="50000").json()[
+        "rows"
+    ]
+    assert len(rows) < 50000, "the test compares whole sets"
+    return list(rows)
+
+
+def test_the_whole_tree_killed_in_a_loop_loses_and_doubles_nothing(start_node: StartNode) -> None:
+    """Power-off of the program: recovery brings back every acknowledged event once."""
+    node = start_node(cut_age_s=0.3)
+    with Load(node.url, node.key, threads=LOAD_THREADS) as load:
+        for round_number in range(ROUNDS):
+            _run_for(0.3 + 0.2 * round_number, load)
+            node.kill_all()
+            node.start()
+        _run_for(0.3, load)
+    _assert_nothing_lost_or_doubled(node, load)
+
+
+@pytest.mark.parametrize("role", ["edge", "loader", "api"])
+def test_a_process_killed_in_a_loop_comes_back_and_nothing_is_lost(
+    start_node: StartNode, role: str
+) -> None:
+    """The others go on; the supervisor starts the dead one again."""
+    node = start_node(cut_age_s=0.3)
+    with Load(node.url, node.key, threads=LOAD_THREADS) as load:
+        for _ in range(ROUNDS):
+            _run_for(0.3, load)
+            victim = node.pids(role)[0]
+            os.kill(victim, signal.SIGKILL)
+            _await_successor(node, role, victim)
+        _run_for(0.3, load)
+    _assert_nothing_lost_or_doubled(node, load)
+
+
+def test_children_end_with_their_supervisor_and_the_directory_is_free(
+    start_node: StartNode,
+) -> None:
+    """The supervisor killed alone: its children end at once, and a new node takes over."""
+    node = start_node()
+    assert node.process is not None
+    children = node.pids("edge") + node.pids("loader") + node.pids("api")
+    assert len(children) == 4
+    assert node.send("/v1/ingest", {"event": "before"}).status_code == 202
+    os.kill(node.process.pid, signal.SIGKILL)
+    node.process.wait(20)
+    wait_until(lambda: not any(map(_is_alive, children)), within_s=10, what="children ended")
+    node.forget()
+    node.start()
+    assert node.query("SELECT event FROM events") == [["before"]]
+
+
+def test_sigterm_under_load_resets_no_request(start_node: StartNode) -> None:
+    """A graceful stop: every request that was begun is answered; nothing acknowledged is lost."""
+    node = start_node()
+    with Load(node.url, node.key, threads=LOAD_THREADS) as load:
+        _run_for(0.5, load)
+        assert node.stop() == 0
+    node.start()
+    assert load.refused_statuses <= {503}
+    _assert_nothing_lost_or_doubled(node, load)
+
+
+def _await_successor(node: Node, role: str, dead: int) -> None:
+    wanted = 2 if role == "edge" else 1
+    wait_until(
+        lambda: dead not in node.pids(role) and len(node.pids(role)) == wanted,
+        within_s=20,
+        what=f"a new {role}",
+    )
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -1,0 +1,221 @@
+"""The node as a whole: start, stop, its commands, and two nodes on one directory."""
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+
+from tests.end_to_end.running_node import Node, StartNode, wait_until
+
+
+def test_first_run_leaves_keys_for_the_owner_alone(start_node: StartNode) -> None:
+    """first-run.json is 0600, and standard error names it without a key's text."""
+    node = start_node()
+    path = node.directory / "first-run.json"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    log = node.log.read_text()
+    assert str(path) in log
+    assert node.key not in log
+    assert node.first_run["public_key"] not in log
+
+
+def test_standard_output_carries_the_ready_line_alone(start_node: StartNode) -> None:
+    """Scripts read one line; a stop by SIGTERM exits with 0 and says nothing more."""
+    node = start_node()
+    process = node.process
+    assert process is not None
+    assert process.stdout is not None
+    process.terminate()
+    assert process.wait(40) == 0
+    assert process.stdout.read() == ""
+
+
+def test_events_outlive_a_restart_and_are_not_doubled(start_node: StartNode) -> None:
+    """Tail rows become lake rows at the stop; a retry after the restart is a duplicate."""
+    node = start_node()
+    events = [{"event": "a", "event_id": f"id-{number}"} for number in range(10)]
+    assert node.send("/v1/events", events).status_code == 202
+    assert node.stop() == 0
+    node.start()
+    assert node.query("SELECT count() FROM events") == [[10]]
+    assert node.send("/v1/events", events).status_code == 202
+    wait_until(
+        lambda: _ledger(node)["duplicate"] == 10, within_s=10, what="duplicates in the ledger"
+    )
+    assert node.query("SELECT count() FROM events") == [[10]]
+    assert _ledger(node)["stored"] == 10
+
+
+def test_the_ledger_balances_over_taken_and_refused_events(start_node: StartNode) -> None:
+    """Received is accepted plus rejected; every accepted event has one outcome."""
+    node = start_node(cut_age_s=0.2)
+    mixed = [{"event": "a"}, {"event": 5}, {"event": "b", "event_id": "x"}]
+    assert node.send("/v1/events", mixed).json()["rejected"] == 1
+    assert node.send("/v1/batch", {"events": [{"event": "a"}, {}]}).status_code == 400
+    assert node.send("/v1/ingest", {"event": "b", "event_id": "x"}).status_code == 202
+    wait_until(
+        lambda: (_ledger(node)["stored"], _ledger(node)["rejected"]) == (2, 3),
+        within_s=10,
+        what="outcomes in the ledger",
+    )
+    total = _ledger(node)
+    assert total["received"] == total["accepted"] + total["rejected"] == 6
+    assert total["duplicate"] == 1
+    assert total["in_flight"] == 0
+
+
+def test_a_second_node_on_the_directory_is_refused(start_node: StartNode) -> None:
+    """The message says who holds it and what to do; the first node goes on."""
+    node = start_node()
+    second = node.weir("serve", "--data", str(node.directory), "--port", "0")
+    assert second.returncode == 1
+    assert "in use" in second.stderr
+    assert "--data" in second.stderr
+    assert node.process is not None
+    assert str(node.process.pid) in second.stderr
+    assert node.send("/v1/ingest", {"event": "a"}).status_code == 202
+
+
+def test_a_taken_port_is_told(start_node: StartNode, tmp_path: Path) -> None:
+    """A node on an address in use ends with a hint, not with a traceback."""
+    node = start_node()
+    port = node.url.rsplit(":", 1)[1]
+    second = node.weir("serve", "--data", str(tmp_path / "other"), "--port", port)
+    assert second.returncode == 1
+    assert "--port" in second.stderr
+    assert "Traceback" not in second.stderr
+
+
+def test_keys_are_made_while_the_node_runs_or_not(tmp_path: Path, start_node: StartNode) -> None:
+    """The script's contract: an object with ``key``, usable at once, before and after start."""
+    directory = tmp_path / "node"
+    before = _create_key(directory)
+    node = start_node("node")
+    during = _create_key(directory)
+    for key in (before, during):
+        answer = httpx.post(
+            node.url + "/v1/ingest", json={"event": "a"}, headers={"X-API-Key": key}, timeout=10
+        )
+        assert answer.status_code == 202
+
+
+def test_a_revoked_key_is_refused_by_every_worker(start_node: StartNode) -> None:
+    """Many connections, so that both workers are asked: none takes the key any more."""
+    node = start_node()
+    made = json.loads(
+        node.weir(
+            *("keys", "create", "--data", str(node.directory), "--project", "default"),
+            *("--scopes", "ingest", "--json"),
+        ).stdout
+    )
+    with httpx.Client(headers={"X-API-Key": made["key"]}, timeout=10) as client:
+        assert client.post(node.url + "/v1/ingest", json={"event": "a"}).status_code == 202
+        revoked = node.weir("keys", "revoke", "--data", str(node.directory), made["id"], "--json")
+        assert revoked.returncode == 0, revoked.stderr
+    for _ in range(16):
+        answer = httpx.post(
+            node.url + "/v1/ingest",
+            json={"event": "a"},
+            headers={"X-API-Key": made["key"]},
+            timeout=10,
+        )
+        assert answer.status_code == 401
+
+
+def test_projects_do_not_see_each_other(start_node: StartNode) -> None:
+    """Each key reads the events and the ledger of its own project only."""
+    node = start_node()
+    directory = str(node.directory)
+    assert node.weir("projects", "create", "other", "--data", directory).returncode == 0
+    other = json.loads(
+        node.weir(
+            *("keys", "create", "--data", directory, "--project", "other"),
+            *("--scopes", "ingest,query,metrics", "--json"),
+        ).stdout
+    )["key"]
+    node.send("/v1/ingest", {"event": "mine"})
+    httpx.post(
+        node.url + "/v1/ingest", json={"event": "theirs"}, headers={"X-API-Key": other}, timeout=10
+    )
+    wait_until(
+        lambda: node.query("SELECT event FROM events") == [["mine"]], within_s=5, what="own event"
+    )
+    theirs = httpx.get(
+        node.url + "/v1/query",
+        params={"q": "SELECT event FROM events"},
+        headers={"X-API-Key": other},
+        timeout=20,
+    )
+    assert theirs.json()["rows"] == [["theirs"]]
+
+
+def test_send_and_query_commands_work_on_the_directory_alone(
+    start_node: StartNode, tmp_path: Path
+) -> None:
+    """``weir send`` and ``weir query`` find node and key by --data."""
+    node = start_node()
+    lines = tmp_path / "events.ndjson"
+    lines.write_text("".join(json.dumps({"event": f"e{n % 3}"}) + "\n" for n in range(2500)))
+    sent = node.weir("send", str(lines), "--data", str(node.directory), "--json")
+    assert sent.returncode == 0, sent.stderr
+    assert json.loads(sent.stdout)["accepted"] == 2500
+    wait_until(
+        lambda: node.query("SELECT count() FROM events") == [[2500]], within_s=5, what="rows"
+    )
+    asked = node.weir(
+        *("query", "SELECT event, count() FROM events GROUP BY 1 ORDER BY 1"),
+        *("--data", str(node.directory), "--json"),
+    )
+    assert asked.returncode == 0, asked.stderr
+    assert json.loads(asked.stdout)["rows"] == [["e0", 834], ["e1", 833], ["e2", 833]]
+
+
+def test_metrics_are_summed_over_the_processes(start_node: StartNode) -> None:
+    """The metrics port shows what both workers took."""
+    node = start_node(metrics_port=_free_port())
+    for _ in range(8):
+        node.send("/v1/ingest", {"event": "a"})
+    url = f"http://127.0.0.1:{node.settings['WEIR_METRICS_PORT']}/metrics"
+    wanted = 'weir_events_total{dialect="novamesh",result="accepted"} 8.0'
+    wait_until(lambda: wanted in httpx.get(url).text, within_s=10, what=wanted)
+    assert "weir_ledger_balance 0.0" in httpx.get(url).text
+
+
+def _create_key(directory: Path) -> str:
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "weir", "keys", "create", "--data", str(directory)),
+            *("--project", "default", "--scopes", "ingest,query", "--json"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=dict(os.environ),
+    )
+    assert done.returncode == 0, done.stderr
+    key: str = json.loads(done.stdout)["key"]
+    return key
+
+
+def _free_port() -> int:
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+    return port
+
+
+def _ledger(node: Node) -> dict[str, int]:
+    answer = httpx.get(
+        node.url + "/v1/ledger", params={"by": "total"}, headers=node.headers, timeout=10
+    )
+    assert answer.status_code == 200, answer.text
+    body = answer.json()
+    assert body["balance"] == 0
+    names = ("received", "rejected", "accepted", "stored", "duplicate", "in_flight")
+    return {name: sum(item[name] for item in body["items"]) for name in names}
