@@ -43,9 +43,7 @@ def measure_single() -> list[Figure]:
         f"each server on one core; disk's fdatasync {sync_us():.0f} µs"
     )
     return [
-        Figure(
-            "single events: ratio to nginx's static reply", spread(ratios), str(SINGLE_GOAL), how
-        ),
+        Figure("single events: ratio to nginx, static", spread(ratios), str(SINGLE_GOAL), how),
         Figure(
             "single events/s; nginx requests/s", f"{median(rates):.0f}; {median(peers):.0f}", "", ""
         ),
@@ -69,7 +67,7 @@ def measure_batch() -> list[Figure]:
     how = f"wrk, 16 connections, {BATCH_EVENTS} events of {BATCH_EVENT_BYTES} bytes, {PAIRS} runs"
     return [
         Figure(
-            "batches: durable events/s on one core", spread(rates, digits=0), f"{BATCH_GOAL}", how
+            "batches: durable events/s, one core", spread(rates, digits=0), f"{BATCH_GOAL}", how
         ),
         Figure("batches: events per CPU second of the worker", spread(per_cpu, digits=0), "", ""),
     ]

@@ -22,7 +22,5 @@ def measure() -> list[Figure]:
     how = f"{RUNS} runs, from the start of the process to its line"
     return [
         Figure("ready after start, s", spread(later), "2", how),
-        Figure(
-            "ready after the very first start, s", spread(first), "", "makes databases and keys"
-        ),
+        Figure("ready after the first start, s", spread(first), "", "makes databases and keys"),
     ]

@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -52,8 +53,10 @@ def serve(settings: Settings, *, warnings: list[str]) -> int:
     lock.acquire()
     check_format(directory)
     listener = bind(settings.host, settings.port)
-    workers = worker_count(settings)
-    board = prepare_run(directory, workers=workers)
+    if not settings.docs_url:
+        description = f"{url_of(listener, settings.host)}/openapi.json"
+        settings = replace(settings, docs_url=description)
+    board = prepare_run(directory, workers=worker_count(settings))
     environment = {**os.environ, **as_environment(settings)}
     environment["PROMETHEUS_MULTIPROC_DIR"] = str(directory.metrics)
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory.metrics)
