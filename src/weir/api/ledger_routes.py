@@ -5,9 +5,9 @@ the credential's project alone, revoked ones included.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import msgspec
 from starlette.requests import Request
@@ -25,6 +25,8 @@ from weir.settings import Settings
 DEFAULT_MINUTES = 60
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+By = Literal["minute", "total"]
+
 KeyNames = Callable[[int], Mapping[int, str]]
 """Public ids of a project's keys by their internal ids; may wait for a disk."""
 
@@ -33,9 +35,9 @@ class LedgerSource(Protocol):
     """Who counts the events: the loader."""
 
     async def ledger(
-        self, *, key_ids: Collection[int], from_minute: int, to_minute: int
+        self, *, key_ids: Collection[int], from_minute: int, to_minute: int, by: By
     ) -> Sequence[LedgerRow]:
-        """A row for each of the keys and minutes in the half-open range that has counts.
+        """Counts of the keys in the half-open range: a row per key and minute, or one per key.
 
         Raises ``Unavailable`` when the loader does not answer.
         """
@@ -47,7 +49,7 @@ class LedgerRange(NamedTuple):
 
     from_minute: int
     to_minute: int
-    by: str
+    by: By
 
 
 def ledger_routes(
@@ -68,12 +70,14 @@ def ledger_routes(
         )
         names = await asyncio.to_thread(key_names, principal.project_id)
         found = await ledger.ledger(
-            key_ids=names.keys(), from_minute=asked.from_minute, to_minute=asked.to_minute
+            key_ids=names.keys(),
+            from_minute=asked.from_minute,
+            to_minute=asked.to_minute,
+            by=asked.by,
         )
         # Whatever the source gave: only what the project's own keys sent is shown.
         rows = [row for row in found if row.key_id in names]
-        shown = rows if asked.by == "minute" else sum_by_key(rows)
-        items = [_item(row, names[row.key_id], by=asked.by) for row in shown]
+        items = [_item(row, names[row.key_id], by=asked.by) for row in rows]
         return json_reply({"items": items, "balance": sum(row.balance for row in rows)})
 
     return [Route("/v1/ledger", show_ledger, methods=["GET"])]
@@ -84,9 +88,7 @@ def parse_range(query: Mapping[str, str], *, now_us: int, minutes_max: int) -> L
 
     ``from`` defaults to an hour before ``to``. Raises ``InvalidInput``.
     """
-    by = query.get("by", "minute")
-    if by not in {"minute", "total"}:
-        raise _invalid("by", "must be 'minute' or 'total'")
+    by = _parse_by(query)
     to_us = _parse_time(query, "to")
     to_minute = -(-(now_us if to_us is None else to_us) // MINUTE_US)
     from_us = _parse_time(query, "from")
@@ -98,23 +100,21 @@ def parse_range(query: Mapping[str, str], *, now_us: int, minutes_max: int) -> L
     return LedgerRange(from_minute, to_minute, by)
 
 
-def sum_by_key(rows: Iterable[LedgerRow]) -> list[LedgerRow]:
-    """One row for each key, its minute 0, in the order of the keys' ids."""
-    counts = [name for name in LedgerRow.__struct_fields__ if name not in {"key_id", "minute"}]
-    sums: dict[int, dict[str, int]] = {}
-    for row in rows:
-        total = sums.setdefault(row.key_id, dict.fromkeys(counts, 0))
-        for name in counts:
-            total[name] += getattr(row, name)
-    return [LedgerRow(key_id=key_id, minute=0, **sums[key_id]) for key_id in sorted(sums)]
-
-
-def _item(row: LedgerRow, key_name: str, *, by: str) -> dict[str, object]:
+def _item(row: LedgerRow, key_name: str, *, by: By) -> dict[str, object]:
     item = msgspec.structs.asdict(row)
     start = datetime.fromtimestamp(row.minute * 60, UTC)
     item["key_id"] = key_name
     item["minute"] = f"{start:%Y-%m-%dT%H:%M:00Z}" if by == "minute" else None
     return item
+
+
+def _parse_by(query: Mapping[str, str]) -> By:
+    match query.get("by", "minute"):
+        case "minute":
+            return "minute"
+        case "total":
+            return "total"
+    raise _invalid("by", "must be 'minute' or 'total'")
 
 
 def _parse_time(query: Mapping[str, str], field: str) -> int | None:

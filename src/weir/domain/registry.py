@@ -13,7 +13,7 @@ from weir.domain.frame import Place
 from weir.domain.keys import KEY_CHARS_MAX, Scope, digest_of, is_mistyped
 from weir.errors import Forbidden, Unauthenticated
 
-KEY_SLOTS_MAX = 65536
+KEY_SLOTS_MAX = 16384
 """Slots of the shared limit table: live keys of one node, at most."""
 
 

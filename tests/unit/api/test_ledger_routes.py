@@ -10,7 +10,7 @@ from starlette.applications import Starlette
 
 from weir.api.app import build_app
 from weir.api.auth import authenticator
-from weir.api.ledger_routes import LedgerRange, ledger_routes, parse_range
+from weir.api.ledger_routes import By, LedgerRange, ledger_routes, parse_range
 from weir.control.records import KeyRequest, NewKey, ProjectRequest
 from weir.control.service import ControlService
 from weir.domain.keys import Scope
@@ -29,13 +29,13 @@ class FakeLedger:
     def __init__(self) -> None:
         self.rows: list[LedgerRow] = []
         self.leaky = False
-        self.asked: list[tuple[set[int], int, int]] = []
+        self.asked: list[tuple[set[int], int, int, By]] = []
 
     async def ledger(
-        self, *, key_ids: Collection[int], from_minute: int, to_minute: int
+        self, *, key_ids: Collection[int], from_minute: int, to_minute: int, by: By
     ) -> Sequence[LedgerRow]:
         """The rows of the range."""
-        self.asked.append((set(key_ids), from_minute, to_minute))
+        self.asked.append((set(key_ids), from_minute, to_minute, by))
         return [
             row
             for row in self.rows
@@ -119,26 +119,20 @@ def test_minutes_have_names_and_times(
         ],
         "balance": 0,
     }
-    assert ledger.asked[0][1:] == (NOON - 60, NOON)
+    assert ledger.asked[0][1:] == (NOON - 60, NOON, "minute")
 
 
-def test_total_sums_up_each_key(
+def test_total_has_no_minutes(
     service: ControlService, view: RegistryView, ledger: FakeLedger, app: Starlette, call: Call
 ) -> None:
-    """One row a key, its minute null; a balance that is not 0 is shown."""
-    one, two = make_key(service), make_key(service)
-    first, second = key_id_of(view, one), key_id_of(view, two)
+    """The source sums up; a row's minute is null; a balance that is not 0 is shown."""
+    made = make_key(service)
     ledger.rows = [
-        LedgerRow(key_id=second, minute=NOON - 3, accepted=1, stored=1, received=1),
-        LedgerRow(key_id=first, minute=NOON - 2, accepted=2, stored=2, received=2),
-        LedgerRow(key_id=first, minute=NOON - 1, accepted=3, stored=1, received=3),
+        LedgerRow(key_id=key_id_of(view, made), minute=NOON - 2, accepted=5, stored=3, received=5)
     ]
-    reply = get(call, app, one, by="total").json()
-    assert [(item["key_id"], item["minute"]) for item in reply["items"]] == [
-        (one.key.id, None),
-        (two.key.id, None),
-    ]
-    assert [item["accepted"] for item in reply["items"]] == [5, 1]
+    reply = get(call, app, made, by="total").json()
+    assert ledger.asked[0][3] == "total"
+    assert [(item["key_id"], item["minute"]) for item in reply["items"]] == [(made.key.id, None)]
     assert reply["balance"] == 2
 
 
