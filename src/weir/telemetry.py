@@ -53,6 +53,11 @@ class Happening(Enum):
     JOURNAL_EXPIRED = ("journal_expired", "debug", "Journal files below the cut were removed.")
     LAKE_COMMITTED = ("lake_committed", "info", "Lake commit.")
     LAKE_COMMIT_FAILED = ("lake_commit_failed", "error", "Lake commit failed; it will be retried.")
+    LAKE_CLEANUP_FAILED = (
+        "lake_cleanup_failed",
+        "warning",
+        "Files that are no longer needed could not be removed yet.",
+    )
     LAKE_COMMIT_RESUMED = ("lake_commit_resumed", "info", "Unfinished lake commit was repeated.")
     FRAME_DEAD_LETTERED = ("frame_dead_lettered", "error", "A frame could not be decoded.")
     LEDGER_UNBALANCED = ("ledger_unbalanced", "critical", "Accepted events lack an outcome.")

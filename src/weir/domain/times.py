@@ -70,7 +70,7 @@ def correct_times(
     if server_ts:
         count = len(client_us)
         return Corrected([received_us] * count, [TsSource.SERVER] * count)
-    move_us = _common_move(client_us, sent_us, received_us)
+    move_us = _move_together(client_us, sent_us, received_us)
     ts_us, sources = [], []
     for client, sent in zip(client_us, sent_us, strict=True):
         if client is None:
@@ -89,7 +89,7 @@ def clamp_us(time_us: int) -> int:
     return min(max(time_us, TIME_MIN_US), TIME_MAX_US)
 
 
-def _common_move(
+def _move_together(
     client_us: Sequence[int | None], sent_us: Sequence[int | None], received_us: int
 ) -> int:
     """By how much events without ``sent_at`` move together; 0 when they do not."""

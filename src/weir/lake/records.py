@@ -91,6 +91,8 @@ class Commit(msgspec.Struct, frozen=True):
     sidecars: tuple[SidecarFile, ...]
     dead_letters: tuple[DeadLetter, ...]
     ledger: tuple[LedgerRow, ...]
+    spans: dict[str, Span]
+    """As read; offsets may be lower than the intent's when damage was found only later."""
     retired: tuple[str, ...]
 
     @property

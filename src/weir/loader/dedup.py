@@ -51,9 +51,7 @@ def _judge_among_themselves(ids: Ids, verdict: Verdict, window_us: int) -> None:
         _judge_group(order[first : last + 1], ids, verdict, window_us)
 
 
-def _judge_group(
-    group: npt.NDArray[np.intp], ids: Ids, verdict: Verdict, window_us: int
-) -> None:
+def _judge_group(group: npt.NDArray[np.intp], ids: Ids, verdict: Verdict, window_us: int) -> None:
     """One id's entries, two or more: the first is stored, the others are judged in turn."""
     stored: list[int] = []
     for entry in group.tolist():

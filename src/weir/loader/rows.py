@@ -7,13 +7,14 @@ that cannot be decoded, gives another number of events than it says, or holds a 
 stand in a column becomes a dead letter as a whole and leaves the others alone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from itertools import compress, pairwise
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -124,58 +125,78 @@ def _assemble(
     frame_of = np.repeat(np.arange(len(frames)), counts)
     starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.intp)
     index = np.arange(len(events)) - starts[frame_of]
-    received = np.array([frame.received_at_us for frame in frames], dtype=np.int64)
+    received = np.array([frame.received_at_us for frame in frames], dtype=np.int64)[frame_of]
 
-    claimed = _instants([event.ts for event in events])
-    sent = _instants([event.sent_at for event in events])
-    ts, sources = _correct(frames, starts, claimed, sent, received[frame_of])
+    event_ids, digests = _identify(decoded)
+    claimed, time_columns = _time_columns(frames, starts, events, received)
+    event_columns, contents = _event_columns(events, claimed)
+    columns = {
+        "event_id": pa.array(event_ids, pa.string()),
+        **event_columns,
+        **time_columns,
+        **_frame_columns(frames, frame_of, dialects, endpoints),
+        "seq": pa.array(seq_of(0, 0) + received * SEQ_PER_US + index, pa.int64()),
+        "schema_version": pa.array(np.full(len(events), SCHEMA_VERSION, dtype=np.int32)),
+    }
+    id_rows = np.flatnonzero(np.array(list(map(bool, digests)), dtype=np.bool_))
+    halves = np.frombuffer(b"".join(digests), dtype=">u8").astype(np.uint64)
+    return Block(
+        rows=pa.record_batch([columns[name] for name in CANONICAL.names], schema=CANONICAL),
+        frames=frames,
+        frame_of=frame_of,
+        index=index,
+        ids=Ids(
+            hi=halves[0::2].copy(),
+            lo=halves[1::2].copy(),
+            received_us=received[id_rows],
+            body=body_hashes(compress(contents, digests)),
+        ),
+        id_rows=id_rows,
+        spans=_spans(frames, starts),
+        dead=tuple(dead),
+    )
+
+
+def _event_columns(
+    events: Sequence[Event], claimed: I64
+) -> tuple[dict[str, pa.Array], Iterator[tuple[object, ...]]]:
+    """The columns that are the event's own fields, and what the body hash is made of."""
     names = [event.event for event in events]
     user_ids = [event.user_id for event in events]
     anonymous_ids = [event.anonymous_id for event in events]
     session_ids = [event.session_id for event in events]
     properties = _texts([event.properties for event in events], absent=b"{}")
     contexts = _texts([event.context for event in events], absent=None)
-    event_ids, digests = _identify(decoded)
-    contents = zip(
-        *(names, user_ids, anonymous_ids, session_ids, claimed.tolist(), properties, contexts),
-        strict=True,
-    )
     columns = {
-        "event_id": pa.array(event_ids, pa.string()),
         "event": pa.array(names, pa.string()),
         "user_id": pa.array(user_ids, pa.string()),
         "anonymous_id": pa.array(anonymous_ids, pa.string()),
         "session_id": pa.array(session_ids, pa.string()),
         "user_key": pa.array(_user_keys(user_ids, anonymous_ids), pa.int64()),
+        "properties": pa.array(properties, pa.string()),
+        "context": pa.array(contexts, pa.string()),
+    }
+    times = claimed.tolist()
+    contents = zip(
+        *(names, user_ids, anonymous_ids, session_ids, times, properties, contexts), strict=True
+    )
+    return columns, contents
+
+
+def _time_columns(
+    frames: Sequence[Frame], starts: Places, events: Sequence[Event], received: I64
+) -> tuple[I64, dict[str, pa.Array]]:
+    """The claimed times, and the columns of times."""
+    claimed = _instants([event.ts for event in events])
+    sent = _instants([event.sent_at for event in events])
+    ts, sources = _correct(frames, starts, claimed, sent, received)
+    return claimed, {
         "ts": pa.array(ts, _TIME),
         "client_ts": _nullable_times(claimed),
         "sent_at": _nullable_times(sent),
-        "received_at": pa.array(received[frame_of], _TIME),
+        "received_at": pa.array(received, _TIME),
         "ts_source": pa.array([source.value for source in _SOURCES]).take(pa.array(sources)),
-        "seq": pa.array(seq_of(0, 0) + received[frame_of] * SEQ_PER_US + index, pa.int64()),
-        "properties": pa.array(properties, pa.string()),
-        "context": pa.array(contexts, pa.string()),
-        "schema_version": pa.array(np.full(len(events), SCHEMA_VERSION, dtype=np.int32)),
-        **_frame_columns(frames, frame_of, dialects, endpoints),
     }
-    id_rows = np.flatnonzero(np.array(list(map(bool, digests)), dtype=np.bool_))
-    halves = np.frombuffer(b"".join(digests), dtype=">u8").astype(np.uint64)
-    ids = Ids(
-        hi=halves[0::2].copy(),
-        lo=halves[1::2].copy(),
-        received_us=received[frame_of[id_rows]],
-        body=body_hashes(compress(contents, digests)),
-    )
-    return Block(
-        rows=pa.record_batch([columns[name] for name in CANONICAL.names], schema=CANONICAL),
-        frames=frames,
-        frame_of=frame_of,
-        index=index,
-        ids=ids,
-        id_rows=id_rows,
-        spans=_spans(frames, starts),
-        dead=tuple(dead),
-    )
 
 
 def _instants(times: Sequence[datetime | None]) -> I64:
@@ -225,9 +246,9 @@ def _correct(
     return ts, sources
 
 
-def _texts(values: Sequence[object], *, absent: bytes | None) -> list[bytes | None]:
+def _texts(values: Sequence[msgspec.Raw | None], *, absent: bytes | None) -> list[bytes | None]:
     """The bytes of Raw values; absent ones (missing, empty or null) are replaced."""
-    texts = [bytes(value) if value else absent for value in values]  # type: ignore[call-overload]
+    texts = [bytes(value) if value else absent for value in values]
     if b"null" in texts:
         return [absent if text == b"null" else text for text in texts]
     return texts

@@ -1,5 +1,7 @@
 """Duplicates: first wins, within the window, whatever the index is made of."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -94,5 +96,5 @@ def test_runs_hold_everything_in_few_runs(batches: list[list[int]]) -> None:
         runs.add(make_ids([(number, 0, 0) for number in batch]))
     sizes = [len(run) for run in runs.indexes()]
     assert sum(sizes) == sum(map(len, batches))
-    assert all(one >= 2 * two for one, two in zip(sizes, sizes[1:], strict=False))
+    assert all(one >= 2 * two for one, two in pairwise(sizes))
     assert all((np.diff(run.hi.astype(np.int64)) >= 0).all() for run in runs.indexes())

@@ -1,0 +1,269 @@
+"""The catalog: which files are in the lake, up to where the journals are, and the ledger.
+
+The adapter of the loader's port ``Catalog`` over SQLAlchemy Core. ``catalog.db`` has one writing
+process, the loader; whoever else opens it only reads. Every change compares the loader's epoch
+in the same transaction, so that a loader that was replaced cannot change anything any more.
+"""
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from weir.control import catalog_tables as tables
+from weir.control.database import begin_write, migrate, open_engine
+from weir.domain.outcome import LedgerRow
+from weir.domain.snapshot import LakeFile
+from weir.errors import Conflict
+from weir.lake.records import (
+    CatalogState,
+    Commit,
+    DeadLetter,
+    Intent,
+    JournalPlace,
+    SidecarFile,
+)
+
+MIGRATIONS = Path(__file__).with_name("catalog_migrations")
+INTENT, COMMITTED = "intent", "committed"
+KEYS_PER_STATEMENT = 500
+"""Bound parameters of one IN; SQLite and drivers limit them."""
+
+_INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+_Row = TypeVar("_Row", bound=msgspec.Struct)
+_FATES = ("stored", "duplicate", "dead_lettered", "quarantined", "lost")
+
+
+class SqlCatalog:
+    """The catalog in the database at a URL. May be used by several threads."""
+
+    __slots__ = ("_engine",)
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    @classmethod
+    def open(cls, url: str | sa.URL) -> Self:
+        """Opens the database and brings its tables to this version.
+
+        Raises ``Conflict`` when a newer version of Weir has written it.
+        """
+        engine = open_engine(url)
+        migrate(engine, MIGRATIONS)
+        return cls(engine)
+
+    def close(self) -> None:
+        """Gives the connections back."""
+        self._engine.dispose()
+
+    def take_over(self) -> int:
+        """Raises the epoch and returns it; loaders with a lower one are fenced from now on."""
+        with begin_write(self._engine) as connection:
+            connection.execute(
+                sa.update(tables.LOADER_EPOCH).values(epoch=tables.LOADER_EPOCH.c.epoch + 1)
+            )
+            epoch: int = connection.execute(sa.select(tables.LOADER_EPOCH.c.epoch)).scalar_one()
+            return epoch
+
+    def load(self) -> CatalogState:
+        """Everything a loader must know at its start, from one transaction."""
+        with self._engine.begin() as connection:
+            last = connection.execute(
+                sa.select(tables.COMMITS.c.id, tables.COMMITS.c.committed_at_us)
+                .where(tables.COMMITS.c.state == COMMITTED)
+                .order_by(tables.COMMITS.c.id.desc())
+                .limit(1)
+            ).first()
+            open_intent = connection.execute(
+                sa.select(tables.COMMITS.c.intent).where(tables.COMMITS.c.state == INTENT)
+            ).scalar()
+            fates = sum(
+                (tables.LEDGER.c[name] for name in _FATES[1:]), start=tables.LEDGER.c[_FATES[0]]
+            )
+            return CatalogState(
+                commit_id=last.id if last else 0,
+                committed_at_us=last.committed_at_us if last else 0,
+                journals={
+                    row.id: JournalPlace(row.position, row.offset)
+                    for row in connection.execute(sa.select(tables.JOURNALS))
+                },
+                files=tuple(_read(connection, tables.FILES, LakeFile, tables.FILES.c.commit_id)),
+                sidecars=tuple(
+                    _read(connection, tables.SIDECARS, SidecarFile, tables.SIDECARS.c.path)
+                ),
+                intent=open_intent and msgspec.msgpack.decode(open_intent, type=Intent),
+                removals=tuple(connection.execute(sa.select(tables.REMOVALS.c.path)).scalars()),
+                explained=int(connection.execute(sa.select(sa.func.sum(fates))).scalar() or 0),
+            )
+
+    def record_intent(self, epoch: int, intent: Intent) -> None:
+        """Makes the cut durable; the same one again changes nothing."""
+        with begin_write(self._engine) as connection:
+            _check_epoch(connection, epoch)
+            insert = _INSERTS[self._engine.dialect.name](tables.COMMITS)
+            connection.execute(
+                insert.on_conflict_do_nothing(),
+                {
+                    "id": intent.commit_id,
+                    "state": INTENT,
+                    "epoch": epoch,
+                    "intent": msgspec.msgpack.encode(intent),
+                },
+            )
+
+    def commit(self, epoch: int, commit: Commit) -> None:
+        """Takes one lake commit, all or nothing; one that is in already changes nothing.
+
+        Its intent must have been recorded. ``Conflict`` (``fenced``) after a take-over.
+        """
+        commit_id = commit.intent.commit_id
+        with begin_write(self._engine) as connection:
+            _check_epoch(connection, epoch)
+            if not _finish_intent(connection, commit):
+                return
+            _insert(connection, tables.FILES, commit.files, commit_id)
+            _insert(connection, tables.RAW_FILES, commit.raw_files, commit_id)
+            _insert(connection, tables.SIDECARS, commit.sidecars, commit_id)
+            _insert(connection, tables.DEAD_LETTERS, commit.dead_letters, commit_id)
+            self._add_ledger(connection, commit.ledger)
+            self._move_journals(connection, commit)
+            self._retire(connection, commit)
+
+    def expired_raw(self, *, before_us: int, limit: int) -> list[str]:
+        """Paths of raw files whose newest frame was received before a time, oldest first."""
+        chosen = (
+            sa.select(tables.RAW_FILES.c.path)
+            .where(tables.RAW_FILES.c.received_max_us < before_us)
+            .order_by(tables.RAW_FILES.c.received_max_us, tables.RAW_FILES.c.path)
+            .limit(limit)
+        )
+        with self._engine.begin() as connection:
+            return list(connection.execute(chosen).scalars())
+
+    def forget_removals(self, epoch: int, paths: Collection[str]) -> None:
+        """These retired files are gone."""
+        if not paths:
+            return
+        with begin_write(self._engine) as connection:
+            _check_epoch(connection, epoch)
+            connection.execute(
+                sa.delete(tables.REMOVALS).where(tables.REMOVALS.c.path == sa.bindparam("gone")),
+                [{"gone": path} for path in paths],
+            )
+
+    def ledger(
+        self, *, key_ids: Collection[int] | None, from_minute: int, to_minute: int
+    ) -> list[LedgerRow]:
+        """Rows of keys (None: all) in ``[from_minute, to_minute)``, by minute and key."""
+        chosen = (
+            sa.select(tables.LEDGER)
+            .where(tables.LEDGER.c.minute >= from_minute, tables.LEDGER.c.minute < to_minute)
+            .order_by(tables.LEDGER.c.minute, tables.LEDGER.c.key_id)
+        )
+        with self._engine.begin() as connection:
+            if key_ids is None:
+                return [LedgerRow(**row) for row in connection.execute(chosen).mappings()]
+            rows: list[LedgerRow] = []
+            ordered = sorted(set(key_ids))
+            for start in range(0, len(ordered), KEYS_PER_STATEMENT):
+                some = chosen.where(
+                    tables.LEDGER.c.key_id.in_(ordered[start : start + KEYS_PER_STATEMENT])
+                )
+                rows += [LedgerRow(**row) for row in connection.execute(some).mappings()]
+        return sorted(rows, key=lambda row: (row.minute, row.key_id))
+
+    def dead_letters(self, project_id: int, *, limit: int) -> list[DeadLetter]:
+        """A project's newest dead letters, newest first."""
+        chosen = (
+            sa.select(*(tables.DEAD_LETTERS.c[name] for name in DeadLetter.__struct_fields__))
+            .where(tables.DEAD_LETTERS.c.project_id == project_id)
+            .order_by(tables.DEAD_LETTERS.c.received_at_us.desc(), tables.DEAD_LETTERS.c.id.desc())
+            .limit(limit)
+        )
+        with self._engine.begin() as connection:
+            return [DeadLetter(**row) for row in connection.execute(chosen).mappings()]
+
+    def _add_ledger(self, connection: sa.Connection, rows: Sequence[LedgerRow]) -> None:
+        if not rows:
+            return
+        insert = _INSERTS[self._engine.dialect.name](tables.LEDGER)
+        summed = {name: tables.LEDGER.c[name] + insert.excluded[name] for name in tables.COUNTS}
+        connection.execute(
+            insert.on_conflict_do_update(index_elements=["key_id", "minute"], set_=summed),
+            [
+                {name: getattr(row, name) for name in ("key_id", "minute", *tables.COUNTS)}
+                for row in rows
+            ],
+        )
+
+    def _move_journals(self, connection: sa.Connection, commit: Commit) -> None:
+        insert = _INSERTS[self._engine.dialect.name](tables.JOURNALS)
+        for name, span in sorted(commit.spans.items()):
+            place = {"position": span.to_position, "offset": span.to_offset}
+            connection.execute(
+                insert.on_conflict_do_update(index_elements=["id"], set_=place),
+                {"id": name, **place},
+            )
+
+    def _retire(self, connection: sa.Connection, commit: Commit) -> None:
+        if not commit.retired:
+            return
+        paths = [{"gone": path} for path in commit.retired]
+        for table in (tables.SIDECARS, tables.RAW_FILES):
+            statement = sa.delete(table).where(table.c.path == sa.bindparam("gone"))
+            connection.execute(statement, paths)
+        connection.execute(
+            _INSERTS[self._engine.dialect.name](tables.REMOVALS).on_conflict_do_nothing(),
+            [{"path": path, "commit_id": commit.intent.commit_id} for path in commit.retired],
+        )
+
+
+def _check_epoch(connection: sa.Connection, epoch: int) -> None:
+    """Compares and sets: the row stays locked until the transaction ends."""
+    mine = (
+        sa.update(tables.LOADER_EPOCH)
+        .where(tables.LOADER_EPOCH.c.epoch == epoch)
+        .values(epoch=epoch)
+    )
+    if connection.execute(mine).rowcount != 1:
+        raise Conflict("Another loader has taken over this node's data.", code="fenced")
+
+
+def _finish_intent(connection: sa.Connection, commit: Commit) -> bool:
+    """False when this very commit is in already, so that repeating it changes nothing."""
+    commits, commit_id = tables.COMMITS, commit.intent.commit_id
+    state = connection.execute(
+        sa.select(commits.c.state).where(commits.c.id == commit_id)
+    ).scalar_one()
+    if state == COMMITTED:
+        return False
+    connection.execute(
+        sa.update(commits)
+        .where(commits.c.id == commit_id)
+        .values(
+            state=COMMITTED,
+            committed_at_us=commit.committed_at_us,
+            row_count=commit.row_count,
+        )
+    )
+    return True
+
+
+def _insert(
+    connection: sa.Connection, table: sa.Table, rows: Sequence[msgspec.Struct], commit_id: int
+) -> None:
+    if rows:
+        connection.execute(
+            sa.insert(table),
+            [{**msgspec.structs.asdict(row), "commit_id": commit_id} for row in rows],
+        )
+
+
+def _read(
+    connection: sa.Connection, table: sa.Table, kind: type[_Row], order: "sa.Column[Any]"
+) -> list[_Row]:
+    chosen = sa.select(*(table.c[name] for name in kind.__struct_fields__)).order_by(order)
+    return [kind(**row) for row in connection.execute(chosen).mappings()]

@@ -1,0 +1,53 @@
+"""What the loader asks of the catalog; ``control/catalog.py`` is the adapter.
+
+Every call that changes something carries the loader's epoch. Raises ``Fenced`` semantics as
+``Conflict`` with the code ``fenced`` when another loader has taken over, and lets the database's
+own errors through; the loader repeats a commit that failed with one of those.
+"""
+
+from collections.abc import Collection, Sequence
+from typing import Protocol
+
+from weir.domain.outcome import LedgerRow
+from weir.lake.records import CatalogState, Commit, Intent
+
+FENCED = "fenced"
+"""Code of the ``Conflict`` that a loader gets once another one has taken over."""
+
+
+class Catalog(Protocol):
+    """The durable list of what is in the lake, and the ledger."""
+
+    def take_over(self) -> int:
+        """Raises the epoch, so that every earlier loader is fenced, and returns it."""
+        ...
+
+    def load(self) -> CatalogState:
+        """Everything a loader must know at its start, from one transaction."""
+        ...
+
+    def record_intent(self, epoch: int, intent: Intent) -> None:
+        """Makes the cut durable before anything is rendered; the same one twice is fine."""
+        ...
+
+    def commit(self, epoch: int, commit: Commit) -> None:
+        """Takes one lake commit, all or nothing, and its intent is finished."""
+        ...
+
+    def expired_raw(self, *, before_us: int, limit: int) -> Sequence[str]:
+        """Paths of raw files whose newest frame was received before a time, oldest first."""
+        ...
+
+    def forget_removals(self, epoch: int, paths: Collection[str]) -> None:
+        """These retired files are gone."""
+        ...
+
+    def ledger(
+        self, *, key_ids: Collection[int] | None, from_minute: int, to_minute: int
+    ) -> Sequence[LedgerRow]:
+        """Rows of keys (None: all) in ``[from_minute, to_minute)``, by minute and key."""
+        ...
+
+    def close(self) -> None:
+        """Gives the connections back."""
+        ...

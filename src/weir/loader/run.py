@@ -1,0 +1,308 @@
+"""The loader: reads the journals, holds the tail, commits the lake, answers on its socket.
+
+One thread reads and decides; one at a time commits (``committer.py``); the service's threads
+answer. What is in memory can be lost at any moment: the journals hold it until the catalog does.
+"""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from weir.board import Board, Slot
+from weir.clock import Clock
+from weir.domain.directory import Directory
+from weir.domain.event import Dialect
+from weir.domain.frame import Frame
+from weir.domain.outcome import MINUTE_US
+from weir.errors import Conflict, Unavailable
+from weir.lake.records import CatalogState, Intent
+from weir.lake.store import LocalStore
+from weir.loader.catalog import Catalog
+from weir.loader.commit import LakeStore
+from weir.loader.committer import Committer, Ports
+from weir.loader.cut import CutLimits, CutReason, decide_cut, is_full, plan_cut
+from weir.loader.dedup import find_duplicates
+from weir.loader.demand import Demand
+from weir.loader.journals import Journals, LocalJournals, Readers, Round
+from weir.loader.ledger import Counts, total_by_key
+from weir.loader.rows import build_block
+from weir.loader.service import Service
+from weir.loader.view import View
+from weir.loader.wire import LedgerReply, LedgerRequest, Shared, Status
+from weir.settings import Settings
+from weir.storage.local import FileLock, make_directory
+from weir.storage.registry import RegistryView
+from weir.telemetry import BACKLOG_BYTES, TAIL_BYTES, Happening, emit
+
+POLL_S = 0.04
+"""How often idle journals are looked at: part of the time until an event is visible."""
+
+LOCK_PATIENCE_S = 5.0
+"""How long a predecessor may take to die."""
+
+REGISTRY_PATIENCE_S = 10.0
+"""How long a first registry is waited for; without it rows carry numbers for endpoint names."""
+
+LAST_CUT_S = 10.0
+"""How long the cut at the end may take; what it does not finish, the next start does."""
+
+CUT_ANSWER_S = 55.0
+"""How long a demanded cut is waited for."""
+
+GAUGES_S = 1.0
+_PAUSE_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class LoaderParts:
+    """What a loader is made of. ``open_catalog`` is called once the loader's lock is held.
+
+    Without ``store`` or ``journals`` those of the directory are used.
+    """
+
+    directory: Directory
+    settings: Settings
+    board: Board
+    registry: RegistryView
+    dialects: Mapping[int, Dialect]
+    open_catalog: Callable[[], Catalog]
+    clock: Clock
+    store: LakeStore | None = None
+    journals: Journals | None = None
+
+
+def run_loader(parts: LoaderParts, stop: threading.Event) -> None:
+    """Loads until ``stop``, then cuts a last time and returns.
+
+    ``Conflict`` when another process holds the loader's lock (``locked``) or has taken over
+    (``fenced``).
+    """
+    lock = FileLock(parts.directory.loader_lock, purpose="Loader")
+    _acquire(lock, parts.clock, stop)
+    try:
+        _await_registry(parts, stop)
+        catalog = parts.open_catalog()
+        epoch = catalog.take_over()
+        loader = Loader(parts, catalog, epoch=epoch, state=catalog.load())
+        make_directory(parts.directory.run)
+        service = Service(parts.directory.loader_socket, loader)
+        try:
+            loader.run(stop)
+        finally:
+            service.close()
+            catalog.close()
+    finally:
+        lock.release()
+
+
+class Loader:
+    """The state of a running loader. ``run`` has one thread, the answers have any."""
+
+    __slots__ = (
+        "_board",
+        "_catalog",
+        "_clock",
+        "_committer",
+        "_demand",
+        "_gauges_at_s",
+        "_intent",
+        "_limits",
+        "_parts",
+        "_readers",
+        "_settings",
+        "_ticket",
+        "_view",
+    )
+
+    def __init__(
+        self, parts: LoaderParts, catalog: Catalog, *, epoch: int, state: CatalogState
+    ) -> None:
+        store = parts.store or LocalStore(parts.directory.root)
+        journals = parts.journals or LocalJournals(parts.directory.journals)
+        self._parts = parts
+        self._board, self._clock, self._settings = parts.board, parts.clock, parts.settings
+        self._catalog = catalog
+        self._limits = CutLimits(parts.settings.cut_age_s, parts.settings.tail_bytes_max)
+        self._view = View(state, store.locate)
+        self._readers = Readers(journals, state.journals, parts.clock)
+        ports = Ports(catalog, store, journals, parts.board, parts.clock, parts.settings)
+        self._committer = Committer(
+            ports, self._view, epoch=epoch, explained_before=state.explained
+        )
+        self._demand = Demand()
+        self._ticket = 0
+        self._intent = state.intent
+        self._gauges_at_s = 0.0
+        self._board.set(Slot.COMMIT_ID, state.commit_id)
+        strays = set(store.names("dedup")) - {each.path for each in state.sidecars}
+        self._committer.clean_up((*state.removals, *sorted(strays)))
+
+    def run(self, stop: threading.Event) -> None:
+        """Reads and cuts until ``stop``, then finishes."""
+        if self._intent is not None:
+            self._resume(self._intent, stop)
+        while not stop.is_set():
+            if self._step():
+                stop.wait(POLL_S)
+        self._finish()
+
+    def snapshot(self, project_id: int) -> Shared:
+        """Files and tail of one project at one moment."""
+        return self._view.snapshot(project_id)
+
+    def ledger(self, request: LedgerRequest) -> LedgerReply:
+        """Counts, those in flight included."""
+        first, end, keys = request.from_minute, request.to_minute, request.key_ids
+        counts = Counts()
+        with self._committer.ledger_lock:
+            rows = self._catalog.ledger(key_ids=keys, from_minute=first, to_minute=end)
+            counts.add_rows(rows)
+            counts.add_rows(
+                row
+                for row in self._view.in_flight()
+                if first <= row.minute < end and (keys is None or row.key_id in keys)
+            )
+        found = counts.rows()
+        return LedgerReply(tuple(found if request.by == "minute" else total_by_key(found)))
+
+    def status(self) -> Status:
+        """How the loader stands."""
+        view = self._view
+        return Status(
+            commit_id=view.commit_id,
+            committed_at_us=view.committed_at_us,
+            watermark_us=view.watermark_us,
+            tail_bytes=view.byte_count,
+            backlog_bytes=self._readers.backlog_bytes(view.places),
+            journals=dict(view.places),
+        )
+
+    def cut(self) -> Status:
+        """Returns when everything durable now is in the lake; raises ``Unavailable``."""
+        if not self._demand.wait(self._demand.ask(), timeout_s=CUT_ANSWER_S):
+            raise Unavailable("The lake commit was not done in time.", retry_after_s=1)
+        return self.status()
+
+    def _step(self) -> bool:
+        """One round of reading and at most one cut; whether there is nothing to do at once."""
+        wanted = self._demand.wanted
+        full = is_full(self._limits, tail_bytes=self._view.growing.byte_count)
+        found = None if full else self._read_round()
+        caught_up = found is not None and found.caught_up
+        if not self._committer.busy:
+            self._cut(wanted, caught_up=caught_up)
+        if caught_up and not self._board.get(Slot.LOADER_READY):
+            self._board.set(Slot.LOADER_READY, 1)
+        self._show_gauges()
+        return caught_up or full
+
+    def _read_round(self, intent: Intent | None = None) -> Round:
+        found = self._readers.read(until=intent.spans if intent else None)
+        growing = self._view.growing
+        self._name_endpoints(found.frames, growing.endpoints)
+        block = build_block(found.frames, self._parts.dialects, growing.endpoints)
+        for frame, _ in block.dead:
+            emit(
+                Happening.FRAME_DEAD_LETTERED,
+                journal=frame.journal_id,
+                position=frame.position,
+                project=frame.place.project_id,
+                dialect=frame.dialect,
+                events=frame.event_count,
+            )
+        window_us = self._settings.dedup_window_s * 1_000_000
+        verdict = find_duplicates(block.ids, self._view.indexes(), window_us=window_us)
+        now_minute = self._clock.now_us() // MINUTE_US
+        self._view.add(found, block, verdict, now_s=self._clock.monotonic_s(), minute=now_minute)
+        self._board.set(Slot.WATERMARK_US, found.watermark_us)
+        return found
+
+    def _name_endpoints(self, frames: Sequence[Frame], names: dict[int, str]) -> None:
+        """Decides the names of endpoints that this generation has not met yet."""
+        unnamed = {frame.place.endpoint_id for frame in frames} - names.keys()
+        for endpoint_id in sorted(unnamed):
+            try:
+                endpoint = self._parts.registry.current().endpoints.get(endpoint_id)
+            except Unavailable:
+                endpoint = None
+            names[endpoint_id] = endpoint.public_id if endpoint else str(endpoint_id)
+
+    def _cut(self, wanted: int, *, caught_up: bool) -> None:
+        self._demand.serve(self._ticket)
+        growing = self._view.growing
+        demanded = caught_up and wanted > self._demand.served
+        reason = plan_cut(
+            self._limits,
+            age_s=None if growing.since_s is None else self._clock.monotonic_s() - growing.since_s,
+            tail_bytes=growing.byte_count,
+            demanded=demanded,
+        )
+        if reason is not None:
+            self._begin_commit(reason)
+        if demanded:
+            self._ticket = wanted
+            if reason is None:
+                self._demand.serve(wanted)
+
+    def _begin_commit(self, reason: CutReason, intent: Intent | None = None) -> None:
+        generation = self._view.begin_commit()
+        if intent is None:
+            intent = decide_cut(
+                self._view.commit_id + 1,
+                generation.spans,
+                endpoints=generation.endpoints,
+                received_us=generation.received_us,
+                now_us=self._clock.now_us(),
+                dedup_window_us=self._settings.dedup_window_s * 1_000_000,
+            )
+        if reason is CutReason.RESUME:
+            emit(Happening.LAKE_COMMIT_RESUMED, commit=intent.commit_id)
+        self._committer.start(generation, intent)
+
+    def _resume(self, intent: Intent, stop: threading.Event) -> None:
+        """Reads exactly what an unfinished cut covers, and commits that."""
+        while not stop.is_set():
+            if self._read_round(intent).caught_up:
+                self._begin_commit(CutReason.RESUME, intent)
+                return
+            stop.wait(_PAUSE_S)
+
+    def _finish(self) -> None:
+        """The last cut, within ``LAST_CUT_S``."""
+        deadline_s = self._clock.monotonic_s() + LAST_CUT_S
+        self._committer.stop()
+        if not self._committer.wait(LAST_CUT_S) or self._view.is_committing:
+            return
+        while not is_full(self._limits, tail_bytes=self._view.growing.byte_count):
+            if self._read_round().caught_up or self._clock.monotonic_s() >= deadline_s:
+                break
+        if self._view.growing.since_s is not None:
+            self._begin_commit(CutReason.DEMAND)
+            self._committer.wait(max(0.0, deadline_s - self._clock.monotonic_s()))
+        if not self._view.is_committing:
+            self._demand.serve(self._demand.wanted)
+
+    def _show_gauges(self) -> None:
+        now_s = self._clock.monotonic_s()
+        if now_s < self._gauges_at_s:
+            return
+        self._gauges_at_s = now_s + GAUGES_S
+        TAIL_BYTES.set(self._view.byte_count)
+        BACKLOG_BYTES.set(self._readers.backlog_bytes(self._view.places))
+
+
+def _acquire(lock: FileLock, clock: Clock, stop: threading.Event) -> None:
+    deadline_s = clock.monotonic_s() + LOCK_PATIENCE_S
+    while True:
+        try:
+            return lock.acquire()
+        except Conflict:
+            if clock.monotonic_s() >= deadline_s or stop.wait(_PAUSE_S):
+                raise
+
+
+def _await_registry(parts: LoaderParts, stop: threading.Event) -> None:
+    deadline_s = parts.clock.monotonic_s() + REGISTRY_PATIENCE_S
+    while not parts.board.get(Slot.REGISTRY_EPOCH) and parts.clock.monotonic_s() < deadline_s:
+        if stop.wait(_PAUSE_S):
+            return

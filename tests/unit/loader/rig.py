@@ -1,0 +1,286 @@
+"""A node's data with real journals, catalog and files, and a loader in a thread."""
+
+import asyncio
+import contextlib
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from weir.board import Board, Slot
+from weir.clock import SystemClock
+from weir.control.catalog import SqlCatalog
+from weir.control.database import sqlite_url
+from weir.domain.directory import Directory
+from weir.domain.event import Dialect, Event
+from weir.domain.frame import Draft, Frame, Place
+from weir.domain.outcome import LedgerRow
+from weir.domain.registry import Endpoint, Registry
+from weir.errors import InvalidInput
+from weir.journal.writer import JournalWriter
+from weir.loader.client import LoaderClient
+from weir.loader.run import LoaderParts, run_loader
+from weir.loader.wire import Status
+from weir.settings import Settings
+from weir.storage.registry import RegistryView, publish_registry
+
+START_US = 1_790_000_000_000_000
+DEADLINE_S = 30.0
+
+
+class RigClock:
+    """A wall clock that moves when told to, and one microsecond at each look."""
+
+    def __init__(self, now_us: int = START_US) -> None:
+        self.us = now_us
+        self._real = SystemClock()
+
+    def now_us(self) -> int:
+        """The set time, and a little more each time."""
+        self.us += 1
+        return self.us
+
+    def monotonic_s(self) -> float:
+        """The real one: deadlines go on."""
+        return self._real.monotonic_s()
+
+
+class Crash(BaseException):
+    """The process is gone: nothing after this point happened."""
+
+
+class _Wire(Event, kw_only=True):
+    properties: msgspec.Raw = msgspec.Raw()
+    context: msgspec.Raw = msgspec.Raw()
+
+
+_events = msgspec.json.Decoder(list[_Wire])
+
+
+def decode(frame: Frame) -> Sequence[Event]:
+    """A JSON array of events; ``poison`` breaks in several ways."""
+    if frame.body == b"poison":
+        raise RecursionError("too deep")
+    try:
+        return _events.decode(frame.body)
+    except msgspec.MsgspecError as error:
+        raise InvalidInput(str(error)) from error
+
+
+JSON_DIALECT = Dialect(1, "json", decode)
+
+
+class _Waiter:
+    def __init__(self) -> None:
+        self.told = threading.Event()
+        self.received_at_us = 0
+
+    def durable(self, received_at_us: int) -> None:
+        self.received_at_us = received_at_us
+        self.told.set()
+
+    def failed(self, error: Exception) -> None:
+        raise AssertionError(error)
+
+
+@dataclass
+class Rig:
+    """The parts of one node in a directory of its own."""
+
+    directory: Directory
+    clock: Any
+    settings: Settings = field(default_factory=lambda: Settings(cut_age_s=3600, workers=1))
+    writers: dict[int, JournalWriter] = field(default_factory=dict)
+    wrap: Any = None
+    """Wraps catalog, store and journals, for faults."""
+
+    def board(self) -> Board:
+        """The node's board."""
+        return Board.open(self.directory.board)
+
+    def writer(self, worker: int) -> JournalWriter:
+        """The open writer of a journal."""
+        if worker not in self.writers:
+            self.writers[worker] = JournalWriter.open(
+                self.directory.journal(worker),
+                quarantine=self.directory.quarantine,
+                clock=self.clock,
+                file_bytes=1 << 20,
+                notify=lambda function: function(),
+            )
+        return self.writers[worker]
+
+    def write(
+        self,
+        events: Sequence[dict[str, Any]] | bytes,
+        *,
+        worker: int = 0,
+        project: int = 1,
+        key: int = 1,
+        **fields: Any,
+    ) -> int:
+        """Writes one frame durably; its received time."""
+        body = events if isinstance(events, bytes) else msgspec.json.encode(events)
+        draft = Draft(
+            place=Place(1, project, 7, key),
+            dialect=fields.get("dialect", 1),
+            dialect_version=1,
+            event_count=fields.get("event_count", len(events)),
+            refused_count=fields.get("refused_count", 0),
+            flags=fields.get("flags", 0),
+            meta=fields.get("meta", b""),
+            body=body,
+        )
+        waiter = _Waiter()
+        self.writer(worker).append(draft, waiter)
+        assert waiter.told.wait(DEADLINE_S)
+        return waiter.received_at_us
+
+    def parts(self) -> LoaderParts:
+        """What a loader is made of here."""
+        board = self.board()
+        parts = LoaderParts(
+            directory=self.directory,
+            settings=self.settings,
+            board=board,
+            registry=RegistryView(self.directory, board),
+            dialects={1: JSON_DIALECT},
+            open_catalog=self.open_catalog,
+            clock=self.clock,
+        )
+        return self.wrap(parts) if self.wrap else parts
+
+    def open_catalog(self) -> SqlCatalog:
+        """The catalog's adapter."""
+        return SqlCatalog.open(sqlite_url(self.directory.catalog_db))
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator["Running"]:
+        """A loader in a thread; its end is awaited, and what ended it is raised."""
+        stop = threading.Event()
+        ended: list[BaseException] = []
+
+        def run() -> None:
+            try:
+                run_loader(self.parts(), stop)
+            except BaseException as error:  # raised again below, in the test's thread
+                ended.append(error)
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        running = Running(LoaderClient(self.directory.loader_socket), thread)
+        try:
+            yield running
+        finally:
+            stop.set()
+            thread.join(DEADLINE_S)
+            running.client.close()
+            if ended:
+                raise ended[0]
+            assert not thread.is_alive()
+
+    def committed(self, project: int = 1) -> list[dict[str, Any]]:
+        """The rows that the catalog's files hold, file by file."""
+        catalog = self.open_catalog()
+        files = [file for file in catalog.load().files if file.project_id == project]
+        catalog.close()
+        rows: list[dict[str, Any]] = []
+        for file in files:
+            table = pq.read_table(self.directory.root / file.path, partitioning=None)
+            assert table.num_rows == file.row_count
+            rows += table.to_pylist()
+        return rows
+
+    def ledger_total(self) -> LedgerRow:
+        """The committed ledger, summed over everything."""
+        catalog = self.open_catalog()
+        rows = catalog.ledger(key_ids=None, from_minute=0, to_minute=2**40)
+        catalog.close()
+        names = LedgerRow.__struct_fields__[2:]
+        return LedgerRow(0, 0, **{name: sum(getattr(r, name) for r in rows) for name in names})
+
+    def file_names(self) -> set[str]:
+        """Every file below lake, raw and dedup."""
+        root = self.directory.root
+        return {
+            str(path.relative_to(root))
+            for top in ("lake", "raw", "dedup")
+            for path in (root / top).rglob("*")
+            if path.is_file()
+        }
+
+    def close(self) -> None:
+        """Closes the journals."""
+        for writer in self.writers.values():
+            writer.close()
+
+
+@dataclass
+class Running:
+    """A loader that runs, asked over its socket."""
+
+    client: LoaderClient
+    thread: threading.Thread
+
+    def cut(self) -> Status:
+        """Everything durable is in the lake."""
+        return asyncio.run(self.client.cut())
+
+    def status(self) -> Status:
+        """How it stands."""
+        return asyncio.run(self.client.status())
+
+    def ledger(self, **asked: Any) -> tuple[LedgerRow, ...]:
+        """Counts over all time."""
+        whole = {"key_ids": None, "from_minute": 0, "to_minute": 2**40}
+        return asyncio.run(self.client.ledger(**(whole | asked)))
+
+    def snapshot_files(self, project: int = 1) -> tuple[tuple[str, ...], pa.Table]:
+        """The paths of a snapshot's files, and its tail."""
+        shared = asyncio.run(self.client.snapshot(project))
+        snapshot = shared.snapshot
+        paths = tuple(file.path for file in snapshot.files)
+        if shared.descriptor is None:
+            assert snapshot.tail_row_count == snapshot.tail_byte_count == 0
+            return paths, None
+        try:
+            content = os.pread(shared.descriptor, snapshot.tail_byte_count, 0)
+        finally:
+            os.close(shared.descriptor)
+        assert len(content) == snapshot.tail_byte_count
+        table = pa.ipc.open_stream(content).read_all()
+        assert table.num_rows == snapshot.tail_row_count
+        return paths, table
+
+    def wait_for_rows(self, count: int, project: int = 1) -> pa.Table:
+        """Waits until the project's tail has so many rows."""
+        pause = threading.Event()
+        for _ in range(int(DEADLINE_S / 0.01)):
+            table = self.snapshot_files(project)[1]
+            if (table.num_rows if table is not None else 0) == count:
+                return table
+            pause.wait(0.01)
+        raise AssertionError(f"the tail never had {count} rows")
+
+
+def make_rig(root: Path, clock: Any, **settings: Any) -> Rig:
+    """A fresh node with a registry that names endpoint 7."""
+    directory = Directory(root)
+    directory.run.mkdir(parents=True)
+    board = Board.create(directory.board)
+    registry = Registry(1, {}, {}, {}, {7: Endpoint(7, 1, "e-7")})
+    publish_registry(directory, board, registry)
+    board.set(Slot.LOADER_READY, 0)
+    rig = Rig(directory, clock)
+    return replace(rig, settings=replace_settings(rig.settings, settings))
+
+
+def replace_settings(settings: Settings, changes: dict[str, Any]) -> Settings:
+    """Settings with some values changed."""
+    return replace(settings, **changes)
