@@ -94,3 +94,11 @@ def test_every_relative_link_leads_somewhere() -> None:
         if not (page.parent / target).exists()
     ]
     assert not broken
+
+
+def test_every_test_that_the_readme_cites_exists() -> None:
+    """A promise that names its test names one that is there."""
+    cited = re.findall(r"\[(test_\w+)\]\((tests/[\w/]+\.py)\)", (ROOT / "README.md").read_text())
+    assert cited
+    missing = [name for name, path in cited if f"def {name}(" not in (ROOT / path).read_text()]
+    assert not missing
