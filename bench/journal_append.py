@@ -71,11 +71,11 @@ async def measure_appends(directory: Path) -> None:
         body=bytes(BODY_BYTES),
     )
     clients = [Client(writer, draft) for _ in range(CLIENTS)]
-    started_s, busy_s = time.perf_counter(), processor_s()
+    started_s, busy_s = time.perf_counter(), used_s()
     for client in clients:
         client.start()
     await asyncio.sleep(SECONDS)
-    elapsed_s, busy_s = time.perf_counter() - started_s, processor_s() - busy_s
+    elapsed_s, busy_s = time.perf_counter() - started_s, used_s() - busy_s
     appends = sum(client.appends for client in clients)
     for client in clients:
         client.stopped = True
@@ -84,7 +84,7 @@ async def measure_appends(directory: Path) -> None:
     print(f"processor µs/append   {busy_s / appends * 1e6:12.2f}")
 
 
-def processor_s() -> float:
+def used_s() -> float:
     """User and system time of this process so far."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     return usage.ru_utime + usage.ru_stime

@@ -4,7 +4,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from weir.journal.disk import LOCAL_DISK, Disk
-from weir.journal.file import base_positions, file_name
+from weir.journal.file import file_name, file_starts
 from weir.telemetry import Happening, emit
 
 
@@ -15,10 +15,10 @@ def expire(directory: Path, *, below_position: int, disk: Disk = LOCAL_DISK) -> 
     middle leaves no hole; repeating it is fine. Raises ``OSError``.
     """
     removed = 0
-    for base, next_base in pairwise(base_positions(disk.names(directory))):
-        if next_base > below_position:
+    for start, next_start in pairwise(file_starts(disk.names(directory))):
+        if next_start > below_position:
             break
-        disk.remove(directory / file_name(base))
+        disk.remove(directory / file_name(start))
         removed += 1
     if removed:
         disk.sync_directory(directory)

@@ -1,8 +1,8 @@
 """Journal files: their names, their headers, and how one comes into being.
 
-A file is called ``<base position as 20 digits>.wal``. Its first 8192 bytes are the header area:
+A file is called ``<start position as 20 digits>.wal``. Its first 8192 bytes are the header area:
 the header at 0 and the same bytes again at 4096, the rest zero; then frames. The frame at
-position p lies at ``HEADER_AREA_BYTES + p - base_position``. A file's frames end where the next
+position p lies at ``HEADER_AREA_BYTES + p - start_position``. A file's frames end where the next
 file begins; bytes behind that are ignored.
 
 ====  ====  ==================  =============================================================
@@ -13,8 +13,8 @@ at    size  field               meaning
 12    u32   header_length       bytes of the header, the checksum included
 16    16    journal_id          UTF-8, padded with zero bytes
 32    16    seed                random; where the frames' checksums start
-48    u64   base_position       position of the first frame
-56    u64   base_offset         events in the journal before it
+48    u64   start_position      position of the first frame
+56    u64   start_offset        events in the journal before it
 64    i64   received_floor_us   frames appended to this file are not received before this
 72    i64   created_at          microseconds since 1970 in UTC
 80    u32   checksum            CRC32C of the header before this field
@@ -60,12 +60,12 @@ class FileHeader(msgspec.Struct, frozen=True):
     created_at_us: int
 
 
-def file_name(base_position: int) -> str:
-    """Name of the file whose first frame lies at ``base_position``."""
-    return f"{base_position:020d}.wal"
+def file_name(start_position: int) -> str:
+    """Name of the file whose first frame lies at ``start_position``."""
+    return f"{start_position:020d}.wal"
 
 
-def base_positions(names: Iterable[str]) -> list[int]:
+def file_starts(names: Iterable[str]) -> list[int]:
     """Base positions of the journal files among the names, ascending; other names are ignored."""
     return sorted(int(match[1]) for name in names if (match := _NAME.fullmatch(name)))
 
@@ -159,7 +159,7 @@ def start_file(
     """A descriptor of a new journal file that holds ``frames`` and is durable under its name.
 
     It is complete before it gets its name, so a crash leaves it whole or not there. A file with
-    the same base is replaced. Raises ``OSError``.
+    the same start is replaced. Raises ``OSError``.
     """
     temporary = directory / _TEMPORARY
     descriptor = disk.create(temporary, file_bytes=max(file_bytes, HEADER_AREA_BYTES))

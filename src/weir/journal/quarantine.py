@@ -5,7 +5,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from weir.journal.disk import Disk
-from weir.journal.file import HEADER_AREA_BYTES, base_positions, file_name
+from weir.journal.file import HEADER_AREA_BYTES, file_name, file_starts
 from weir.journal.walk import CHUNK_BYTES
 from weir.storage.local import make_directory, write_durable
 
@@ -25,18 +25,20 @@ def quarantine_bytes(
 
 
 def _pieces(disk: Disk, directory: Path, position: int, end: int) -> Iterator[bytes]:
-    bases = base_positions(disk.names(directory))
-    for base, next_base in pairwise([*bases, end]):
-        first, last = max(position, base), min(end, next_base)
+    starts = file_starts(disk.names(directory))
+    for start, next_start in pairwise([*starts, end]):
+        first, last = max(position, start), min(end, next_start)
         if first < last:
-            yield from _pieces_of_file(disk, directory / file_name(base), base, range(first, last))
+            yield from _pieces_of_file(
+                disk, directory / file_name(start), start, range(first, last)
+            )
 
 
-def _pieces_of_file(disk: Disk, path: Path, base: int, positions: range) -> Iterator[bytes]:
+def _pieces_of_file(disk: Disk, path: Path, start: int, positions: range) -> Iterator[bytes]:
     descriptor = disk.open(path)
     try:
         for position in positions[::CHUNK_BYTES]:
             size = min(CHUNK_BYTES, positions.stop - position)
-            yield disk.read(descriptor, size, HEADER_AREA_BYTES + position - base)
+            yield disk.read(descriptor, size, HEADER_AREA_BYTES + position - start)
     finally:
         disk.close(descriptor)

@@ -17,8 +17,8 @@ from weir.journal.disk import LOCAL_DISK, Disk
 from weir.journal.file import (
     HEADER_AREA_BYTES,
     FileHeader,
-    base_positions,
     file_name,
+    file_starts,
     read_header,
 )
 from weir.journal.frame import Mark
@@ -113,25 +113,25 @@ class JournalReader:
     def _read_file(self, assembly: "_Assembly", limit: int) -> None:
         """Reads on in the file that holds the assembly's position, or steps to the next one."""
         position = assembly.position
-        bases = base_positions(self._disk.names(self._directory))
-        index = bisect_right(bases, position)
-        end = min([*bases[index : index + 1], self._published.position])
+        starts = file_starts(self._disk.names(self._directory))
+        index = bisect_right(starts, position)
+        end = min([*starts[index : index + 1], self._published.position])
         if index == 0:
             assembly.skip(Gap(position, end), present=False)
             return
-        base = bases[index - 1]
-        path = self._directory / file_name(base)
+        start = starts[index - 1]
+        path = self._directory / file_name(start)
         try:
             descriptor = self._disk.open(path)
         except FileNotFoundError:  # expired since it was listed: the next list tells
             return
-        read = partial(_read_at, self._disk, descriptor, base)
+        read = partial(_read_at, self._disk, descriptor, start)
         try:
             header = read_header(self._disk, descriptor, path)
             if header is None:
                 assembly.skip(Gap(position, end), present=bool(read(position, 1)))
                 return
-            if position == base:
+            if position == start:
                 assembly.reach(header.start)
             _read_frames(assembly, read, header, end=end, limit=limit)
         finally:
@@ -183,8 +183,8 @@ class _Assembly:
         self.offset = mark.offset
 
 
-def _read_at(disk: Disk, descriptor: int, base: int, position: int, size: int) -> bytes:
-    return disk.read(descriptor, size, HEADER_AREA_BYTES + position - base)
+def _read_at(disk: Disk, descriptor: int, start: int, position: int, size: int) -> bytes:
+    return disk.read(descriptor, size, HEADER_AREA_BYTES + position - start)
 
 
 def _read_frames(

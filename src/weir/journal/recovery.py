@@ -1,7 +1,7 @@
 """Recovery: what a journal holds after its writer died, and how the next one goes on.
 
 Only the newest file can be torn: it was begun after everything before it was durable. Known
-durable is the greatest of its base, the state file, and what its frames say was durable when they
+durable is the greatest of its start, the state file, and what its frames say was durable when they
 were written.
 
 - Behind known durable, the frames up to the first damage may be in the page cache only, after a
@@ -24,8 +24,8 @@ from weir.journal.disk import Disk
 from weir.journal.file import (
     HEADER_AREA_BYTES,
     FileHeader,
-    base_positions,
     file_name,
+    file_starts,
     read_header,
     start_file,
 )
@@ -79,17 +79,17 @@ def recover(
     the newest file cannot be understood at all (newer format, misplaced, no header and no
     state), ``OSError`` when the disk fails.
     """
-    bases = base_positions(disk.names(directory))
-    if not bases:
+    starts = file_starts(disk.names(directory))
+    if not starts:
         survey = Survey(known or Mark(0, 0), received_floor_us=0)
         return _start(directory, survey, disk=disk, now_us=now_us, file_bytes=file_bytes)
-    path = directory / file_name(bases[-1])
+    path = directory / file_name(starts[-1])
     descriptor = disk.open(path)
     try:
-        survey = _survey_file(disk, descriptor, path, bases[-1], known)
+        survey = _survey_file(disk, descriptor, path, starts[-1], known)
         _report(directory, survey, disk=disk, quarantine=quarantine)
         recovered = _start(directory, survey, disk=disk, now_us=now_us, file_bytes=file_bytes)
-        cut_at = HEADER_AREA_BYTES + survey.durable.position - bases[-1]
+        cut_at = HEADER_AREA_BYTES + survey.durable.position - starts[-1]
         if disk.size(descriptor) > cut_at > HEADER_AREA_BYTES:
             disk.truncate(descriptor, cut_at)
             disk.sync(descriptor)
@@ -99,7 +99,7 @@ def recover(
 
 
 def survey_frames(read: ReadAt, header: FileHeader, *, end: int, known: Mark | None) -> Survey:
-    """What the bytes of the newest file mean, from its base to ``end``, the end of the file."""
+    """What the bytes of the newest file mean, from its start to ``end``, the end of the file."""
     durable = known if known and known.position > header.start.position else header.start
     floor_us = header.received_floor_us
     recent: deque[StoredFrame] = deque()
@@ -133,15 +133,15 @@ def survey_frames(read: ReadAt, header: FileHeader, *, end: int, known: Mark | N
     )
 
 
-def _survey_file(disk: Disk, descriptor: int, path: Path, base: int, known: Mark | None) -> Survey:
+def _survey_file(disk: Disk, descriptor: int, path: Path, start: int, known: Mark | None) -> Survey:
     def read(position: int, size: int) -> bytes:
-        return disk.read(descriptor, size, HEADER_AREA_BYTES + position - base)
+        return disk.read(descriptor, size, HEADER_AREA_BYTES + position - start)
 
-    end = base + max(disk.size(descriptor) - HEADER_AREA_BYTES, 0)
+    end = start + max(disk.size(descriptor) - HEADER_AREA_BYTES, 0)
     header = read_header(disk, descriptor, path)
     if header is not None:
         return survey_frames(read, header, end=end, known=known)
-    if known is None or known.position < base:
+    if known is None or known.position < start:
         raise Corrupt(
             f"The header of {path} is damaged and so is the journal's state.",
             code="journal_unreadable",
@@ -150,11 +150,11 @@ def _survey_file(disk: Disk, descriptor: int, path: Path, base: int, known: Mark
     # Without the seed no frame can be believed, and behind the known mark there may have been
     # more. Positions are never used twice, so the journal goes on behind the whole file.
     aligned_end = end - end % FRAME_ALIGNMENT
-    content_end = _content_end(read, base, end)
+    content_end = _content_end(read, start, end)
     return Survey(
         durable=Mark(max(known.position, aligned_end), known.offset),
         received_floor_us=0,
-        damages=(Gap(base, content_end),) if content_end > base else (),
+        damages=(Gap(start, content_end),) if content_end > start else (),
     )
 
 

@@ -99,8 +99,7 @@ class State:
         _WORD.pack_into(self._view, _WRITING_AT, now_us)
 
     def close(self) -> None:
-        """Gives the mapping back and lets what it held reach the disk."""
-        self._view.flush()
+        """Gives the mapping back; the kernel writes it to the disk in its own time."""
         self._view.close()
 
 

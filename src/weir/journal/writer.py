@@ -23,7 +23,7 @@ from weir.domain.frame import Draft
 from weir.errors import LimitExceeded
 from weir.journal.appender import Appender
 from weir.journal.disk import LOCAL_DISK, Disk, refusal
-from weir.journal.file import base_positions
+from weir.journal.file import file_starts
 from weir.journal.frame import BODY_BYTES_MAX, META_BYTES_MAX
 from weir.journal.recovery import recover
 from weir.journal.state import State
@@ -160,8 +160,8 @@ class JournalWriter:
 
     def backlog_bytes(self) -> int:
         """Bytes of frames in all files that the journal still has, the active one included."""
-        bases = base_positions(entry.name for entry in self._directory.iterdir())
-        return self._appender.end.position - bases[0]
+        starts = file_starts(entry.name for entry in self._directory.iterdir())
+        return self._appender.end.position - starts[0]
 
     def close(self) -> None:
         """Writes and syncs what was appended, then gives files and lock back; waits for that.

@@ -1,0 +1,103 @@
+"""The bytes of frames."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.journal.fakes import draft
+from weir.domain.frame import SEQ_PER_US, Draft, Place, seq_of
+from weir.journal.frame import (
+    FRAME_ALIGNMENT,
+    HEAD_BYTES,
+    META_BYTES_MAX,
+    Mark,
+    claimed_length,
+    decode_frame,
+    encode_frames,
+    frame_bytes,
+    received_times,
+    seed_checksum,
+)
+
+CHECKSUM = seed_checksum(b"0123456789abcdef")
+
+u16 = st.integers(0, 2**16 - 1)
+u32 = st.integers(0, 2**32 - 1)
+drafts = st.builds(
+    Draft,
+    place=st.builds(Place, tenant_id=u32, project_id=u32, endpoint_id=u32, key_id=u32),
+    dialect=u16,
+    dialect_version=u16,
+    event_count=st.integers(0, 2**20),
+    refused_count=u32,
+    flags=u32,
+    meta=st.binary(max_size=40),
+    body=st.one_of(st.binary(max_size=200), st.just(bytes(70_000))),
+)
+
+
+@given(
+    several=st.lists(drafts, min_size=1, max_size=5),
+    position=st.integers(0, 2**60).map(lambda number: number * 8),
+    offset=st.integers(0, 2**62),
+)
+def test_frames_come_back_as_written(several: list[Draft], position: int, offset: int) -> None:
+    """Every field survives, and positions and offsets follow one another."""
+    start = Mark(position, offset)
+    times = list(range(len(several)))
+    parts, end = encode_frames(several, times, CHECKSUM, start=start)
+    memory = b"".join(parts)
+    assert end.position == position + len(memory)
+    at = 0
+    for one, received_at_us in zip(several, times, strict=True):
+        length = claimed_length(memory, at, position=position)
+        assert length == frame_bytes(len(one.meta), len(one.body))
+        assert length % FRAME_ALIGNMENT == 0
+        frame = decode_frame(memory, at, length, checksum=CHECKSUM, journal_id="07")
+        assert frame is not None
+        assert (frame.position, frame.offset) == (position, offset)
+        assert frame.received_at_us == received_at_us
+        assert (frame.position - frame.pending_bytes, frame.offset - frame.pending_events) == (
+            start.position,
+            start.offset,
+        )
+        assert all(getattr(frame, name) == getattr(one, name) for name in Draft.__struct_fields__)
+        at, position, offset = at + length, frame.next_position, offset + one.event_count
+    assert (position, offset) == (end.position, end.offset)
+
+
+def test_frame_under_another_seed_is_none() -> None:
+    """Without the file's seed nobody can make a frame."""
+    parts, end = encode_frames([draft()], [1], CHECKSUM, start=Mark(0, 0))
+    other = seed_checksum(b"fedcba9876543210")
+    frame = decode_frame(b"".join(parts), 0, end.position, checksum=other, journal_id="07")
+    assert frame is None
+
+
+def test_head_at_another_position_claims_nothing() -> None:
+    """A frame is one only where it says that it lies."""
+    parts, end = encode_frames([draft()], [1], CHECKSUM, start=Mark(64, 0))
+    memory = b"".join(parts)
+    assert claimed_length(memory, 0, position=64) == end.position - 64
+    assert claimed_length(memory, 0, position=72) == 0
+
+
+def test_lengths_beyond_the_bounds_claim_nothing() -> None:
+    """A damaged length is not believed, so nobody reads gigabytes for it."""
+    memory = bytearray(HEAD_BYTES)
+    memory[4:8] = frame_bytes(META_BYTES_MAX + 1, 0).to_bytes(4, "little")
+    memory[72:76] = (META_BYTES_MAX + 1).to_bytes(4, "little")
+    assert claimed_length(bytes(memory), 0, position=0) == 0
+
+
+@given(
+    counts=st.lists(st.integers(0, 3 * SEQ_PER_US), min_size=2, max_size=20),
+    now_us=st.integers(2**50, 2**50 + 100),
+    floor_us=st.integers(2**50 - 100, 2**50 + 200),
+)
+def test_times_leave_room_for_every_event(counts: list[int], now_us: int, floor_us: int) -> None:
+    """Times grow strictly and no two events of a journal share a ``seq``."""
+    times, next_us = received_times(counts, now_us=now_us, floor_us=floor_us)
+    assert times[0] == max(now_us, floor_us)
+    for count, earlier, later in zip(counts, times, [*times[1:], next_us], strict=True):
+        assert later == earlier + 1 + max(count - 1, 0) // SEQ_PER_US
+        assert seq_of(earlier, max(count - 1, 0)) < seq_of(later, 0)
