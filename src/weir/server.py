@@ -216,7 +216,9 @@ def run_api(settings: Settings, *, lifeline_fd: int | None) -> int:
         pool = QueryPool(settings=settings, root=directory.root, clock=clock)
         workers = asyncio.create_task(pool.start())
         control = await asyncio.to_thread(
-            lambda: ControlService.open(directory, clock=clock, board=board, wait_s=LOCK_WAIT_S)
+            lambda: ControlService.open(
+                directory, clock=clock, board=board, url=node_url(directory), wait_s=LOCK_WAIT_S
+            )
         )
         loader = LoaderClient(directory.loader_socket, clock=clock)
         authenticate = authenticator(
@@ -312,6 +314,13 @@ def check_format(directory: Directory) -> None:
             code="newer_format",
             hint="Install that version, or restore a backup made before the upgrade.",
         )
+
+
+def node_url(directory: Directory) -> str | None:
+    """Where the node was last reached; None before its first start."""
+    if not directory.node_file.exists():
+        return None
+    return msgspec.json.decode(directory.node_file.read_bytes(), type=NodeFile).url
 
 
 def bind(host: str, port: int) -> socket.socket:

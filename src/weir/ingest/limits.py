@@ -13,13 +13,12 @@ from pathlib import Path
 
 import msgspec
 
-from weir.domain.registry import Principal, Tenant
+from weir.domain.registry import KEY_SLOTS_MAX, Principal, Tenant
 from weir.errors import LimitExceeded
 
 WINDOW_S = 60
-KEY_CELLS = 16384
 TENANT_CELLS = 4096
-_ROW_CELLS = KEY_CELLS + TENANT_CELLS
+_ROW_CELLS = KEY_SLOTS_MAX + TENANT_CELLS
 _CELL = struct.Struct("<Q")
 _COUNT_BITS = 32
 _COUNT_MASK = (1 << _COUNT_BITS) - 1
@@ -71,7 +70,7 @@ class LimitTable:
         limit = principal.requests_per_minute or self._defaults.requests
         if not limit:
             return None
-        cell = principal.slot % KEY_CELLS
+        cell = principal.slot
         return self._count(cell, 1, limit, now_us, "requests per minute of this API key")
 
     def count_events(
@@ -81,7 +80,7 @@ class LimitTable:
         limit = principal.events_per_minute or tenant.events_per_minute or self._defaults.events
         if not limit:
             return None
-        cell = KEY_CELLS + tenant.tenant_id % TENANT_CELLS
+        cell = KEY_SLOTS_MAX + tenant.tenant_id % TENANT_CELLS
         return self._count(cell, events, limit, now_us, "events per minute of this account")
 
     def _count(self, cell: int, amount: int, limit: int, now_us: int, what: str) -> Usage:
