@@ -90,3 +90,17 @@ class Corrupt(WeirError):
 
     status = 500
     default_code = "corrupt"
+
+
+class Unprocessable(WeirError):
+    """The request is understood, and a value or a cost of it is outside the limits: ask for less."""
+
+    status = 422
+    default_code = "unprocessable"
+
+
+class TimedOut(WeirError):
+    """It took longer than its deadline: ask for less."""
+
+    status = 504
+    default_code = "timeout"

@@ -1,0 +1,1 @@
+"""DuckDB in processes of its own: settings, limits, sandbox; the only importer of duckdb."""

@@ -1,0 +1,196 @@
+"""A DuckDB session that can read exactly what it was given, and nothing else.
+
+Order matters: connect with extensions off, allow exactly the listed files, give the rows their
+name, switch external access off, lock the configuration. Nothing here stops a query that takes
+too long or too much: ``engine/sandbox.py`` and the process's parent do.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Final, NamedTuple, Self
+
+import duckdb
+import pyarrow as pa
+
+from weir.engine.failures import out_of_memory
+from weir.errors import Forbidden, InvalidInput, Unavailable, WeirError
+
+TABLE: Final = "events"
+MESSAGE_CHARS_MAX: Final = 500
+
+_CONNECT = {
+    # One thread, so that the process can fork. Reads ahead are for object stores: local files
+    # come from the page cache.
+    "threads": "1",
+    "async_threads": "0",
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "allow_community_extensions": "false",
+    "allow_unsigned_extensions": "false",
+}
+_OF_ENGINE = (
+    "SET GLOBAL temp_directory = ''",
+    "SET GLOBAL max_temp_directory_size = '0B'",
+    "SET GLOBAL allow_persistent_secrets = false",
+    "SET GLOBAL allow_unredacted_secrets = false",
+    "SET GLOBAL secret_directory = '/nonexistent'",
+    "SET GLOBAL extension_directory = '/nonexistent'",
+    "SET GLOBAL custom_extension_repository = ''",
+    "SET GLOBAL enable_logging = false",
+    "SET GLOBAL enable_external_file_cache = false",
+    "SET GLOBAL allowed_configs = []",
+)
+_OF_SESSION = (
+    "SET TimeZone = 'UTC'",
+    "SET python_enable_replacements = false",
+    "SET max_expression_depth = 400",
+    "SET errors_as_json = true",
+)
+_AFTER_FILES = ("SET enable_external_access = false", "SET lock_configuration = true")
+_WARM_UP = (
+    "SELECT json_extract_string('{\"a\": 1}', '/a'), date_trunc('day', now()), count(*)"
+    " FROM range(2) t(x) GROUP BY ALL ORDER BY ALL"
+)
+_TAIL = "weir_tail"
+
+_USER_MISTAKES = (
+    duckdb.ParserException,
+    duckdb.SyntaxException,
+    duckdb.BinderException,
+    duckdb.CatalogException,
+    duckdb.ConversionException,
+    duckdb.InvalidInputException,
+    duckdb.InvalidTypeException,
+    duckdb.TypeMismatchException,
+    duckdb.OutOfRangeException,
+    duckdb.NotImplementedException,
+    duckdb.SequenceException,
+)
+
+
+class Rows(NamedTuple):
+    """A running result: the engine's name of each column's type, and the batches."""
+
+    kinds: list[str]
+    batches: pa.RecordBatchReader
+
+
+class Engine:
+    """A connected, empty database without threads, from which forked processes make sessions."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+
+    @classmethod
+    def open(cls, *, memory_bytes: int) -> Self:
+        """Connects and warms up. ``memory_bytes`` is what the engine keeps to by itself."""
+        config = _CONNECT | {"memory_limit": f"{memory_bytes}B"}
+        connection = duckdb.connect(":memory:", config=config)
+        _apply(connection, (*_OF_ENGINE, *_OF_SESSION))
+        connection.sql(_WARM_UP).to_arrow_table()
+        return cls(connection)
+
+    def session(self, *, threads: int) -> "Session":
+        """A session of its own, with its own random numbers. One for each engine and process."""
+        connection = self._connection.cursor()
+        _apply(connection, (f"SET GLOBAL threads = {threads:d}", *_OF_SESSION))
+        return Session(connection)
+
+
+class Session:
+    """Given its rows, then locked."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+
+    def publish(self, files: Sequence[str], tail: pa.Table | None, schema: pa.Schema) -> None:
+        """Makes the table ``events`` of absolute Parquet paths and the tail, then locks.
+
+        The table has the schema's columns in its order. Raises as ``run`` does when a file
+        cannot be read.
+        """
+        try:
+            self._connection.execute("SET allowed_paths = " + _list_of(files))
+            if tail is not None or not files:
+                rows = schema.empty_table() if tail is None else tail
+                self._connection.register(_TAIL, rows)
+            self._connection.execute(_view(files, schema, has_tail=tail is not None))
+            _apply(self._connection, _AFTER_FILES)
+        except duckdb.Error as error:
+            raise translate(error) from None
+
+    def run(self, sql: str, *, batch_rows: int) -> Rows:
+        """The rows of exactly one SELECT, computed as they are read.
+
+        Raises ``InvalidInput``, ``Forbidden``, ``Unprocessable`` or ``Unavailable``; reading the
+        result may raise ``duckdb.Error`` or ``pyarrow.ArrowException``, for ``translate``.
+        """
+        try:
+            statements = self._connection.extract_statements(sql)
+            if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+                raise Forbidden("Only one SELECT is allowed.", code="forbidden_query")
+            relation = self._connection.sql(sql)
+            kinds = [str(kind) for kind in relation.types]
+            return Rows(kinds, relation.to_arrow_reader(batch_rows))
+        except duckdb.Error as error:
+            raise translate(error) from None
+
+
+def translate(error: Exception) -> WeirError:
+    """The error in Weir's words; a plain ``WeirError`` for what is no fault of the query.
+
+    Names of the node's files are never in the message.
+    """
+    kind, words = _said(error)
+    if isinstance(error, MemoryError | duckdb.OutOfMemoryException) or _is_memory(words):
+        return out_of_memory()
+    if isinstance(error, duckdb.PermissionException) or kind == "Permission":
+        return Forbidden("The query reads what it may not.", code="forbidden_query")
+    if isinstance(error, _USER_MISTAKES):
+        return InvalidInput(words, code="invalid_query")
+    if isinstance(error, duckdb.IOException | duckdb.HTTPException):
+        return Unavailable("The stored events cannot be read now.")
+    return WeirError("The query failed inside the node.", kind=type(error).__name__)
+
+
+def _said(error: Exception) -> tuple[str, str]:
+    """Kind and words of an engine error, which comes as JSON or as text."""
+    text = str(error)
+    _, _, rest = text.partition("Error: ")
+    try:
+        told = json.loads(rest)
+        kind, words = str(told["exception_type"]), str(told["exception_message"])
+    except (ValueError, KeyError, TypeError):
+        kind, words = "", rest or text
+    words = words.partition("\n\nLINE ")[0].strip()
+    return kind, words[:MESSAGE_CHARS_MAX]
+
+
+def _is_memory(words: str) -> bool:
+    lowered = words.lower()
+    return any(sign in lowered for sign in ("bad_alloc", "out of memory", "malloc of size"))
+
+
+def _apply(connection: duckdb.DuckDBPyConnection, statements: Sequence[str]) -> None:
+    for statement in statements:
+        connection.execute(statement)
+
+
+def _view(files: Sequence[str], schema: pa.Schema, *, has_tail: bool) -> str:
+    columns = ", ".join(f'"{name}"' for name in schema.names)
+    parts = []
+    if files:
+        parts.append(f"SELECT {columns} FROM read_parquet({_list_of(files)})")
+    if has_tail or not files:
+        parts.append(f"SELECT {columns} FROM {_TAIL}")
+    return f"CREATE VIEW {TABLE} AS " + " UNION ALL BY NAME ".join(parts)
+
+
+def _list_of(paths: Sequence[str]) -> str:
+    """A SQL list of texts; statements that define views and settings take no parameters."""
+    quoted = ("'" + path.replace("'", "''") + "'" for path in paths)
+    return "[" + ", ".join(quoted) + "]"

@@ -1,0 +1,1 @@
+"""Tenants' SQL: the gate, sandboxed workers and their pool, result formats."""

@@ -1,0 +1,134 @@
+"""SQL text to a tree and back, by sqlglot's DuckDB dialect with its rewriting turned off.
+
+sqlglot knows hundreds of functions by class and may write them back differently. Here every call
+keeps the name that was written, so that the gate's allow-list sees the engine's own names.
+"""
+
+import logging
+from typing import Any, Final
+
+from sqlglot import exp
+from sqlglot.dialects.duckdb import DuckDB
+from sqlglot.errors import ErrorLevel, ParseError, SqlglotError, TokenError
+from sqlglot.tokens import Token, TokenType
+
+from weir.errors import InvalidInput
+
+TOKENS_MAX: Final = 20_000
+BRACKETS_DEEP_MAX: Final = 48
+
+_SYNTAX_CALLS = ("CAST", "TRY_CAST", "EXTRACT", "POSITION", "SUBSTRING", "TRIM")
+_SYNTAX_WORDS = ("CASE", "ANY", "MAP")
+_OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE})
+_CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE})
+
+# It would log the tenant's statement when it falls back to a plain command.
+logging.getLogger("sqlglot").addHandler(logging.NullHandler())
+logging.getLogger("sqlglot").propagate = False
+
+
+class _PlainDuckDB(DuckDB):
+    def to_json_path(self, path: exp.Expr | None) -> exp.Expr | None:
+        return path
+
+    class Parser(DuckDB.Parser):
+        FUNCTIONS: Any = {}
+        FUNCTION_PARSERS: Any = {
+            name: DuckDB.Parser.FUNCTION_PARSERS[name] for name in _SYNTAX_CALLS
+        }
+        NO_PAREN_FUNCTION_PARSERS: Any = {
+            name: DuckDB.Parser.NO_PAREN_FUNCTION_PARSERS[name] for name in _SYNTAX_WORDS
+        }
+
+
+_DIALECT = _PlainDuckDB()
+
+
+def parse(sql: str) -> list[exp.Expr]:
+    """The statements of a text, empty ones left out.
+
+    Raises ``InvalidInput`` (``invalid_query``) with the place as ``position``, in characters from
+    0, for what is not SQL, is too long or nests too deep.
+    """
+    try:
+        tokens = _DIALECT.tokenize(sql)
+        _check_tokens(tokens)
+        trees = _DIALECT.parser(error_level=ErrorLevel.IMMEDIATE).parse(tokens, sql)
+    except TokenError:
+        raise invalid("The query has a quote or a comment that is not closed.") from None
+    except ParseError as error:
+        raise _as_invalid(error, sql) from None
+    except RecursionError:
+        raise invalid("The query nests too deep.") from None
+    except SqlglotError:
+        raise invalid("The query cannot be parsed.") from None
+    return [tree for tree in trees if tree is not None and not isinstance(tree, exp.Semicolon)]
+
+
+def write(tree: exp.Expr) -> str:
+    """The tree as one statement for the engine: every name quoted, no comments."""
+    try:
+        return tree.sql(
+            dialect=_DIALECT, comments=False, identify=True, unsupported_level=ErrorLevel.RAISE
+        )
+    except RecursionError:
+        raise invalid("The query nests too deep.") from None
+    except SqlglotError:
+        raise invalid("The query uses syntax that is not supported.") from None
+
+
+def shown(tree: exp.Expr) -> str:
+    """The tree as a person would write it, for names and messages."""
+    return tree.sql(dialect=_DIALECT, comments=False)
+
+
+def invalid(message: str, *, position: int | None = None) -> InvalidInput:
+    """A query that cannot be understood; ``position`` counts characters from 0."""
+    place = {} if position is None else {"position": position}
+    return InvalidInput(message, code="invalid_query", **place)  # type: ignore[arg-type]
+
+
+def position_of(tree: exp.Expr) -> int | None:
+    """Where the tree begins in the text it was parsed from, if it says so."""
+    starts = [node.meta["start"] for node in tree.walk() if "start" in node.meta]
+    return min(starts, default=None)
+
+
+def _check_tokens(tokens: list[Token]) -> None:
+    if len(tokens) > TOKENS_MAX:
+        raise invalid(f"The query has more than {TOKENS_MAX} words and signs.")
+    depth = 0
+    for before, token in zip([None, *tokens], tokens, strict=False):
+        if token.token_type in _OPENING:
+            depth += 1
+            if depth > BRACKETS_DEEP_MAX:
+                raise invalid(
+                    f"Brackets nest deeper than {BRACKETS_DEEP_MAX}.", position=token.start
+                )
+        elif token.token_type in _CLOSING:
+            depth -= 1
+        elif before and _is_glued(before, token):
+            raise invalid("This number cannot be read.", position=before.start)
+
+
+def _is_glued(before: Token, token: Token) -> bool:
+    """``0x1F`` would be read as ``0 AS x1F``."""
+    return (
+        before.token_type is TokenType.NUMBER
+        and token.start == before.end + 1
+        and token.token_type is TokenType.VAR
+    )
+
+
+def _as_invalid(error: ParseError, sql: str) -> InvalidInput:
+    if not error.errors:
+        return invalid("The query cannot be parsed.")
+    place = error.errors[0]
+    word = str(place.get("highlight") or "")
+    lines = sql.split("\n")
+    line = min(max(int(place.get("line") or 1), 1), len(lines))
+    before = sum(len(text) + 1 for text in lines[: line - 1])
+    position = max(before + int(place.get("col") or 1) - max(len(word), 1), 0)
+    return invalid(f"Syntax error near '{word[:60]}'.", position=position)
+
+

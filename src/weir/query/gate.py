@@ -1,0 +1,249 @@
+"""The gate: what a tenant's query may say. Pure: text in, the statement to run out.
+
+One SELECT over ``events``, its CTEs and subqueries. Everything is refused that is not on a list
+of node types, functions, types and tables, so that what the engine learns tomorrow is refused
+too. The gate is one layer: the worker's sandbox and the engine's settings hold without it.
+Source: docs/decisions/0004-query-isolation.md; the language is docs/reference/sql.md.
+"""
+
+import re
+from typing import Final
+
+import msgspec
+from sqlglot import exp
+
+from weir.errors import Forbidden
+from weir.query.dialect import invalid, parse, position_of, shown, write
+from weir.query.functions import FUNCTIONS, SIZED_FUNCTIONS, TABLE_FUNCTIONS
+from weir.query.rewrite import JSON_COLUMNS, name_columns, rewrite_properties
+
+EVENTS: Final = "events"
+NODES_MAX: Final = 10_000
+SIZE_LITERAL_MAX: Final = 1_000_000
+
+_NODES: Final = frozenset(
+    {
+        *(exp.Select, exp.From, exp.Table, exp.TableAlias, exp.Subquery, exp.With, exp.CTE),
+        *(exp.Union, exp.Except, exp.Intersect, exp.Values, exp.Unnest, exp.Join, exp.Lateral),
+        *(exp.Where, exp.Group, exp.Having, exp.Qualify, exp.Order, exp.Ordered, exp.Limit),
+        *(exp.LimitOptions, exp.Offset, exp.Distinct, exp.TableSample, exp.Describe),
+        *(exp.GroupingSets, exp.Cube, exp.Rollup, exp.Window, exp.WindowSpec, exp.WithinGroup),
+        *(exp.Filter, exp.Alias, exp.Column, exp.Identifier, exp.Star, exp.Dot, exp.Var),
+        *(exp.Literal, exp.RawString, exp.Boolean, exp.Null, exp.Interval, exp.Anonymous),
+        *(exp.And, exp.Or, exp.Not, exp.Paren, exp.Tuple, exp.EQ, exp.NEQ, exp.GT, exp.GTE),
+        *(exp.LT, exp.LTE, exp.NullSafeEQ, exp.NullSafeNEQ, exp.Is, exp.Between, exp.In),
+        *(exp.Like, exp.ILike, exp.SimilarTo, exp.Glob, exp.RegexpLike, exp.Escape, exp.Exists),
+        *(exp.Any, exp.All, exp.Add, exp.Sub, exp.Mul, exp.Div, exp.IntDiv, exp.Mod, exp.Pow),
+        *(exp.Neg, exp.DPipe, exp.BitwiseAnd, exp.BitwiseOr, exp.BitwiseXor, exp.BitwiseNot),
+        *(exp.BitwiseLeftShift, exp.BitwiseRightShift, exp.Case, exp.If, exp.Cast, exp.TryCast),
+        *(exp.DataType, exp.DataTypeParam, exp.ColumnDef, exp.AtTimeZone, exp.Extract),
+        *(exp.CurrentDate, exp.CurrentTimestamp, exp.Trim, exp.Substring, exp.StrPosition),
+        *(exp.JSONExtract, exp.JSONExtractScalar, exp.Bracket, exp.Slice, exp.Array, exp.Struct),
+        *(exp.PropertyEQ, exp.ToMap, exp.Map, exp.Lambda, exp.Comprehension),
+    }
+)
+
+_QUERIES: Final = (exp.Select, exp.SetOperation, exp.Subquery)
+_TABLE_PARTS: Final = frozenset({"this", "alias", "joins", "sample", "ordinality"})
+_CTE_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_ ]*\Z")
+_WORD: Final = re.compile(r"[A-Za-z_ ]+\Z")
+
+_T = exp.DataType.Type
+_TYPES: Final = frozenset(
+    {
+        *(_T.BOOLEAN, _T.TINYINT, _T.SMALLINT, _T.INT, _T.BIGINT, _T.INT128, _T.UTINYINT),
+        *(_T.USMALLINT, _T.UINT, _T.UBIGINT, _T.UINT128, _T.FLOAT, _T.DOUBLE, _T.DECIMAL),
+        *(_T.TEXT, _T.VARCHAR, _T.CHAR, _T.BLOB, _T.VARBINARY, _T.UUID, _T.JSON, _T.DATE),
+        *(_T.TIME, _T.TIMESTAMP, _T.TIMESTAMPTZ, _T.TIMESTAMP_S, _T.TIMESTAMP_MS),
+        *(_T.TIMESTAMP_NS, _T.INTERVAL, _T.ARRAY, _T.LIST, _T.STRUCT, _T.MAP),
+    }
+)
+
+
+class Passed(msgspec.Struct, frozen=True):
+    """What the engine may run: one statement, and whether it reads ``events``."""
+
+    sql: str
+    reads_events: bool
+
+
+def pass_query(sql: str, *, rows_max: int, sql_bytes_max: int) -> Passed:
+    """The statement for the engine, which yields at most ``rows_max`` + 1 rows.
+
+    Raises ``InvalidInput`` (``invalid_query``, with ``position`` where it is known) for what
+    cannot be understood and ``Forbidden`` (``forbidden_query``) for what policy refuses.
+    """
+    _check_text(sql, sql_bytes_max)
+    try:
+        tree = _only_statement(parse(sql))
+        reads_events = _check_tree(tree)
+        if isinstance(tree, exp.Describe):
+            return Passed(write(tree), reads_events)
+        name_columns(tree)
+        tree = rewrite_properties(tree)
+    except RecursionError:
+        raise invalid("The query nests too deep.") from None
+    _limit_rows(tree, rows_max + 1)
+    return Passed(write(tree), reads_events)
+
+
+def _check_text(sql: str, sql_bytes_max: int) -> None:
+    try:
+        size = len(sql.encode())
+    except UnicodeEncodeError as error:
+        raise invalid("The query is not valid Unicode.", position=error.start) from None
+    if size > sql_bytes_max:
+        raise invalid(f"The query is longer than {sql_bytes_max} bytes.")
+    if "\0" in sql:
+        raise invalid("The query holds a NUL character.", position=sql.index("\0"))
+
+
+def _only_statement(trees: list[exp.Expr]) -> exp.Expr:
+    if not trees:
+        raise invalid("The query is empty.")
+    if len(trees) > 1:
+        raise _forbidden("Only one statement at a time is allowed.")
+    tree = trees[0]
+    if isinstance(tree, exp.Describe):
+        if type(tree.this) is not exp.Table or set(_given(tree)) != {"this"}:
+            raise _forbidden("Only DESCRIBE events is allowed.")
+    elif not isinstance(tree, _QUERIES):
+        raise _forbidden("Only SELECT is allowed.")
+    return tree
+
+
+def _check_tree(tree: exp.Expr) -> bool:
+    """Holds every node against the lists; whether ``events`` itself is read."""
+    reads_events = False
+    for count, node in enumerate(tree.walk()):
+        if count > NODES_MAX:
+            raise invalid(f"The query has more than {NODES_MAX} parts.")
+        if type(node) not in _NODES:
+            raise _forbidden(f"{_kind(node)} is not allowed in a query.", node)
+        match node:
+            case exp.Table():
+                reads_events |= _check_table(node)
+            case exp.Anonymous():
+                _check_call(node)
+            case exp.DataType():
+                _check_type(node)
+            case exp.With() | exp.TableAlias() | exp.Var() | exp.Dot() | exp.Lateral():
+                _check_detail(node)
+            case _:
+                pass
+    return reads_events
+
+
+def _check_table(table: exp.Table) -> bool:
+    extra = set(_given(table)) - _TABLE_PARTS
+    if {"db", "catalog"} & extra:
+        raise _forbidden("Tables are named without a schema.", table)
+    if extra:
+        raise _forbidden("This kind of table is not allowed in a query.", table)
+    source = table.this
+    if isinstance(source, exp.Anonymous):
+        if source.name.lower() not in TABLE_FUNCTIONS:
+            raise _forbidden(
+                f"The table function '{source.name[:60]}' is not allowed in a query.", source
+            )
+        return False
+    if type(source) is not exp.Identifier:
+        raise _forbidden("This kind of table is not allowed in a query.", table)
+    name = source.name.lower()
+    if name in _visible_ctes(table):
+        return False
+    if name != EVENTS:
+        raise _forbidden(
+            f"There is no table '{source.name[:60]}': a query reads 'events'.", source
+        )
+    return True
+
+
+def _visible_ctes(table: exp.Table) -> set[str]:
+    """Names of the CTEs that the table may mean: those of its ancestors, earlier ones only."""
+    names: set[str] = set()
+    child: exp.Expr = table
+    parent = table.parent
+    while parent is not None:
+        if isinstance(parent, exp.With):
+            names.update(_names_before(parent, child))
+        elif not isinstance(child, exp.With) and (clause := parent.args.get("with_")):
+            names.update(_names_before(clause, None))
+        child, parent = parent, parent.parent
+    return names
+
+
+def _names_before(clause: exp.With, end: exp.Expr | None) -> list[str]:
+    names = []
+    for cte in clause.expressions:
+        if cte is end:
+            break
+        names.append(cte.alias.lower())
+    return names
+
+
+def _check_call(call: exp.Anonymous) -> None:
+    name = call.name.lower()
+    if name not in FUNCTIONS:
+        raise _forbidden(f"The function '{call.name[:60]}' is not allowed in a query.", call)
+    if name not in SIZED_FUNCTIONS:
+        return
+    for literal in call.find_all(exp.Literal):
+        if not literal.is_string and float(literal.this) > SIZE_LITERAL_MAX:
+            raise _forbidden(
+                f"Numbers given to '{name}' may not exceed {SIZE_LITERAL_MAX}.", call
+            )
+
+
+def _check_type(kind: exp.DataType) -> None:
+    if kind.this not in _TYPES or kind.args.get("kind") is not None:
+        raise _forbidden(f"The type '{shown(kind)[:60]}' is not allowed in a query.", kind)
+
+
+def _check_detail(node: exp.Expr) -> None:
+    match node:
+        case exp.With(recursive=True):
+            raise _forbidden("WITH RECURSIVE is not allowed in a query.", node)
+        case exp.With():
+            names = [cte.alias for cte in node.expressions]
+            if bad := next((name for name in names if not _CTE_NAME.match(name)), None):
+                raise _forbidden(f"A CTE cannot be named '{bad[:60]}'.", node)
+        case exp.TableAlias() if node.name.lower() in JSON_COLUMNS:
+            raise invalid(
+                f"'{node.name}' is a column of events and cannot name a table.",
+                position=position_of(node),
+            )
+        case exp.Var() if not _WORD.match(node.name):
+            raise _forbidden(f"'{node.name[:60]}' is not allowed here.", node)
+        case exp.Dot() if type(node.expression) is not exp.Identifier:
+            raise _forbidden("Functions are called as f(x), without a dot.", node)
+        case exp.Lateral() if type(node.this) is not exp.Subquery:
+            raise _forbidden("LATERAL takes a subquery.", node)
+        case _:
+            pass
+
+
+def _limit_rows(tree: exp.Expr, rows: int) -> None:
+    limit = tree.args.get("limit")
+    if limit is None:
+        tree.set("limit", exp.Limit(expression=exp.Literal.number(rows)))
+        return
+    count = limit.args.get("expression")
+    plain = type(limit) is exp.Limit and isinstance(count, exp.Literal) and count.is_int
+    if plain and not limit.args.get("limit_options") and int(count.this) > rows:
+        limit.set("expression", exp.Literal.number(rows))
+
+
+def _given(node: exp.Expr) -> list[str]:
+    return [name for name, value in node.args.items() if value not in (None, False, [])]
+
+
+def _kind(node: exp.Expr) -> str:
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(node).__name__)
+    return words.upper()
+
+
+def _forbidden(message: str, node: exp.Expr | None = None) -> Forbidden:
+    position = None if node is None else position_of(node)
+    place = {} if position is None else {"position": position}
+    return Forbidden(message, code="forbidden_query", **place)  # type: ignore[arg-type]

@@ -1,0 +1,40 @@
+"""What is asked of the query side, in Weir's own words."""
+
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+
+
+class Format(StrEnum):
+    """How a result is written."""
+
+    JSON = "json"
+    NDJSON = "ndjson"
+    CSV = "csv"
+    ARROW = "arrow"
+    PARQUET = "parquet"
+
+
+CONTENT_TYPES: Final[dict[Format, str]] = {
+    Format.JSON: "application/json",
+    Format.NDJSON: "application/x-ndjson",
+    Format.CSV: "text/csv; charset=utf-8",
+    Format.ARROW: "application/vnd.apache.arrow.stream",
+    Format.PARQUET: "application/vnd.apache.parquet",
+}
+
+ROWS_DEFAULT: Final = 1000
+
+
+class QueryRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """One tenant's query; ``row_limit`` is already within the node's limit."""
+
+    tenant_id: int
+    sql: str
+    format: Format = Format.JSON
+    row_limit: int = ROWS_DEFAULT
+    safe: bool = False
+    """CSV: escape what a spreadsheet would run as a formula."""
+    with_meta: bool = False
+    """NDJSON: a last line with the meta."""

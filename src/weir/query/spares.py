@@ -1,0 +1,271 @@
+"""Spare workers: forked, sandboxed and connected before anybody asks for them.
+
+Guards the zygote process and the workers it forked until one is taken. Lives on one event loop.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections import deque
+from typing import Final
+
+import msgspec
+
+from weir.errors import Unavailable
+from weir.query.wire import FRAME_HEAD, NOTE, Note, WorkerLimits, ZygoteSettings
+from weir.telemetry import Happening, emit
+
+START_TIMEOUT_S: Final = 30.0
+RESTART_DELAY_S: Final = 1.0
+CLOSE_TIMEOUT_S: Final = 5.0
+
+_ENVIRONMENT = {
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+    "LC_ALL": "C.UTF-8",
+    "MALLOC_ARENA_MAX": "2",
+    "OPENBLAS_NUM_THREADS": "1",
+}
+"""All of a worker's environment before it empties it: one thread, no memory reserved ahead."""
+
+
+class Worker:
+    """A forked process, the pool's end of its socket, and how it ended once it did."""
+
+    __slots__ = ("_pidfd", "connection", "ended", "greeting_missing", "process_id")
+
+    def __init__(
+        self, process_id: int, pidfd: int, connection: socket.socket, ended: asyncio.Future[int]
+    ) -> None:
+        self.process_id = process_id
+        self.connection = connection
+        self.ended = ended
+        """The wait status; known some time after the process has ended."""
+        self.greeting_missing = FRAME_HEAD.size
+        self._pidfd: int | None = pidfd
+
+    def kill(self) -> None:
+        """Ends the process now, if it has not ended, and gives up its descriptors."""
+        self.connection.close()
+        if self._pidfd is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+        os.close(self._pidfd)
+        self._pidfd = None
+
+
+class Spares:
+    """``take`` gives a connected worker; another is forked in its place."""
+
+    def __init__(self, *, count: int, limits: WorkerLimits) -> None:
+        self._count = count
+        self._limits = limits
+        self._zygote: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._asked: deque[socket.socket] = deque()
+        self._alive: dict[int, Worker] = {}
+        self._starting: set[Worker] = set()
+        self._ready: deque[Worker] = deque()
+        self._waiting: deque[asyncio.Future[Worker]] = deque()
+        self._restart: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    async def start(self) -> None:
+        """Returns when one worker is connected (about a second: the imports).
+
+        Raises ``Unavailable`` when none is within ``START_TIMEOUT_S``.
+        """
+        self._launch()
+        try:
+            async with asyncio.timeout(START_TIMEOUT_S):
+                first = await self.take()
+        except TimeoutError:
+            await self.close()
+            raise Unavailable("No query worker could be started.") from None
+        self._ready.appendleft(first)
+        self._watch(first)
+
+    async def take(self) -> Worker:
+        """A connected worker, now the caller's to kill. Waits for one if none is spare."""
+        if self._ready:
+            worker = self._ready.popleft()
+            asyncio.get_running_loop().remove_reader(worker.connection)
+            self._refill()
+            return worker
+        waiter: asyncio.Future[Worker] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
+        self._refill()
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled():
+                waiter.result().kill()
+            raise
+        finally:
+            with contextlib.suppress(ValueError):
+                self._waiting.remove(waiter)
+
+    async def close(self) -> None:
+        """Ends the zygote and all workers, taken ones too."""
+        self._closed = True
+        if self._restart is not None:
+            self._restart.cancel()
+        zygote = self._zygote
+        self._drop_zygote()
+        if zygote is not None:
+            await asyncio.to_thread(_end, zygote)
+
+    def _launch(self) -> None:
+        self._restart = None
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setblocking(False)
+        told = ZygoteSettings(parent=os.getpid(), control=theirs.fileno(), limits=self._limits)
+        self._zygote = subprocess.Popen(
+            [sys.executable, "-I", "-m", "weir.query.zygote", msgspec.json.encode(told).decode()],
+            cwd="/",
+            env=_ENVIRONMENT,
+            pass_fds=(theirs.fileno(),),
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
+        theirs.close()
+        self._control = ours
+        asyncio.get_running_loop().add_reader(ours, self._on_control)
+        self._refill()
+
+    def _refill(self) -> None:
+        wanted = self._count + len(self._waiting)
+        have = len(self._ready) + len(self._starting) + len(self._asked)
+        for _ in range(wanted - have):
+            self._ask()
+
+    def _ask(self) -> None:
+        if self._control is None:
+            return
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        with theirs:
+            try:
+                socket.send_fds(self._control, [b"+"], [theirs.fileno()])
+            except OSError:
+                # A zygote that is gone shows at once as end of file on the control socket.
+                ours.close()
+                return
+        self._asked.append(ours)
+
+    def _on_control(self) -> None:
+        assert self._control is not None
+        while True:
+            try:
+                note, descriptors, _, _ = socket.recv_fds(self._control, NOTE.size, 1)
+            except BlockingIOError:
+                return
+            except OSError:
+                note, descriptors = b"", []
+            if not note:
+                self._on_zygote_lost()
+                return
+            kind, process_id, status = NOTE.unpack(note)
+            if kind == Note.BORN:
+                self._on_born(process_id, descriptors[0])
+            else:
+                self._on_ended(process_id, status)
+
+    def _on_born(self, process_id: int, pidfd: int) -> None:
+        loop = asyncio.get_running_loop()
+        worker = Worker(process_id, pidfd, self._asked.popleft(), loop.create_future())
+        self._alive[process_id] = worker
+        self._starting.add(worker)
+        self._watch(worker)
+
+    def _on_ended(self, process_id: int, status: int) -> None:
+        worker = self._alive.pop(process_id, None)
+        if worker is not None and not worker.ended.done():
+            worker.ended.set_result(status)
+
+    def _watch(self, worker: Worker) -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_reader(worker.connection, self._on_worker, worker)
+
+    def _on_worker(self, worker: Worker) -> None:
+        """A worker that nobody has taken says that it is connected, or is gone."""
+        try:
+            greeting = worker.connection.recv(max(worker.greeting_missing, 1))
+        except BlockingIOError:
+            return
+        except OSError:
+            greeting = b""
+        worker.greeting_missing -= len(greeting)
+        if greeting and worker.greeting_missing > 0:
+            return
+        if greeting and worker.greeting_missing == 0:
+            self._starting.discard(worker)
+            self._offer(worker)
+            return
+        self._on_spare_lost(worker)
+
+    def _offer(self, worker: Worker) -> None:
+        while self._waiting:
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                asyncio.get_running_loop().remove_reader(worker.connection)
+                waiter.set_result(worker)
+                return
+        self._ready.append(worker)
+
+    def _on_spare_lost(self, worker: Worker) -> None:
+        asyncio.get_running_loop().remove_reader(worker.connection)
+        self._starting.discard(worker)
+        with contextlib.suppress(ValueError):
+            self._ready.remove(worker)
+        worker.kill()
+        emit(Happening.QUERY_WORKER_FAILED, reason="spare_ended")
+        asyncio.get_running_loop().call_later(RESTART_DELAY_S, self._refill_unless_closed)
+
+    def _refill_unless_closed(self) -> None:
+        if not self._closed:
+            self._refill()
+
+    def _on_zygote_lost(self) -> None:
+        zygote = self._zygote
+        self._drop_zygote()
+        emit(Happening.QUERY_WORKER_FAILED, reason="zygote_ended")
+        if zygote is not None:
+            zygote.kill()
+            zygote.wait()
+        if not self._closed:
+            loop = asyncio.get_running_loop()
+            self._restart = loop.call_later(RESTART_DELAY_S, self._launch)
+
+    def _drop_zygote(self) -> None:
+        """Forgets the zygote and its workers; the kernel ends them with it."""
+        loop = asyncio.get_running_loop()
+        if self._control is not None:
+            loop.remove_reader(self._control)
+            self._control.close()
+            self._control = None
+        for worker in (*self._ready, *self._starting):
+            loop.remove_reader(worker.connection)
+        for worker in self._alive.values():
+            worker.kill()
+            if not worker.ended.done():
+                worker.ended.set_result(signal.SIGKILL)
+        for connection in self._asked:
+            connection.close()
+        for group in (self._ready, self._starting, self._alive, self._asked):
+            group.clear()
+        self._zygote = None
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    try:
+        process.wait(CLOSE_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

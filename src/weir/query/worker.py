@@ -1,0 +1,132 @@
+"""One worker: sandboxes itself, opens a session ahead, serves one query and ends.
+
+The gate runs here too, so that a statement made to exhaust the parser meets the same limits.
+"""
+
+import mmap
+import os
+import socket
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+import msgspec
+import pyarrow as pa
+
+from weir.clock import Clock
+from weir.engine import sandbox
+from weir.engine.session import Engine, Session, translate
+from weir.errors import InvalidInput, WeirError
+from weir.lake.schema import CANONICAL
+from weir.query.formats import ResultShape, ResultWriter, writer_for
+from weir.query.gate import pass_query
+from weir.query.wire import (
+    FRAME_HEAD,
+    Failure,
+    Job,
+    Kind,
+    Meta,
+    WorkerLimits,
+    failure_of,
+    receive_job,
+)
+
+BATCH_ROWS: Final = 2048
+FLUSH_BYTES: Final = 128 * 1024
+"""Results up to here are answered whole, with a status that fits their end."""
+ENGINE_SHARE: Final = 0.75
+"""How much of a worker's memory the engine plans with; the rest is for what it forgets."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def serve_one(
+    connection: socket.socket, engine: Engine, limits: WorkerLimits, clock: Clock
+) -> None:
+    """Runs a worker in this process, which is good for nothing else afterwards."""
+    sandbox.enter(
+        sandbox.SandboxLimits(memory_bytes=limits.memory_bytes, cpu_s=limits.cpu_s),
+        keep={connection.fileno()},
+    )
+    session = engine.session(threads=limits.threads)
+    sandbox.forbid_processes()
+    _send(connection, Kind.READY, b"")
+    received = receive_job(connection)
+    if received is None:
+        return
+    job, tail = received
+    _serve(connection, session, job, tail, clock)
+
+
+def _serve(
+    connection: socket.socket, session: Session, job: Job, tail: int | None, clock: Clock
+) -> None:
+    try:
+        meta = _answer(connection, session, job, tail, clock)
+    except WeirError as error:
+        _send(connection, Kind.FAILED, msgspec.msgpack.encode(failure_of(error)))
+    except ConnectionError:
+        return
+    except Exception as error:  # noqa: BLE001  # whatever the engine throws is this query's end
+        _send(connection, Kind.FAILED, msgspec.msgpack.encode(_failure_of_any(error)))
+    else:
+        _send(connection, Kind.DONE, msgspec.msgpack.encode(meta))
+
+
+def _answer(
+    connection: socket.socket, session: Session, job: Job, tail: int | None, clock: Clock
+) -> Meta:
+    passed = pass_query(job.sql, rows_max=job.row_limit, sql_bytes_max=job.sql_bytes_max)
+    session.publish(job.files, _tail_rows(tail, job.tail_byte_count), CANONICAL)
+    kinds, batches = session.run(passed.sql, batch_rows=BATCH_ROWS)
+    shape = ResultShape(batches.schema, kinds)
+    writer = writer_for(job.format, shape.schema, safe=job.safe, with_meta=job.with_meta)
+    waiting = bytearray(writer.head())
+    rows, truncated = 0, False
+    for batch in batches:
+        truncated = rows + batch.num_rows > job.row_limit
+        taken = batch.slice(0, job.row_limit - rows)
+        rows += taken.num_rows
+        waiting += writer.rows(shape.fit(taken))
+        if len(waiting) >= FLUSH_BYTES:
+            _send(connection, Kind.BODY, waiting)
+            waiting = bytearray()
+        if truncated:
+            break
+    meta = Meta(
+        elapsed_ms=round((clock.monotonic_s() - job.started_s) * 1000),
+        rows=rows,
+        truncated=truncated,
+        rows_scanned=job.row_count if passed.reads_events else 0,
+        bytes_scanned=job.byte_count if passed.reads_events else 0,
+        watermark=_iso(job.watermark_us),
+    )
+    waiting += writer.tail(meta)
+    _send(connection, Kind.BODY, waiting)
+    return meta
+
+
+def _tail_rows(descriptor: int | None, byte_count: int) -> pa.Table | None:
+    """The tail, mapped and not copied. An Arrow stream without its end marker reads the same."""
+    if descriptor is None or byte_count == 0:
+        return None
+    mapped = mmap.mmap(descriptor, byte_count, access=mmap.ACCESS_READ)
+    os.close(descriptor)
+    return pa.ipc.open_stream(pa.py_buffer(mapped)).read_all()
+
+
+def _failure_of_any(error: Exception) -> Failure:
+    if isinstance(error, pa.ArrowNotImplementedError):
+        words = "A column of this result has a type that the format cannot hold: cast it."
+        return failure_of(InvalidInput(words, code="invalid_query"))
+    return failure_of(translate(error))
+
+
+def _send(connection: socket.socket, kind: Kind, body: bytes | bytearray) -> None:
+    connection.sendall(FRAME_HEAD.pack(len(body), kind))
+    if body:
+        connection.sendall(body)
+
+
+def _iso(time_us: int) -> str:
+    moment = _EPOCH + timedelta(microseconds=time_us)
+    return moment.isoformat().replace("+00:00", "Z")
