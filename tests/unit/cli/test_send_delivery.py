@@ -9,8 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weir.cli.send_delivery import Answer, Patience, Tally, backoff_s, deliver
-from weir.cli.send_lines import Line
-from weir.errors import Corrupt, LimitExceeded, Unauthenticated, Unavailable
+from weir.cli.send_lines import Line, prepare_line
+from weir.errors import Corrupt, LimitExceeded, Unauthenticated, Unavailable, WeirError
+from weir.ingest.admission import Limits, Submission
+from weir.ingest.native import admit
+from weir.ingest.replies import render_error
 
 
 @dataclass
@@ -148,3 +151,36 @@ def test_answer_that_does_not_account_for_all_is_an_error(answer: Answer) -> Non
     with pytest.raises(Corrupt):
         deliver(_lines("a", "b"), post=lambda _: answer, patience=World().patience(), tally=tally)
     assert tally.accepted == 0
+
+
+def test_native_dialect_s_own_answers_are_understood() -> None:
+    """Against the real admission: bad bytes, bad events and good ones, each told by its line."""
+    texts = [
+        b'{"event":"a"}',
+        b'{"event":"b","properties":{"x":"\xff"}}',
+        b'{"properties":{}}',
+        b'{"event":"c","event_id":"own"}',
+        b'{"event":"d","properties":{"x":"\\u0000"}}',
+        b'{"event":7,"ts":"never"}',
+    ]
+    prepared = [prepare_line(number, text, run="r") for number, text in enumerate(texts, 1)]
+    lines = [line for line in prepared if isinstance(line, Line)]
+    taken: list[bytes] = []
+
+    def post(body: bytes) -> Answer:
+        submission = Submission(body, Limits(1 << 20, 64), "w", 1)
+        try:
+            admission = admit(submission)
+        except WeirError as error:
+            reply = render_error(error)
+        else:
+            reply = admission.reply
+            taken.append(body)
+        return Answer(reply.status, reply.body)
+
+    tally = Tally()
+    deliver(lines, post=post, patience=World().patience(), tally=tally)
+    assert len(lines) == len(texts)
+    assert (tally.accepted, tally.rejected) == (2, 4)
+    assert sorted({reject.line for reject in tally.rejects}) == [2, 3, 5, 6]
+    assert b'"event_id":"r-1"' in b"".join(taken)
