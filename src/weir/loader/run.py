@@ -108,6 +108,7 @@ class Loader:
         "_intent",
         "_limits",
         "_parts",
+        "_pause",
         "_readers",
         "_settings",
         "_ticket",
@@ -130,6 +131,8 @@ class Loader:
             ports, self._view, epoch=epoch, explained_before=state.explained
         )
         self._demand = Demand()
+        # Never set. Waiting on ``stop`` itself would hold its lock while a signal sets it.
+        self._pause = threading.Event()
         self._ticket = 0
         self._intent = state.intent
         self._gauges_at_s = 0.0
@@ -143,7 +146,7 @@ class Loader:
             self._resume(self._intent, stop)
         while not stop.is_set():
             if self._step():
-                stop.wait(POLL_S)
+                self._pause.wait(POLL_S)
         self._finish()
 
     def snapshot(self, project_id: int) -> Shared:
@@ -265,7 +268,7 @@ class Loader:
             if self._read_round(intent).caught_up:
                 self._begin_commit(CutReason.RESUME, intent)
                 return
-            stop.wait(_PAUSE_S)
+            self._pause.wait(_PAUSE_S)
 
     def _finish(self) -> None:
         """The last cut, within ``LAST_CUT_S``."""
@@ -297,12 +300,14 @@ def _acquire(lock: FileLock, clock: Clock, stop: threading.Event) -> None:
         try:
             return lock.acquire()
         except Conflict:
-            if clock.monotonic_s() >= deadline_s or stop.wait(_PAUSE_S):
+            if clock.monotonic_s() >= deadline_s or stop.is_set():
                 raise
+        threading.Event().wait(_PAUSE_S)
 
 
 def _await_registry(parts: LoaderParts, stop: threading.Event) -> None:
     deadline_s = parts.clock.monotonic_s() + REGISTRY_PATIENCE_S
     while not parts.board.get(Slot.REGISTRY_EPOCH) and parts.clock.monotonic_s() < deadline_s:
-        if stop.wait(_PAUSE_S):
+        if stop.is_set():
             return
+        threading.Event().wait(_PAUSE_S)

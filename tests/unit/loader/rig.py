@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -39,16 +39,30 @@ class RigClock:
 
     def __init__(self, now_us: int = START_US) -> None:
         self.us = now_us
+        self._step_us = 1
         self._real = SystemClock()
 
     def now_us(self) -> int:
         """The set time, and a little more each time."""
-        self.us += 1
+        self.us += self._step_us
         return self.us
+
+    def exactly(self, now_us: int) -> None:
+        """Stands still at a time."""
+        self.us, self._step_us = now_us, 0
+
+    def run(self) -> None:
+        """Moves at each look again."""
+        self._step_us = 1
 
     def monotonic_s(self) -> float:
         """The real one: deadlines go on."""
         return self._real.monotonic_s()
+
+
+def event(number: int, **fields: object) -> dict[str, object]:
+    """A small event with an id of its own."""
+    return {"event": "e", "event_id": f"id-{number}", "properties": {"n": number}, **fields}
 
 
 class Crash(BaseException):
@@ -260,13 +274,26 @@ class Running:
 
     def wait_for_rows(self, count: int, project: int = 1) -> pa.Table:
         """Waits until the project's tail has so many rows."""
-        pause = threading.Event()
-        for _ in range(int(DEADLINE_S / 0.01)):
-            table = self.snapshot_files(project)[1]
-            if (table.num_rows if table is not None else 0) == count:
-                return table
-            pause.wait(0.01)
-        raise AssertionError(f"the tail never had {count} rows")
+        wait_until(lambda: self._tail_rows(project) == count)
+        return self.snapshot_files(project)[1]
+
+    def wait_for_in_flight(self, count: int) -> None:
+        """Waits until so many events are read and not committed."""
+        wait_until(lambda: sum(row.in_flight for row in self.ledger()) == count)
+
+    def _tail_rows(self, project: int) -> int:
+        tail = self.snapshot_files(project)[1]
+        return 0 if tail is None else int(tail.num_rows)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Waits for a condition, up to the deadline."""
+    pause = threading.Event()
+    for _ in range(int(DEADLINE_S / 0.01)):
+        if condition():
+            return
+        pause.wait(0.01)
+    raise AssertionError("the condition never held")
 
 
 def make_rig(root: Path, clock: Any, **settings: Any) -> Rig:

@@ -1,0 +1,177 @@
+"""A loader that dies at any step between cut and clean-up leaves each event exactly once."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.loader.rig import DEADLINE_S, Crash, Rig, event
+from weir.errors import Unavailable
+from weir.lake.store import LocalStore
+from weir.loader import client
+from weir.loader.journals import LocalJournals
+from weir.loader.run import LoaderParts
+
+_CHANGES = {
+    "record_intent",
+    "commit",
+    "forget_removals",
+    "write",
+    "remove",
+    "expire",
+}
+
+
+class Fuse:
+    """Crashes at the n-th change of anything outside of the process, before or after it."""
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+        self.blown = False
+        self.steps: list[str] = []
+
+    def around(self, port: Any) -> Any:
+        """The port, with the fuse in its changing calls."""
+        fuse = self
+
+        class Fused:
+            def __getattr__(self, name: str) -> Any:
+                call = getattr(port, name)
+                if name not in _CHANGES:
+                    return call
+
+                def burning(*arguments: Any, **named: Any) -> Any:
+                    fuse.burn(f"before {name}")
+                    answer = call(*arguments, **named)
+                    fuse.burn(f"after {name}")
+                    return answer
+
+                return burning
+
+        return Fused()
+
+    def burn(self, step: str) -> None:
+        """One step nearer."""
+        self.steps.append(step)
+        if self.left == 0 or self.blown:
+            self.blown = True
+            raise Crash(step)
+        self.left -= 1
+
+
+def fill(rig: Rig) -> None:
+    """Two journals, two projects, a duplicate, a dead letter."""
+    rig.write([event(1), event(2), {"event": "made"}])
+    rig.write([event(3)], worker=1)
+    rig.write([event(3), event(4)], project=2)
+    rig.write(b"poison", event_count=1, project=2)
+    rig.write([event(1), event(5)], worker=1)
+
+
+def load(rig: Rig, fuse: Fuse) -> bool:
+    """Runs a loader with the fuse until it has committed; whether it got there."""
+
+    def wrap(parts: LoaderParts) -> LoaderParts:
+        return replace(
+            parts,
+            open_catalog=lambda: fuse.around(rig.open_catalog()),
+            store=fuse.around(LocalStore(rig.directory.root)),
+            journals=fuse.around(LocalJournals(rig.directory.journals)),
+        )
+
+    rig.wrap = wrap
+    try:
+        with rig.running() as loader, contextlib.suppress(Unavailable):
+            loader.cut()
+    except Crash:
+        return False
+    return True
+
+
+def check(rig: Rig) -> None:
+    """Each event once, the ledger balanced, nothing left over."""
+    given = {"id-1", "id-2", "id-3", "id-5"}
+    assert given < {row["event_id"] for row in rig.committed()}
+    assert len(rig.committed()) == 5
+    assert sorted(row["event_id"] for row in rig.committed(2)) == ["id-3", "id-4"]
+    total = rig.ledger_total()
+    assert (total.stored, total.duplicate, total.dead_lettered) == (7, 1, 1)
+    assert total.balance == total.in_flight == 0
+    catalog = rig.open_catalog()
+    state = catalog.load()
+    assert len(catalog.dead_letters(2, limit=10)) == 1
+    catalog.close()
+    assert state.intent is None
+    assert state.removals == ()
+
+
+def test_crash_at_every_step_changes_nothing(
+    new_rig: Callable[..., Rig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever the first loader dies, the next one gives the same rows under the same names."""
+    monkeypatch.setattr(client, "PATIENCE_S", 0.0)
+    calm = new_rig()
+    fill(calm)
+    unburnt = Fuse(10**9)
+    assert load(calm, unburnt)
+    check(calm)
+    expected = calm.file_names()
+    steps = 0
+    for number in range(len(unburnt.steps)):
+        rig = new_rig()
+        fill(rig)
+        fuse = Fuse(number)
+        if load(rig, fuse):
+            continue
+        steps += 1
+        assert load(rig, Fuse(10**9)), fuse.steps
+        check(rig)
+        assert rig.file_names() == expected, fuse.steps
+    assert steps >= 12
+
+
+def test_kill_at_any_time_loses_and_repeats_nothing(
+    new_rig: Callable[..., Rig], tmp_path: Path
+) -> None:
+    """Processes that are killed while they commit leave each event exactly once."""
+    rig = new_rig(cut_age_s=0.01)
+    kills = 5
+    for number in range(kills):
+        rig.write([event(100 * number + n) for n in range(100)], worker=number % 2)
+        rig.write([event(100 * number + n) for n in range(0, 100, 7)], worker=(number + 1) % 2)
+        _run_and_kill(rig, number)
+    rig.wrap = None
+    with rig.running() as loader:
+        loader.cut()
+    ids = [row["event_id"] for row in rig.committed()]
+    assert len(ids) == len(set(ids)) == 100 * kills
+    assert rig.ledger_total().balance == 0
+
+
+def _run_and_kill(rig: Rig, number: int) -> None:
+    """Runs a loader in a process and kills it once some more files have appeared."""
+    before = len(rig.file_names())
+    child = subprocess.Popen(
+        [sys.executable, str(Path(__file__).with_name("loader_process.py")), rig.directory.root],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        pause = threading.Event()
+        for _ in range(int(DEADLINE_S / 0.002)):
+            if len(rig.file_names()) > before + number % 3 or child.poll() is not None:
+                break
+            pause.wait(0.002)
+        assert child.poll() is None
+    finally:
+        child.send_signal(signal.SIGKILL)
+        child.wait()
