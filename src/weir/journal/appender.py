@@ -25,8 +25,8 @@ class Appender:
         "_disk",
         "_end",
         "_file_bytes",
-        "_floor_us",
         "_header",
+        "_received_floor_us",
     )
 
     def __init__(
@@ -40,20 +40,25 @@ class Appender:
         self._checksum = seed_checksum(recovered.header.seed)
         self._descriptor = recovered.descriptor
         self._end = recovered.end
-        self._floor_us = recovered.received_floor_us
+        self._received_floor_us = recovered.received_floor_us
 
     @property
     def end(self) -> Mark:
         """The durable end of the journal."""
         return self._end
 
+    @property
+    def received_floor_us(self) -> int:
+        """The next frame is not received before this."""
+        return self._received_floor_us
+
     def append(self, drafts: Sequence[Draft], now_us: int) -> list[int]:
         """Makes a batch durable with one sync; gives each frame's ``received_at``.
 
         Raises ``OSError``, and then none of the batch may be taken as durable.
         """
-        times, self._floor_us = received_times(
-            [draft.event_count for draft in drafts], now_us=now_us, floor_us=self._floor_us
+        times, self._received_floor_us = received_times(
+            [draft.event_count for draft in drafts], now_us=now_us, floor_us=self._received_floor_us
         )
         parts, end = encode_frames(drafts, times, self._checksum, start=self._end)
         self._disk.write(self._descriptor, parts, self._place_of_end())
@@ -69,7 +74,7 @@ class Appender:
             journal_id=self._header.journal_id,
             seed=self._disk.random_seed(),
             start=self._end,
-            received_floor_us=self._floor_us,
+            received_floor_us=self._received_floor_us,
             created_at_us=self._clock.now_us(),
         )
         self._give_back_reserve()

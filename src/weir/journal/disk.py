@@ -38,6 +38,10 @@ class Disk(Protocol):
         """Bytes of the file."""
         ...
 
+    def content_end(self, descriptor: int) -> int:
+        """A place behind which the file has zeros only: reserved, and never written."""
+        ...
+
     def read(self, descriptor: int, size: int, at: int) -> bytes:
         """``size`` bytes from ``at``; fewer only at the end of the file."""
         ...
@@ -100,6 +104,16 @@ class LocalDisk:
 
     def size(self, descriptor: int) -> int:
         return os.fstat(descriptor).st_size
+
+    def content_end(self, descriptor: int) -> int:
+        end = 0
+        try:
+            while True:
+                end = os.lseek(descriptor, os.lseek(descriptor, end, os.SEEK_DATA), os.SEEK_HOLE)
+        except OSError as error:
+            if error.errno != errno.ENXIO:  # no more content
+                raise
+        return end
 
     def read(self, descriptor: int, size: int, at: int) -> bytes:
         pieces: list[bytes] = []

@@ -22,8 +22,10 @@ from weir.journal.file import (
     read_header,
 )
 from weir.journal.frame import Mark
+from weir.journal.quarantine import quarantine_bytes
 from weir.journal.state import State
 from weir.journal.walk import Gap, ReadAt, walk
+from weir.telemetry import Happening, emit
 
 
 class Damage(msgspec.Struct, frozen=True):
@@ -51,14 +53,18 @@ class Batch(msgspec.Struct, frozen=True):
 class JournalReader:
     """Reads one journal directory for the loader. Not for several threads at once."""
 
-    __slots__ = ("_directory", "_disk", "_last", "_published", "_state")
+    __slots__ = ("_directory", "_disk", "_last", "_published", "_quarantine", "_state")
 
-    def __init__(self, directory: Path, *, disk: Disk = LOCAL_DISK) -> None:
+    def __init__(
+        self, directory: Path, *, quarantine: Path | None = None, disk: Disk = LOCAL_DISK
+    ) -> None:
+        """Damaged bytes that are met are copied to ``quarantine``; None leaves that to others."""
         self._directory = directory
+        self._quarantine = quarantine
         self._disk = disk
         self._state: State | None = None
         self._published = Mark(0, 0)
-        self._last: Mark | None = Mark(0, 0)
+        self._last = Mark(0, 0)
 
     def writing_since_us(self) -> int:
         """0, or a time that no frame still being written was received before.
@@ -73,8 +79,8 @@ class JournalReader:
         """The published end of the journal; reading goes up to it and never beyond."""
         state = self._open_state()
         published = state.published() if state else None
-        if published is not None and published.position > self._published.position:
-            self._published = published
+        if published is not None and published.end.position > self._published.position:
+            self._published = published.end
         return self._published.position
 
     def read(self, position: int, *, byte_limit: int, offset: int | None = None) -> Batch:
@@ -86,7 +92,7 @@ class JournalReader:
         when offsets run backwards; ``OSError`` when the disk fails, and then nothing is skipped.
         """
         durable_position = self.durable_position()
-        if self._last is not None and self._last.position == position:
+        if self._last.position == position:
             offset = self._last.offset
         if position >= durable_position:
             return Batch([], position, [], offset)
@@ -98,6 +104,7 @@ class JournalReader:
             self._read_file(assembly, limit)
         if assembly.position == self._published.position:
             assembly.reach(self._published)
+        self._keep_damaged(assembly.damages)
         if assembly.offset is not None:
             self._last = Mark(assembly.position, assembly.offset)
         return Batch(assembly.frames, assembly.position, assembly.damages, assembly.offset)
@@ -136,6 +143,25 @@ class JournalReader:
             _read_frames(assembly, read, header, end=end, limit=limit)
         finally:
             self._disk.close(descriptor)
+
+    def _keep_damaged(self, damages: list[Damage]) -> None:
+        for damage in damages:
+            if damage.present and self._quarantine is not None:
+                quarantine_bytes(
+                    self._disk,
+                    self._directory,
+                    self._quarantine,
+                    position=damage.position,
+                    next_position=damage.next_position,
+                )
+            emit(
+                Happening.JOURNAL_CORRUPT,
+                journal=self._directory.name,
+                position=damage.position,
+                next_position=damage.next_position,
+                events_missing=damage.events_missing,
+                present=damage.present,
+            )
 
 
 class _Assembly:

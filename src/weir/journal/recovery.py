@@ -7,8 +7,9 @@ were written.
 - Behind known durable, the frames up to the first damage may be in the page cache only, after a
   failed sync even though they read well. They are written again, into a fresh file at the same
   positions, before the old file is cut. What follows the damage was never acknowledged: cut.
-- Before known durable, damage is corruption. The bytes are copied to quarantine and the file is
-  left as it is; its readers step over the damage and count it.
+- Before known durable, damage is corruption. What is met of it (only what lies behind the state's
+  mark is looked at) is copied to quarantine, and the file is left as it is; its readers step over
+  the damage, keep its bytes too, and count it.
 
 A crash at any point leaves either the old file or the complete fresh one as the newest, so doing
 it again gives the same journal.
@@ -38,6 +39,7 @@ from weir.journal.frame import (
     seed_checksum,
 )
 from weir.journal.quarantine import quarantine_bytes
+from weir.journal.state import Published
 from weir.journal.walk import CHUNK_BYTES, Gap, ReadAt, walk
 from weir.telemetry import Happening, emit
 
@@ -69,7 +71,7 @@ def recover(
     *,
     quarantine: Path,
     disk: Disk,
-    known: Mark | None,
+    known: Published | None,
     now_us: int,
     file_bytes: int,
 ) -> Recovered:
@@ -81,7 +83,7 @@ def recover(
     """
     starts = file_starts(disk.names(directory))
     if not starts:
-        survey = Survey(known or Mark(0, 0), received_floor_us=0)
+        survey = Survey(*(known or Published(Mark(0, 0), 0)))
         return _start(directory, survey, disk=disk, now_us=now_us, file_bytes=file_bytes)
     path = directory / file_name(starts[-1])
     descriptor = disk.open(path)
@@ -98,13 +100,14 @@ def recover(
     return recovered
 
 
-def survey_frames(read: ReadAt, header: FileHeader, *, end: int, known: Mark | None) -> Survey:
-    """What the bytes of the newest file mean, from its start to ``end``, the end of the file."""
-    durable = known if known and known.position > header.start.position else header.start
-    floor_us = header.received_floor_us
+def survey_frames(read: ReadAt, header: FileHeader, *, end: int, known: Published | None) -> Survey:
+    """What the bytes of the newest file mean, from what is known on to ``end``, where they end."""
+    durable, floor_us = header.start, header.received_floor_us
+    if known and known.end.position > durable.position:
+        durable, floor_us = known
     recent: deque[StoredFrame] = deque()
     gaps: list[Gap] = []
-    for found in walk(read, header, start=header.start.position, end=max(end, durable.position)):
+    for found in walk(read, header, start=durable.position, end=max(end, durable.position)):
         if isinstance(found, Gap):
             gaps.append(found)
             continue
@@ -133,15 +136,17 @@ def survey_frames(read: ReadAt, header: FileHeader, *, end: int, known: Mark | N
     )
 
 
-def _survey_file(disk: Disk, descriptor: int, path: Path, start: int, known: Mark | None) -> Survey:
+def _survey_file(
+    disk: Disk, descriptor: int, path: Path, start: int, known: Published | None
+) -> Survey:
     def read(position: int, size: int) -> bytes:
         return disk.read(descriptor, size, HEADER_AREA_BYTES + position - start)
 
-    end = start + max(disk.size(descriptor) - HEADER_AREA_BYTES, 0)
+    end = start + max(disk.content_end(descriptor) - HEADER_AREA_BYTES, 0)
     header = read_header(disk, descriptor, path)
     if header is not None:
         return survey_frames(read, header, end=end, known=known)
-    if known is None or known.position < start:
+    if known is None or known.end.position < start:
         raise Corrupt(
             f"The header of {path} is damaged and so is the journal's state.",
             code="journal_unreadable",
@@ -149,11 +154,13 @@ def _survey_file(disk: Disk, descriptor: int, path: Path, start: int, known: Mar
         )
     # Without the seed no frame can be believed, and behind the known mark there may have been
     # more. Positions are never used twice, so the journal goes on behind the whole file.
-    aligned_end = end - end % FRAME_ALIGNMENT
+    file_end = start + max(disk.size(descriptor) - HEADER_AREA_BYTES, 0)
     content_end = _content_end(read, start, end)
     return Survey(
-        durable=Mark(max(known.position, aligned_end), known.offset),
-        received_floor_us=0,
+        durable=Mark(
+            max(known.end.position, file_end - file_end % FRAME_ALIGNMENT), known.end.offset
+        ),
+        received_floor_us=known.received_floor_us,
         damages=(Gap(start, content_end),) if content_end > start else (),
     )
 

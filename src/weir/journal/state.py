@@ -1,27 +1,27 @@
 """The state file: how far a journal is durable, for readers in other processes.
 
 ``state`` is 64 bytes, mapped by the writer and by every reader: the magic ``WEIRJST`` and a
-newline at 0, a u32 version at 8, and from 16 on four aligned 8-byte words, little-endian:
+newline at 0, a u32 version at 8, and from 16 on aligned 8-byte words, little-endian:
 
-====  ===============  =====================================================================
-at    word             meaning
-====  ===============  =====================================================================
-16    position         bytes of frames known durable
-24    offset           events in them
-32    checksum         CRC32C of the two words before
-40    writing_since    0, or a time in microseconds at or before ``received_at`` of every frame
-                       that is being written
-====  ===============  =====================================================================
+====  =================  ===================================================================
+at    word               meaning
+====  =================  ===================================================================
+16    position           bytes of frames known durable
+24    offset             events in them
+32    received_floor_us  the next frame is not received before this
+40    checksum           CRC32C of the three words before
+48    writing_since_us   0, or a time at or before ``received_at`` of every frame being written
+====  =================  ===================================================================
 
-The writer stores position and offset after the ``fdatasync`` that covers them and never syncs
-this file: whatever value the kernel wrote back was true when it was stored, so after a power cut
-it is a lower bound. A reader that meets a half-stored triple sees it by the checksum.
+The writer stores the first three after the ``fdatasync`` that covers them and never syncs this
+file: whatever the kernel wrote back was true when it was stored, so after a power cut it is a
+lower bound. A reader that meets words that are half stored sees it by the checksum.
 """
 
 import mmap
 from pathlib import Path
 from struct import Struct
-from typing import BinaryIO, Self
+from typing import BinaryIO, NamedTuple, Self
 
 import google_crc32c
 
@@ -34,12 +34,19 @@ STATE_BYTES = 64
 STATE_VERSION = 1
 _MAGIC = b"WEIRJST\n"
 _START = Struct("<8sI4x")
-_MARK = Struct("<QQ")
+_WORDS = Struct("<QQq")
 _WORD = Struct("<Q")
-_MARK_AT = 16
-_CHECKSUM_AT = 32
-_WRITING_AT = 40
+_WORDS_AT = 16
+_CHECKSUM_AT = 40
+_WRITING_AT = 48
 _TRIES = 64
+
+
+class Published(NamedTuple):
+    """What the writer has told its readers: the durable end, and the time of what follows."""
+
+    end: Mark
+    received_floor_us: int
 
 
 class State:
@@ -73,19 +80,20 @@ class State:
         with path.open("r+b") as file:
             return cls(_checked(file, mmap.ACCESS_WRITE))
 
-    def published(self) -> Mark | None:
-        """The durable end of the journal; None while it is being stored or if it is damaged."""
+    def published(self) -> Published | None:
+        """The last that was published; None while it is being stored or if it is damaged."""
         view = self._view
         for _ in range(_TRIES):
-            words = view[_MARK_AT:_CHECKSUM_AT]
+            words = view[_WORDS_AT:_CHECKSUM_AT]
             if _WORD.unpack_from(view, _CHECKSUM_AT)[0] == _checksum(words):
-                return Mark(*_MARK.unpack(words))
+                position, offset, received_floor_us = _WORDS.unpack(words)
+                return Published(Mark(position, offset), received_floor_us)
         return None
 
-    def publish(self, mark: Mark) -> None:
-        """Stores the durable end; the caller has synced everything before it."""
-        words = _MARK.pack(mark.position, mark.offset)
-        _MARK.pack_into(self._view, _MARK_AT, mark.position, mark.offset)
+    def publish(self, end: Mark, received_floor_us: int) -> None:
+        """Tells readers of a durable end; the caller has synced everything before it."""
+        words = _WORDS.pack(end.position, end.offset, received_floor_us)
+        _WORDS.pack_into(self._view, _WORDS_AT, end.position, end.offset, received_floor_us)
         _WORD.pack_into(self._view, _CHECKSUM_AT, _checksum(words))
 
     @property

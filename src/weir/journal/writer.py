@@ -24,7 +24,7 @@ from weir.errors import LimitExceeded
 from weir.journal.appender import Appender
 from weir.journal.disk import LOCAL_DISK, Disk, refusal
 from weir.journal.file import file_starts
-from weir.journal.frame import BODY_BYTES_MAX, META_BYTES_MAX
+from weir.journal.frame import BODY_BYTES_MAX, HEAD_BYTES, META_BYTES_MAX
 from weir.journal.recovery import recover
 from weir.journal.state import State
 from weir.storage.local import FileLock, make_directory
@@ -131,7 +131,7 @@ class JournalWriter:
         except BaseException:
             lock.release()
             raise
-        state.publish(recovered.end)
+        state.publish(recovered.end, recovered.received_floor_us)
         state.writing_since_us = 0
         appender = Appender(directory, recovered, disk=disk, clock=clock, file_bytes=file_bytes)
         writer = cls(directory, lock, state, appender, clock=clock, notify=notify)
@@ -201,14 +201,14 @@ class JournalWriter:
                 draft, waiter = following
                 drafts.append(draft)
                 waiters.append(waiter)
-                size += len(draft.body)
+                size += HEAD_BYTES + len(draft.meta) + len(draft.body)
                 if size >= BATCH_BYTES_MAX:
                     break
                 following = more()
         if following is None:
             self._gathered.put(None)
         times = appender.append(drafts, now_us)
-        self._state.publish(appender.end)
+        self._state.publish(appender.end, appender.received_floor_us)
         self._state.writing_since_us = 0
         SYNC_SECONDS.observe(clock.monotonic_s() - started_s)
         self._waiters = []

@@ -47,7 +47,7 @@ def test_state_bytes_are_golden(tmp_path: Path) -> None:
     """The state file is written byte for byte as the kept one."""
     _, end = encode_frames(DRAFTS, TIMES, seed_checksum(HEADER.seed), start=START)
     state = State.open_or_create(tmp_path)
-    state.publish(end)
+    state.publish(end, TIMES[-1] + 1)
     state.close()
     assert (tmp_path / STATE_NAME).read_bytes() == (GOLDEN / STATE_NAME).read_bytes()
 

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.unit.journal.fakes import (
     FILE_BYTES,
@@ -42,7 +43,7 @@ def test_reader_stops_at_the_durable_position(open_writer: Open, directory: Path
     writer.close()
     state = State.open_or_create(directory)
     for count, frame in enumerate(frames):
-        state.publish(Mark(frame.position, frame.offset))
+        state.publish(Mark(frame.position, frame.offset), 0)
         assert bodies_of(read_all(directory)) == BODIES[:count]
     state.close()
 
@@ -119,6 +120,26 @@ def test_flipped_bit_in_the_header_costs_nothing(open_writer: Open, directory: P
             flip(path, at, bit=at % 8)
             assert bodies_of(read_all(directory)) == BODIES
             path.write_bytes(content)
+
+
+def test_damaged_bytes_are_quarantined_once(
+    open_writer: Open, directory: Path, quarantine: Path
+) -> None:
+    """What is stepped over is kept aside as it is, and told; reading again adds nothing."""
+    files = _three_files(open_writer, directory)
+    hit = read_all(directory).frames[2]
+    flip(files[1], HEADER_AREA_BYTES + 4)
+    for _ in range(2):
+        reader = JournalReader(directory, quarantine=quarantine)
+        with capture_logs() as logs:
+            reader.read(0, byte_limit=1 << 20)
+        assert [(entry["happening"], entry["events_missing"]) for entry in logs] == [
+            ("journal_corrupt", 1)
+        ]
+    length = hit.next_position - hit.position
+    content = files[1].read_bytes()[HEADER_AREA_BYTES : HEADER_AREA_BYTES + length]
+    name = f"journal-07-{hit.position}-{hit.next_position}.bin"
+    assert {kept.name: kept.read_bytes() for kept in quarantine.iterdir()} == {name: content}
 
 
 def test_file_without_a_header_is_damage(open_writer: Open, directory: Path) -> None:

@@ -43,7 +43,6 @@ def _leave_unsynced(open_writer: Open, directory: Path) -> list[Frame]:
     """A journal whose writer died with all of ``UNSYNCED`` in one unacknowledged batch."""
     writer = open_writer()
     write(writer, *DURABLE)
-    durable = read_all(directory)
     writer.close()
     state = State.open_or_create(directory)
     recovered = recover(
@@ -60,9 +59,9 @@ def _leave_unsynced(open_writer: Open, directory: Path) -> list[Frame]:
     appender.append([draft(body) for body in UNSYNCED], 1_900_000_000_000_000)
     end = appender.end
     appender.abandon()
-    state.publish(end)
+    state.publish(end, appender.received_floor_us)
     frames = read_all(directory).frames
-    state.publish(Mark(durable.next_position, len(DURABLE)))
+    state.publish(recovered.end, recovered.received_floor_us)
     state.close()
     return frames
 
@@ -145,12 +144,11 @@ def test_frames_tell_what_is_durable_when_the_state_is_old(
     assert batch.next_offset == 5
     kept = quarantine / f"journal-07-{hit.position}-{hit.next_position}.bin"
     assert len(kept.read_bytes()) == hit.next_position - hit.position
+    assert list(quarantine.iterdir()) == [kept]
 
 
-def test_corruption_is_quarantined_once_and_left_in_place(
-    open_writer: Open, directory: Path, quarantine: Path
-) -> None:
-    """The damaged bytes are kept aside; the file still has them; starting again adds nothing."""
+def test_corruption_is_left_in_place(open_writer: Open, directory: Path) -> None:
+    """Damage in what is known durable is no torn tail: nothing is cut, and readers count it."""
     writer = open_writer()
     write(writer, b"one", b"two", events=2)
     frames = read_all(directory).frames
@@ -161,9 +159,6 @@ def test_corruption_is_quarantined_once_and_left_in_place(
     for _ in range(2):
         open_writer().close()
     assert path.read_bytes() == damaged
-    assert [kept.read_bytes() for kept in quarantine.iterdir()] == [
-        damaged[HEADER_AREA_BYTES + frames[1].position :]
-    ]
     batch = read_all(directory)
     assert batch.frames == frames[:1]
     assert [damage.events_missing for damage in batch.damages] == [2]
@@ -312,11 +307,11 @@ def test_power_cut_loses_nothing_that_was_acknowledged(
     disk.forget(random.Random(seed))
     if not old_state:
         state = State.open_or_create(directory)
-        state.publish(end)
+        state.publish(end, 0)
         state.close()
     recovered = _recover(directory, quarantine, QuickDisk())
     state = State.open_or_create(directory)
-    state.publish(recovered.end)
+    state.publish(recovered.end, recovered.received_floor_us)
     state.close()
     result = read_all(directory)
     assert bodies_of(result)[: len(acknowledged)] == acknowledged

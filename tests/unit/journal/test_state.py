@@ -6,16 +6,16 @@ import pytest
 
 from weir.errors import Corrupt
 from weir.journal.frame import Mark
-from weir.journal.state import STATE_NAME, State
+from weir.journal.state import STATE_NAME, Published, State
 
 
 def test_reader_sees_what_the_writer_published(tmp_path: Path) -> None:
     """Both map the same words."""
     writer = State.open_or_create(tmp_path)
     reader = State.open(tmp_path)
-    writer.publish(Mark(80, 3))
+    writer.publish(Mark(80, 3), 9)
     writer.writing_since_us = 7
-    assert reader.published() == Mark(80, 3)
+    assert reader.published() == Published(Mark(80, 3), 9)
     assert reader.writing_since_us == 7
     reader.close()
     writer.close()
@@ -31,7 +31,7 @@ def test_new_state_has_published_nothing(tmp_path: Path) -> None:
 def test_half_stored_mark_is_not_believed(tmp_path: Path) -> None:
     """A position without its offset is seen by the checksum."""
     state = State.open_or_create(tmp_path)
-    state.publish(Mark(80, 3))
+    state.publish(Mark(80, 3), 9)
     state.close()
     path = tmp_path / STATE_NAME
     content = bytearray(path.read_bytes())
