@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, cast
 
 import httptools
 
-from weir.errors import InvalidInput, LimitExceeded, Unavailable, WeirError
-from weir.ingest.body import BodyTooLarge
+from weir.errors import InvalidInput, Unavailable, WeirError
 from weir.ingest.exchange import Exchange
-from weir.ingest.head import HEAD_BYTES_MAX, NO_HEAD, Head
+from weir.ingest.head import HEAD_BYTES_MAX, NO_HEAD, Head, without_upgrade
+from weir.ingest.reading import HeadReader
+from weir.ingest.refusals import RequestTimeout, body_too_large, headers_too_large
 from weir.ingest.responses import CONTINUE
 
 if TYPE_CHECKING:
@@ -28,48 +29,26 @@ HEAD_SLACK_BYTES = 262144
 """One read of the socket: it may hold the end of one request and the start of the next."""
 
 
-class HeadersTooLarge(LimitExceeded):
-    """Request line or headers over their limits."""
-
-    status = 431
-    default_code = "headers_too_large"
-
-
-class TargetTooLong(LimitExceeded):
-    """The request target is over its limit."""
-
-    status = 414
-    default_code = "target_too_long"
-
-
-class RequestTimeout(LimitExceeded):
-    """The request did not arrive whole in time."""
-
-    status = 408
-    default_code = "request_timeout"
-
-
 class Connection(asyncio.Protocol):
     """The protocol object that the event loop makes for every accepted socket."""
 
     __slots__ = (
         "_current",
-        "_discards_until",
-        "_head_bytes",
+        "_ends_at",
+        "_expects_continue",
         "_head_fed",
-        "_header_count",
-        "_headers",
         "_idle_since",
         "_is_deaf",
+        "_is_flushing",
         "_is_held",
         "_is_paused",
         "_last_head",
         "_line",
         "_parser",
+        "_reading",
         "_receiving_since",
         "_refusal",
         "_source",
-        "_target",
         "_transport",
         "_waiting",
         "_write_blocked_since",
@@ -86,20 +65,21 @@ class Connection(asyncio.Protocol):
         self._waiting: deque[Exchange] = deque()
         self._current: Exchange | None = None
         self._refusal: WeirError | None = None
-        self._head_bytes = 0
         self._head_fed = 0
-        self._header_count = 0
-        self._headers: dict[bytes, bytes] = {}
-        self._target = b""
+        self._reading = HeadReader(door.settings)
         self._is_deaf = False
         """Whatever still arrives is not listened to: the answers under way are the last."""
+        self._expects_continue = False
+        """The client waits for a 100, which may leave only behind the earlier answers."""
+        self._is_flushing = False
         self._is_held = False
         self._is_paused = False
         self._last_head: Head | None = None
         """Of the last request that was complete in what was just read."""
         self._receiving_since: float | None = None
         self._idle_since = door.loop_time()
-        self._discards_until: float | None = None
+        self._ends_at: float | None = None
+        """When the connection is dropped, whatever has not left by then."""
         self._write_blocked_since: float | None = None
         self._source: asyncio.Transport | None = None
 
@@ -118,8 +98,10 @@ class Connection(asyncio.Protocol):
         abandoned = [*self._line, *([self._current] if self._current else [])]
         self._line.clear()
         self._waiting.clear()
+        self._current = None
         for exchange in abandoned:
-            self.door.release(exchange)
+            if not exchange.will_finish:
+                self.door.release(exchange)
             if exchange.cancel is not None:
                 exchange.cancel()
 
@@ -142,17 +124,17 @@ class Connection(asyncio.Protocol):
             self._receiving_since = None
             if end > 3 and self._last_head is not None:
                 self._remember(data, end)
-        elif self._current.head is NO_HEAD:
-            self._head_fed += len(data)
-            self._check_head()
+        else:
+            self._note_unfinished(len(data))
 
     def eof_received(self) -> bool:
-        # A half-closed client still reads what it asked for.
-        if self._line or self._waiting:
-            last = (self._waiting or self._line)[-1]
-            last.is_last = True
-            return True
-        return False
+        # A half-closed client still reads what it asked for. But one that waits for a relayed
+        # answer has most likely left, and its query must not go on for nobody.
+        if not self._line or self._line[0].cancel is not None:
+            return False
+        self._line[-1].is_last = True
+        self._receiving_since = None
+        return True
 
     def pause_writing(self) -> None:
         self._write_blocked_since = self.door.loop_time()
@@ -166,73 +148,45 @@ class Connection(asyncio.Protocol):
         if self._source is not None:
             self._source.resume_reading()
 
-    # What the parser calls.
+    # What the parser calls; an error raised here ends the parsing and is answered.
 
     def on_message_begin(self) -> None:
         self._current = Exchange(self)
-        self._target = b""
-        self._headers = {}
-        self._head_bytes = 0
+        self._expects_continue = False
+        self._reading = HeadReader(self.door.settings)
         self._head_fed = 0
-        self._header_count = 0
 
     def on_url(self, url: bytes) -> None:
-        self._target += url
-        if len(self._target) > self.door.settings.target_bytes_max:
-            self._refusal = TargetTooLong("The request target is too long.")
+        self._reading.add_target(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._header_count += 1
-        self._head_bytes += len(name) + len(value)
-        headers = self._headers
-        key = name.lower()
-        if key not in headers:
-            headers[key] = value
-        elif key in _SINGLE:
-            self._refusal = InvalidInput(f"The header {key.decode('latin-1')} is repeated.")
-        else:
-            headers[key] += b", " + value
+        self._reading.add_header(name, value)
 
     def on_headers_complete(self) -> None:
         exchange = self._current
         assert exchange is not None
-        head = exchange.head = Head(
-            self._parser.get_method(),
-            self._target,
-            self._target.partition(b"?")[0],
-            self._headers,
-            self._parser.get_http_version() != "1.1",
+        head = self._reading.complete(
+            self._parser.get_method(), version=self._parser.get_http_version()
         )
-        self._check_head()
-        if not head.is_old and b"host" not in head.headers:
-            self._refusal = InvalidInput("The Host header is missing.")
-        length = head.content_length
-        if length is not None and length > self.door.settings.body_bytes_max:
-            self._refusal = self._body_too_large()
-        expectation = head.headers.get(b"expect")
-        if expectation is not None:
-            self._expect(head, expectation)
+        exchange.head = head
+        if b"expect" in head.headers and not head.is_old:
+            self._go_ahead()
 
     def on_body(self, body: bytes) -> None:
         exchange = self._current
         assert exchange is not None
-        if self._refusal is not None:
-            return
-        exchange.body_bytes += len(body)
-        if exchange.body_bytes > self.door.settings.body_bytes_max:
-            self._refusal = self._body_too_large()
-            return
+        if exchange.body_bytes + len(body) > self.door.settings.body_bytes_max:
+            raise body_too_large(self.door.settings.body_bytes_max)
         if not self.door.reserve(len(body)):
-            self._refusal = Unavailable("The node is overloaded.", retry_after_s=1)
-            exchange.body_bytes -= len(body)
-            return
+            raise _no_room()
+        exchange.body_bytes += len(body)
         exchange.parts.append(body)
 
     def on_message_complete(self) -> None:
+        if self._parser.should_upgrade():
+            return  # see _feed
         exchange = self._current
         assert exchange is not None
-        if self._refusal is not None:
-            return
         self._current = None
         self._receiving_since = None
         if self._is_deaf:
@@ -263,12 +217,23 @@ class Connection(asyncio.Protocol):
     def finish(self, exchange: Exchange, output: bytes) -> None:
         """The exchange's answer is complete; ``output`` is what of it was not yet written."""
         self.door.release(exchange)
+        if exchange.output is not None:
+            return
         exchange.output = output
-        if self._transport is None or self._line[0] is not exchange:
+        if self._transport is None or self._is_flushing or self._line[0] is not exchange:
             return
         self._flush()
         if self._is_paused and len(self._line) < self.door.settings.pipelined_requests_max:
             self._resume()
+
+    def ends_with(self, exchange: Exchange) -> bool:
+        """Whether this is the connection's last answer, so that it has to say so.
+
+        On a draining node it is when nothing later was received; from then on nothing is.
+        """
+        if self.door.is_draining and self._line and self._line[-1] is exchange:
+            exchange.is_last = self._is_deaf = exchange.is_last or self._current is None
+        return exchange.is_last
 
     def begin_when_first(self, exchange: Exchange) -> None:
         """Calls ``exchange.start`` at once or when the earlier requests are answered."""
@@ -288,8 +253,8 @@ class Connection(asyncio.Protocol):
 
     def close_when_idle(self) -> None:
         """For a draining node: close now if nothing is under way, else after the answers."""
-        if self.is_idle and self._transport is not None:
-            self._transport.close()
+        if self.is_idle and self._transport is not None and self._ends_at is None:
+            self._close()
 
     def abort(self) -> None:
         """Drops the connection at once."""
@@ -301,34 +266,67 @@ class Connection(asyncio.Protocol):
         settings = self.door.settings
         if self._transport is None:
             return
-        if self._discards_until is not None:
-            if now > self._discards_until:
-                self._transport.close()
-        elif self._receiving_since is not None:
-            if now - self._receiving_since > settings.receive_timeout_s:
-                self._refuse_early(RequestTimeout("The request did not arrive in time."))
+        if self._ends_at is not None:
+            if now > self._ends_at:
+                self._transport.abort()
         elif self._write_blocked_since is not None:
             if now - self._write_blocked_since > settings.receive_timeout_s:
                 self._transport.abort()
+        elif self._receiving_since is not None:
+            if not self._is_paused and now - self._receiving_since > settings.receive_timeout_s:
+                self._refuse_early(RequestTimeout("The request did not arrive in time."))
         elif self.is_idle and now - self._idle_since > settings.keepalive_timeout_s:
-            self._transport.close()
+            self._close()
 
     # Below here: how.
 
-    def _feed(self, data: bytes) -> None:
+    def _feed(self, received: bytes) -> None:
         self._last_head = None
         try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            self._stop_listening()
+            self._parser.feed_data(received)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._ignore_upgrade(received[upgrade.args[0] :])
+        except httptools.HttpParserCallbackError as failure:
+            error = failure.__context__
+            if not isinstance(error, WeirError):
+                raise
+            self._refusal = error
         except httptools.HttpParserError:
-            self._refusal = self._refusal or InvalidInput("The request is not valid HTTP/1.1.")
+            self._refusal = InvalidInput("The request is not valid HTTP/1.1.")
 
-    def _remember(self, data: bytes, end: int) -> None:
+    def _ignore_upgrade(self, rest: bytes) -> None:
+        """Reads the request again as if it had asked for no other protocol.
+
+        The parser leaves off behind a head with Upgrade, also when a body follows (curl --http2
+        sends such); it would take the body for the other protocol.
+        """
+        asking = self._current
+        assert asking is not None
+        head = asking.head
+        if head.method == b"CONNECT":
+            self._refusal = InvalidInput("This is no proxy: CONNECT is not answered.")
+            return
+        self._parser = httptools.HttpRequestParser(self)
+        self._feed(without_upgrade(head) + rest)
+
+    def _note_unfinished(self, bytes_read: int) -> None:
+        """A request is not yet whole: its time runs, and its head may not go on for ever."""
+        if self._receiving_since is None:
+            self._receiving_since = self.door.loop_time()
+        assert self._current is not None
+        if self._current.head is not NO_HEAD:
+            return
+        settings = self.door.settings
+        self._head_fed += bytes_read
+        bound = settings.header_bytes_max + settings.target_bytes_max + HEAD_SLACK_BYTES
+        if self._head_fed > bound:
+            self._refuse_early(headers_too_large())
+
+    def _remember(self, received: bytes, end: int) -> None:
         """Keeps the head of a request that was alone in what was read, and whole."""
         head = self._last_head
-        if head is not None and head.content_length == len(data) - end:
-            self.door.heads.remember(data[:end], head)
+        if head is not None and head.content_length == len(received) - end:
+            self.door.heads.remember(received[:end], head)
 
     def _take_known(self, head: Head, body: bytes) -> None:
         """A whole request whose head was parsed before."""
@@ -336,7 +334,7 @@ class Connection(asyncio.Protocol):
         exchange.head = head
         if not self.door.reserve(len(body)):
             self._current = exchange
-            self._refuse_early(Unavailable("The node is overloaded.", retry_after_s=1))
+            self._refuse_early(_no_room())
             return
         exchange.body_bytes = len(body)
         exchange.parts = [body]
@@ -352,21 +350,33 @@ class Connection(asyncio.Protocol):
             self.door.take(exchange)
 
     def _flush(self) -> None:
+        """Writes the answers that are next in line, and begins what waited to be first.
+
+        What begins may be answered at once: then the loop below goes on, not another one.
+        """
         line = self._line
         transport = self._transport
         assert transport is not None
-        while line and line[0].output is not None:
-            exchange = line.popleft()
-            output = exchange.output
-            if output:
-                transport.write(output)
-            if exchange.is_last:
-                self._end()
-                return
-        if line and line[0].start is not None:
-            self._start(line[0])
-        if not line:
-            self._idle_since = self.door.loop_time()
+        self._is_flushing = True
+        try:
+            while line:
+                exchange = line[0]
+                if exchange.start is not None:
+                    self._start(exchange)
+                if exchange.output is None:
+                    return
+                line.popleft()
+                if exchange.output:
+                    transport.write(exchange.output)
+                if exchange.is_last:
+                    self._end()
+                    return
+        finally:
+            self._is_flushing = False
+        self._idle_since = self.door.loop_time()
+        if self._expects_continue:
+            self._expects_continue = False
+            transport.write(CONTINUE)
 
     def _start(self, exchange: Exchange) -> None:
         start = exchange.start
@@ -375,22 +385,23 @@ class Connection(asyncio.Protocol):
             start()
 
     def _end(self) -> None:
-        assert self._transport is not None
         if self._refusal is None:
-            self._transport.close()
+            self._close()
             return
         # The client may still be sending: closing now would reset the answer away.
+        assert self._transport is not None
         if self._transport.can_write_eof():
             self._transport.write_eof()
-        self._discards_until = self.door.loop_time() + LINGER_S
+        self._ends_at = self.door.loop_time() + LINGER_S
+        if self._is_paused:
+            self._is_paused = False
+            self._transport.resume_reading()
 
-    def _stop_listening(self) -> None:
-        """After an Upgrade the bytes have another meaning, so that none more is parsed."""
-        self._is_deaf = True
-        if self._line:
-            self._line[-1].is_last = True
-        elif self._transport is not None:
-            self._transport.close()
+    def _close(self) -> None:
+        """Closes once everything has left; a client that does not read it has limited time."""
+        assert self._transport is not None
+        self._ends_at = self.door.loop_time() + self.door.settings.receive_timeout_s
+        self._transport.close()
 
     def _refuse_early(self, error: WeirError) -> None:
         self._refusal = error
@@ -400,27 +411,14 @@ class Connection(asyncio.Protocol):
         self._current = None
         exchange.is_last = True
         self._line.append(exchange)
-        self.door.refuse(exchange, error)
+        self.door.refuse_unread(exchange, error)
 
-    def _expect(self, head: Head, expectation: bytes) -> None:
-        if expectation.lower() != b"100-continue":
-            self._refusal = ExpectationFailed("This expectation cannot be met.")
-        elif self._refusal is None and not head.is_old and not self._line:
+    def _go_ahead(self) -> None:
+        """Tells a client that asked first to send the body, once the earlier answers have left."""
+        if self._line:
+            self._expects_continue = True
+        else:
             self.stream(CONTINUE)
-
-    def _check_head(self) -> None:
-        settings = self.door.settings
-        fed_max = settings.header_bytes_max + settings.target_bytes_max + HEAD_SLACK_BYTES
-        if (
-            self._header_count > settings.header_count_max
-            or self._head_bytes > settings.header_bytes_max
-            or self._head_fed > fed_max
-        ):
-            self._refusal = HeadersTooLarge("The request's headers are too large.")
-
-    def _body_too_large(self) -> BodyTooLarge:
-        limit = self.door.settings.body_bytes_max
-        return BodyTooLarge(f"The body is larger than {limit} bytes.")
 
     def _pause(self) -> None:
         if not self._is_paused and self._transport is not None:
@@ -431,22 +429,9 @@ class Connection(asyncio.Protocol):
         if self._is_paused and self._transport is not None and self._write_blocked_since is None:
             self._is_paused = False
             self._transport.resume_reading()
+            if self._receiving_since is not None:
+                self._receiving_since = self.door.loop_time()
 
 
-class ExpectationFailed(WeirError):
-    """An Expect header other than 100-continue."""
-
-    status = 417
-    default_code = "expectation_failed"
-
-
-_SINGLE = {
-    b"host",
-    b"content-length",
-    b"transfer-encoding",
-    b"authorization",
-    b"x-api-key",
-    b"content-encoding",
-    b"content-type",
-    b"expect",
-}
+def _no_room() -> Unavailable:
+    return Unavailable("The node is overloaded.", retry_after_s=1)

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs
 from weir.domain.frame import Draft, FrameFlag, Place
 from weir.domain.keys import Scope
 from weir.domain.registry import Principal, Registry, admits_address, credential_of
-from weir.errors import Forbidden, Unauthenticated, WeirError
+from weir.errors import Forbidden, Unauthenticated, Unavailable, WeirError
 from weir.ingest.admission import Limits, Reply, Submission
 from weir.ingest.body import INFLATE_ON_LOOP_BYTES_MAX, encoding_of, inflate
 from weir.ingest.head import HeadMemory
@@ -108,7 +108,8 @@ class Door:
         self._limits = Limits(parts.settings.event_bytes_max, parts.settings.json_depth_max)
         self._known: dict[tuple[bytes | None, bytes | None], _Known] = {}
         self._known_epoch = -1
-        self._bytes_in_flight = 0
+        self.bytes_in_flight = 0
+        """Of all bodies being handled, as received and, while they are kept, as inflated."""
         self._worker = os.urandom(4).hex()
         self._taken_count = 0
         self.heads = HeadMemory()
@@ -128,14 +129,14 @@ class Door:
 
     def reserve(self, body_bytes: int) -> bool:
         """Takes room for body bytes that arrived; False when there is none."""
-        if self._bytes_in_flight + body_bytes > self.settings.in_flight_bytes_max:
+        if self.bytes_in_flight + body_bytes > self.settings.in_flight_bytes_max:
             return False
-        self._bytes_in_flight += body_bytes
+        self.bytes_in_flight += body_bytes
         return True
 
     def release(self, exchange: Exchange) -> None:
         """Gives an exchange's room back; a second time changes nothing."""
-        self._bytes_in_flight -= exchange.body_bytes
+        self.bytes_in_flight -= exchange.body_bytes
         exchange.body_bytes = 0
         exchange.parts = []
 
@@ -143,22 +144,31 @@ class Door:
         """Once a second: what is not worth doing for every request."""
         self._date = date_line(self._now_us() // 1_000_000)
         self._parts.gate.look()
-        self._parts.tally.hand_on(lambda draft: self._journal.append(draft, _NOBODY))
+        self._parts.tally.hand_on(self._append_tally)
+
+    def _append_tally(self, draft: Draft) -> None:
+        try:
+            self._journal.append(draft, _NOBODY)
+        except Unavailable as error:  # the journal has died: the worker is about to end
+            _NOBODY.failed(error)
 
     # Requests.
 
     def take(self, exchange: Exchange) -> None:
         """A complete request; its answer comes now or later through ``answer`` or ``refuse``."""
-        route = self._routes.get(exchange.head.path)
-        if route is not None:
-            exchange.route = route
-            self._take_ingest(exchange, route)
-            return
-        local = self._parts.local.get(exchange.head.path)
-        if local is not None and exchange.head.method in (b"GET", b"HEAD"):
-            self.answer(exchange, local())
-        else:
-            self._parts.relay(exchange)
+        try:
+            route = self._routes.get(exchange.head.path)
+            if route is not None:
+                exchange.route = route
+                self._take_ingest(exchange, route)
+                return
+            local = self._parts.local.get(exchange.head.path)
+            if local is not None and exchange.head.method in (b"GET", b"HEAD"):
+                self.answer(exchange, local())
+            else:
+                self._parts.relay(exchange)
+        except Exception as error:  # a bug must not leave the client, and the next, waiting
+            self._fail(exchange, error)
 
     def note_status(self, status: int) -> None:
         """Counts an answer that another part of the door wrote."""
@@ -169,8 +179,7 @@ class Door:
         self._parts.tally.count_status(reply.status)
         head = exchange.head
         headers = exchange.extra_headers
-        if exchange.is_last or self.is_draining:
-            exchange.is_last = True
+        if exchange.connection.ends_with(exchange):
             headers += CLOSE
         elif head.is_old:
             headers += KEEP_ALIVE
@@ -187,13 +196,22 @@ class Door:
 
     def refuse(self, exchange: Exchange, error: WeirError) -> None:
         """Sends an error in the shape of the route's dialect."""
-        if error.retry_after_s is not None:
-            exchange.extra_headers += header_line("Retry-After", error.retry_after_s)
         usage = error.context.get("usage")
         if isinstance(usage, Usage):
-            exchange.extra_headers += _usage_headers(usage)
+            exchange.extra_headers = _usage_headers(usage)
+        if error.retry_after_s is not None:
+            exchange.extra_headers += header_line("Retry-After", error.retry_after_s)
         route = exchange.route
         self.answer(exchange, (route.render_error if route else render_error)(error))
+
+    def refuse_unread(self, exchange: Exchange, error: WeirError) -> None:
+        """Sends an error about a request that was not received whole."""
+        exchange.route = self._routes.get(exchange.head.path)
+        self.refuse(exchange, error)
+
+    def _fail(self, exchange: Exchange, error: Exception) -> None:
+        emit(Happening.REQUEST_FAILED, reason=type(error).__name__)
+        self.refuse(exchange, WeirError("The node failed to handle this request."))
 
     # Ingest.
 
@@ -210,7 +228,7 @@ class Door:
         try:
             known = self._authenticate(exchange, now_us)
             if self._parts.gate.refusal is not None:
-                raise self._parts.gate.refusal
+                raise self._parts.gate.refusal.with_traceback(None)
             if known.is_limited:
                 self._count_request(exchange, known.principal, now_us)
             body = exchange.body
@@ -219,6 +237,7 @@ class Door:
                 self._admit(exchange, route, known, body)
             elif len(body) <= INFLATE_ON_LOOP_BYTES_MAX:
                 inflated = inflate(encoding, body, bytes_max=self.settings.inflated_bytes_max)
+                self._hold_inflated(exchange, inflated)
                 self._admit(exchange, route, known, inflated)
             else:
                 self._inflate_elsewhere(exchange, known, encoding, body)
@@ -257,6 +276,7 @@ class Door:
     ) -> None:
         connection = exchange.connection
         connection.hold()
+        exchange.is_away = True
         bytes_max = self.settings.inflated_bytes_max
         future = self._loop.run_in_executor(
             None, lambda: inflate(encoding, body, bytes_max=bytes_max)
@@ -265,14 +285,25 @@ class Door:
         def inflated(done: asyncio.Future[bytes]) -> None:
             route = exchange.route
             assert route is not None
+            exchange.is_away = False
             try:
-                self._admit(exchange, route, known, done.result())
+                inflated_body = done.result()
+                self._hold_inflated(exchange, inflated_body)
+                self._admit(exchange, route, known, inflated_body)
             except WeirError as error:
                 self._refuse_events(exchange, route, known, error)
+            except Exception as error:  # as in ``take``
+                self._fail(exchange, error)
             finally:
                 connection.unhold()
 
         future.add_done_callback(inflated)
+
+    def _hold_inflated(self, exchange: Exchange, body: bytes) -> None:
+        """A small body may become a large one, and is held until it is on disk."""
+        if not self.reserve(len(body)):
+            raise Unavailable("The node is overloaded.", retry_after_s=1)
+        exchange.body_bytes += len(body)
 
     def _authenticate(self, exchange: Exchange, now_us: int) -> _Known:
         registry = self._registry.current()
@@ -350,7 +381,7 @@ class Door:
             + b"Access-Control-Allow-Methods: POST, OPTIONS\r\n"
             + (b"Access-Control-Allow-Headers: " + requested + b"\r\n" if requested else b"")
             + header_line("Access-Control-Max-Age", PREFLIGHT_AGE_S)
-            + (CLOSE if exchange.is_last else b"")
+            + (CLOSE if exchange.connection.ends_with(exchange) else b"")
         )
         output = render_empty(204, date=self._date, headers=headers)
         exchange.connection.finish(exchange, output)

@@ -29,6 +29,8 @@ class Exchange:
     route: IngestRoute | None = None
     reply: Reply | None = None
     """What is answered once the frame is durable."""
+    is_away: bool = False
+    """Worked on by another thread, which gives it back whatever becomes of the connection."""
     extra_headers: bytes = b""
     output: bytes | None = None
     """The answer's bytes, once it is complete."""
@@ -40,6 +42,11 @@ class Exchange:
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.parts: list[bytes] = []
+
+    @property
+    def will_finish(self) -> bool:
+        """Whether an answer comes, and its bytes are held, though the client may have left."""
+        return self.is_away or self.reply is not None
 
     @property
     def body(self) -> bytes:

@@ -69,6 +69,29 @@ class HeadMemory:
         self._heads[head_bytes] = Remembered(head, length)
 
 
+def origin_form(target: bytes) -> bytes:
+    """The path and query of a target that names the server too (``http://host/path``)."""
+    if target.startswith(b"/") or b"://" not in target:
+        return target
+    _, slash, rest = target.partition(b"://")[2].partition(b"/")
+    return slash + rest or b"/"
+
+
+def without_upgrade(head: Head) -> bytes:
+    """The bytes of a head that asks for no other protocol and is else the same."""
+    lines = [b"%s %s HTTP/1.%d" % (head.method, head.target, not head.is_old)]
+    lines.extend(
+        b"%s: %s" % (name, value)
+        for name, value in head.headers.items()
+        if name not in (b"upgrade", b"connection")
+    )
+    options = head.headers.get(b"connection", b"").lower()
+    kept = [option for option in (b"close", b"keep-alive") if option in options]
+    if kept:
+        lines.append(b"connection: " + kept[0])
+    return b"\r\n".join([*lines, b"", b""])
+
+
 _FRAMING_HEADERS = frozenset({b"transfer-encoding", b"expect", b"upgrade", b"connection"})
 
 NO_HEAD = Head(b"", b"", b"", {})

@@ -56,6 +56,16 @@ class Relay:
         )
         exchange.cancel = lambda: _cancel(task)
 
+        def opened(done: asyncio.Task[tuple[asyncio.Transport, _Upstream]]) -> None:
+            if done.cancelled():
+                upstream.close()
+            elif (error := done.exception()) is not None:
+                upstream.close()
+                exchange.cancel = None
+                _refuse(exchange, type(error).__name__)
+
+        task.add_done_callback(opened)
+
 
 class _Upstream(asyncio.Protocol):
     """One relayed request: sends it, and passes the answer's parts to the client."""
@@ -81,7 +91,7 @@ class _Upstream(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        self._exchange.cancel = self._transport.abort
+        self._exchange.cancel = self._cancel
         self._exchange.connection.follow(self._transport)
         self._transport.write(_request_bytes(self._exchange))
 
@@ -94,6 +104,13 @@ class _Upstream(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if not self._is_done:
             self._break("connection lost")
+
+    def _cancel(self) -> None:
+        """The client left: the api process is told by the end of the connection."""
+        self._is_done = True
+        self._exchange.connection.follow(None)
+        if self._transport is not None:
+            self._transport.abort()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._headers.append((name, value))
@@ -114,8 +131,7 @@ class _Upstream(asyncio.Protocol):
         ]
         if self._is_chunked:
             lines.append(b"Transfer-Encoding: chunked\r\n")
-        if exchange.is_last or exchange.connection.door.is_draining:
-            exchange.is_last = True
+        if exchange.connection.ends_with(exchange):
             lines.append(CLOSE)
         elif exchange.head.is_old:
             lines.append(KEEP_ALIVE)

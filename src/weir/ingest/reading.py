@@ -1,0 +1,98 @@
+"""Reading the head of one request: gathers what the parser finds, and refuses what is amiss.
+
+What a parser may forgive is refused here when another server on the way could understand it
+differently (RFC 9112 section 11.2).
+"""
+
+from weir.errors import InvalidInput
+from weir.ingest.head import Head, origin_form
+from weir.ingest.refusals import (
+    ExpectationFailed,
+    TargetTooLong,
+    TransferCodingUnknown,
+    VersionNotSupported,
+    body_too_large,
+    headers_too_large,
+)
+from weir.settings import Settings
+
+_SINGLE = {
+    b"host",
+    b"content-length",
+    b"transfer-encoding",
+    b"authorization",
+    b"x-api-key",
+    b"content-encoding",
+    b"content-type",
+    b"expect",
+}
+
+
+class HeadReader:
+    """The head of the request that is being received."""
+
+    __slots__ = (
+        "_header_bytes",
+        "_header_count",
+        "_headers",
+        "_is_complete",
+        "_settings",
+        "_target",
+    )
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._target = b""
+        self._headers: dict[bytes, bytes] = {}
+        self._header_bytes = 0
+        self._header_count = 0
+        self._is_complete = False
+
+    def add_target(self, part: bytes) -> None:
+        """A part of the request target; raises ``TargetTooLong``."""
+        self._target += part
+        if len(self._target) > self._settings.target_bytes_max:
+            raise TargetTooLong("The request target is too long.")
+
+    def add_header(self, name: bytes, value: bytes) -> None:
+        """A header, or a trailer, which counts but may not change what the head said."""
+        self._header_count += 1
+        self._header_bytes += len(name) + len(value)
+        settings = self._settings
+        if (
+            self._header_count > settings.header_count_max
+            or self._header_bytes > settings.header_bytes_max
+        ):
+            raise headers_too_large()
+        if self._is_complete:
+            return
+        headers = self._headers
+        key = name.lower()
+        if key not in headers:
+            headers[key] = value
+        elif key in _SINGLE:
+            raise InvalidInput(f"The header {key.decode('latin-1')} is repeated.")
+        else:
+            headers[key] += b", " + value
+
+    def complete(self, method: bytes, *, version: str) -> Head:
+        """The head, whole; raises the ``WeirError`` that refuses it."""
+        self._is_complete = True
+        target = origin_form(self._target)
+        head = Head(
+            method, target, target.partition(b"?")[0], self._headers, is_old=version != "1.1"
+        )
+        if head.is_old and version != "1.0":
+            raise VersionNotSupported("Only HTTP/1.1 and HTTP/1.0 are spoken here.")
+        headers = head.headers
+        if not head.is_old and b"host" not in headers:
+            raise InvalidInput("The Host header is missing.")
+        coding = headers.get(b"transfer-encoding")
+        if coding is not None and (head.is_old or coding.lower() != b"chunked"):
+            raise TransferCodingUnknown("Only the transfer coding 'chunked' is known.")
+        length = head.content_length
+        if length is not None and length > self._settings.body_bytes_max:
+            raise body_too_large(self._settings.body_bytes_max)
+        if headers.get(b"expect", b"100-continue").lower() != b"100-continue":
+            raise ExpectationFailed("This expectation cannot be met.")
+        return head

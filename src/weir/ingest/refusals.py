@@ -1,0 +1,56 @@
+"""Errors of the HTTP protocol: what a request meets before anybody looks at what it asks."""
+
+from weir.errors import LimitExceeded, WeirError
+from weir.ingest.body import BodyTooLarge
+
+
+class HeadersTooLarge(LimitExceeded):
+    """Request line or headers over their limits."""
+
+    status = 431
+    default_code = "headers_too_large"
+
+
+class TargetTooLong(LimitExceeded):
+    """The request target is over its limit."""
+
+    status = 414
+    default_code = "target_too_long"
+
+
+class RequestTimeout(LimitExceeded):
+    """The request did not arrive whole in time."""
+
+    status = 408
+    default_code = "request_timeout"
+
+
+class ExpectationFailed(WeirError):
+    """An Expect header other than 100-continue."""
+
+    status = 417
+    default_code = "expectation_failed"
+
+
+class TransferCodingUnknown(WeirError):
+    """A Transfer-Encoding other than chunked, or any in HTTP/1.0."""
+
+    status = 501
+    default_code = "transfer_coding_unknown"
+
+
+class VersionNotSupported(WeirError):
+    """Neither HTTP/1.1 nor HTTP/1.0."""
+
+    status = 505
+    default_code = "version_not_supported"
+
+
+def headers_too_large() -> HeadersTooLarge:
+    """The error for a head over its limits."""
+    return HeadersTooLarge("The request's headers are too large.")
+
+
+def body_too_large(bytes_max: int) -> BodyTooLarge:
+    """The error for a body over its limit as received."""
+    return BodyTooLarge(f"The body is larger than {bytes_max} bytes.")
