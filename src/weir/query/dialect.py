@@ -5,12 +5,13 @@ keeps the name that was written, so that the gate's allow-list sees the engine's
 """
 
 import logging
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
-from sqlglot import exp
+from sqlglot import Token, TokenType, exp
 from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.errors import ErrorLevel, ParseError, SqlglotError, TokenError
-from sqlglot.tokens import Token, TokenType
+from sqlglot.parsers.duckdb import DuckDBParser
+
 
 from weir.errors import InvalidInput
 
@@ -31,13 +32,13 @@ class _PlainDuckDB(DuckDB):
     def to_json_path(self, path: exp.Expr | None) -> exp.Expr | None:
         return path
 
-    class Parser(DuckDB.Parser):
-        FUNCTIONS: Any = {}
-        FUNCTION_PARSERS: Any = {
-            name: DuckDB.Parser.FUNCTION_PARSERS[name] for name in _SYNTAX_CALLS
+    class Parser(DuckDBParser):
+        FUNCTIONS: ClassVar[dict[str, Any]] = {}
+        FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
+            name: DuckDBParser.FUNCTION_PARSERS[name] for name in _SYNTAX_CALLS
         }
-        NO_PAREN_FUNCTION_PARSERS: Any = {
-            name: DuckDB.Parser.NO_PAREN_FUNCTION_PARSERS[name] for name in _SYNTAX_WORDS
+        NO_PAREN_FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
+            name: DuckDBParser.NO_PAREN_FUNCTION_PARSERS[name] for name in _SYNTAX_WORDS
         }
 
 
@@ -130,5 +131,3 @@ def _as_invalid(error: ParseError, sql: str) -> InvalidInput:
     before = sum(len(text) + 1 for text in lines[: line - 1])
     position = max(before + int(place.get("col") or 1) - max(len(word), 1), 0)
     return invalid(f"Syntax error near '{word[:60]}'.", position=position)
-
-

@@ -69,11 +69,15 @@ class ResultShape:
     __slots__ = ("_is_json", "schema")
 
     def __init__(self, schema: pa.Schema, kinds: Sequence[str]) -> None:
-        self._is_json = [kind == "JSON" and field.type == pa.string()
-                         for kind, field in zip(kinds, schema, strict=True)]
+        self._is_json = [
+            kind == "JSON" and field.type == pa.string()
+            for kind, field in zip(kinds, schema, strict=True)
+        ]
         names = unique_names(schema.names)
-        types = [_JSON if is_json else field.type
-                 for is_json, field in zip(self._is_json, schema, strict=True)]
+        types = [
+            _JSON if is_json else field.type
+            for is_json, field in zip(self._is_json, schema, strict=True)
+        ]
         self.schema = pa.schema(list(zip(names, types, strict=True)))
 
     def fit(self, batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -141,7 +145,7 @@ class _CsvWriter:
         columns = [[self._cell(value) for value in column] for column in _columns_of(batch)]
         return self._encode(zip(*columns, strict=True))
 
-    def tail(self, meta: Meta) -> bytes:  # noqa: ARG002  # CSV has no place for it
+    def tail(self, meta: Meta) -> bytes:  # CSV has no place for it
         return b""
 
     def _cell(self, value: Any) -> str | int | float:
@@ -183,7 +187,7 @@ class _ArrowWriter:
         self._stream.write_batch(batch)
         return self._sink.take()
 
-    def tail(self, meta: Meta) -> bytes:  # noqa: ARG002  # the stream's end is its own
+    def tail(self, meta: Meta) -> bytes:  # the stream's end is its own
         self._stream.close()
         return self._sink.take()
 
@@ -208,14 +212,16 @@ class _ParquetWriter:
             self._write_group()
         return self._sink.take()
 
-    def tail(self, meta: Meta) -> bytes:  # noqa: ARG002  # the file's footer is its own
+    def tail(self, meta: Meta) -> bytes:  # the file's footer is its own
         self._write_group()
         self._file.close()
         return self._sink.take()
 
     def _without_intervals(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         columns = [
-            pa.array(json_values(column), pa.string()) if pa.types.is_interval(column.type) else column
+            pa.array(json_values(column), pa.string())
+            if pa.types.is_interval(column.type)
+            else column
             for column in batch.columns
         ]
         return pa.RecordBatch.from_arrays(columns, schema=self._schema)
@@ -258,5 +264,3 @@ def _parquet_field(field: pa.Field) -> pa.Field:
 def _columns_of(batch: pa.RecordBatch) -> Iterator[Sequence[Any]]:
     for column in batch.columns:
         yield column.to_pylist() if is_plain(column) else json_values(column)
-
-

@@ -97,18 +97,18 @@ SIZED_FUNCTIONS: Final = frozenset(
 )
 """Functions whose result grows with a number among their arguments."""
 
-NUMERIC_FIRST_ARGUMENT: Final = frozenset(
-    """
+_NUMERIC = """
     sum avg mean min max median mad quantile quantile_cont quantile_disc approx_quantile
     reservoir_quantile percentile_cont percentile_disc stddev stddev_pop stddev_samp var_pop
     var_samp variance sem skewness kurtosis kurtosis_pop product geomean fsum favg weighted_avg
     abs ceil ceiling floor round round_even trunc sign sqrt cbrt ln log log2 log10 exp pow power
     mod fmod fdiv
-    """.split()
-)
+"""
+
+NUMERIC_FIRST_ARGUMENT: Final = frozenset(_NUMERIC.split())
 """Functions that read a property given as their first argument as a number."""
 
-NUMERIC_RESULT: Final = (
-    NUMERIC_FIRST_ARGUMENT - {"min", "max"}
-) | frozenset({"count", "length", "len", "strlen", "epoch", "epoch_ms", "date_diff", "datediff"})
+NUMERIC_RESULT: Final = (NUMERIC_FIRST_ARGUMENT - {"min", "max"}) | frozenset(
+    {"count", "length", "len", "strlen", "epoch", "epoch_ms", "date_diff", "datediff"}
+)
 """Functions whose result makes the other side of a comparison a number."""

@@ -153,9 +153,7 @@ def _check_table(table: exp.Table) -> bool:
     if name in _visible_ctes(table):
         return False
     if name != EVENTS:
-        raise _forbidden(
-            f"There is no table '{source.name[:60]}': a query reads 'events'.", source
-        )
+        raise _forbidden(f"There is no table '{source.name[:60]}': a query reads 'events'.", source)
     return True
 
 
@@ -190,9 +188,7 @@ def _check_call(call: exp.Anonymous) -> None:
         return
     for literal in call.find_all(exp.Literal):
         if not literal.is_string and float(literal.this) > SIZE_LITERAL_MAX:
-            raise _forbidden(
-                f"Numbers given to '{name}' may not exceed {SIZE_LITERAL_MAX}.", call
-            )
+            raise _forbidden(f"Numbers given to '{name}' may not exceed {SIZE_LITERAL_MAX}.", call)
 
 
 def _check_type(kind: exp.DataType) -> None:

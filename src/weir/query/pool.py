@@ -165,7 +165,7 @@ class _Query:
             self.finish(error.code)
             if self._format is not Format.NDJSON:
                 raise
-            told = {"error": error.code, "message": error.message}
+            told = {"error": error.code, "message": str(error)}
             yield msgspec.json.encode(told) + b"\n"
         else:
             self.finish("ok")

@@ -23,9 +23,10 @@ _COMPARISONS = (
     *(exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ, exp.NullSafeNEQ),
     *(exp.Between, exp.In),
 )
+_ORDERED_NAMES = {"percentile_cont": "quantile_cont", "percentile_disc": "quantile_disc"}
 _CHOICES = frozenset({"coalesce", "ifnull", "nullif", "greatest", "least"})
 _WRAPPERS = (exp.Filter, exp.Window, exp.WithinGroup, exp.Paren, exp.Cast)
-_NAMED_SYNTAX = {
+_NAMED_SYNTAX: Final[dict[type[exp.Expr], str]] = {
     exp.Extract: "extract",
     exp.Trim: "trim",
     exp.Substring: "substring",
@@ -141,6 +142,9 @@ def _rewrite(node: exp.Expr, want: Want) -> exp.Expr:
         changed = _rewrite(child, wanted)
         if changed is not child:
             child.replace(changed)
+    if isinstance(node, exp.WithinGroup):
+        # Written back as an ORDER BY within the call, where the engine knows only these names.
+        node.this.set("this", _ORDERED_NAMES.get(node.this.name.lower(), node.this.name))
     if isinstance(node, exp.JSONExtract | exp.JSONExtractScalar):
         # The engine binds ``->>`` looser than ``=``; a call has no precedence to mistake.
         name = "json_extract" if type(node) is exp.JSONExtract else "json_extract_string"

@@ -29,7 +29,7 @@ def is_plain(column: pa.Array) -> bool:
     if kind.bit_width <= 32 or len(column) == column.null_count:
         return True
     least, greatest = (value.as_py() for value in pc.min_max(column).values())
-    return bool(-EXACT_MAX <= least and greatest <= EXACT_MAX)
+    return bool(least >= -EXACT_MAX and greatest <= EXACT_MAX)
 
 
 def json_values(column: pa.Array) -> list[Any]:
@@ -68,9 +68,7 @@ def _timestamps(column: pa.Array) -> list[str | None]:
     ticks = numbers.fill_null(0).to_numpy(zero_copy_only=False)
     texts = np.datetime_as_string(ticks.astype(f"M8[{unit}]"), unit=unit).tolist()
     out: list[str | None] = []
-    for text, tick, valid in zip(
-        texts, ticks.tolist(), column.is_valid().to_pylist(), strict=True
-    ):
+    for text, tick, valid in zip(texts, ticks.tolist(), column.is_valid().to_pylist(), strict=True):
         if not valid:
             out.append(None)
         elif tick in _NEVER:

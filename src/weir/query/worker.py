@@ -17,7 +17,7 @@ from weir.engine import sandbox
 from weir.engine.session import Engine, Session, translate
 from weir.errors import InvalidInput, WeirError
 from weir.lake.schema import CANONICAL
-from weir.query.formats import ResultShape, ResultWriter, writer_for
+from weir.query.formats import ResultShape, writer_for
 from weir.query.gate import pass_query
 from weir.query.wire import (
     FRAME_HEAD,
@@ -66,7 +66,7 @@ def _serve(
         _send(connection, Kind.FAILED, msgspec.msgpack.encode(failure_of(error)))
     except ConnectionError:
         return
-    except Exception as error:  # noqa: BLE001  # whatever the engine throws is this query's end
+    except Exception as error:  # whatever the engine throws is this query's end
         _send(connection, Kind.FAILED, msgspec.msgpack.encode(_failure_of_any(error)))
     else:
         _send(connection, Kind.DONE, msgspec.msgpack.encode(meta))

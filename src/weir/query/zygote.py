@@ -88,9 +88,9 @@ def _reap(
 
 
 def _tell(control: socket.socket, note: Note, child: int, status: int, pidfd: int | None) -> None:
-    rights = [] if pidfd is None else [
-        (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [pidfd]))
-    ]
+    rights = (
+        [] if pidfd is None else [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [pidfd]))]
+    )
     control.sendmsg([NOTE.pack(note, child, status)], rights)
 
 
