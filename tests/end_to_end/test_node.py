@@ -36,7 +36,7 @@ def test_standard_output_carries_the_ready_line_alone(start_node: StartNode) -> 
 
 def test_events_outlive_a_restart_and_are_not_doubled(start_node: StartNode) -> None:
     """Tail rows become lake rows at the stop; a retry after the restart is a duplicate."""
-    node = start_node()
+    node = start_node(cut_age_s=0.5)
     events = [{"event": "a", "event_id": f"id-{number}"} for number in range(10)]
     assert node.send("/v1/events", events).status_code == 202
     assert node.stop() == 0
