@@ -12,7 +12,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -30,6 +30,9 @@ LISTEN_BACKLOG = 4096
 FORMAT_VERSION = 1
 """Of the directory as a whole; parts carry their own versions."""
 
+
+if TYPE_CHECKING:
+    from weir.supervisor import Role
 
 Held = TypeVar("Held")
 
@@ -57,28 +60,17 @@ def serve(settings: Settings, *, warnings: list[str]) -> int:
         description = f"{url_of(listener, settings.host)}/openapi.json"
         settings = replace(settings, docs_url=description)
     board = prepare_run(directory, workers=worker_count(settings))
-    environment = {**os.environ, **as_environment(settings)}
-    environment["PROMETHEUS_MULTIPROC_DIR"] = str(directory.metrics)
+    # Read by the metrics' library when it is first imported, here and in the children.
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory.metrics)
-    return _supervise(
-        directory, settings, board=board, listener=listener, environment=environment,
-        clock=clock, warnings=warnings,
-    )  # fmt: skip
+    _begin_serving(directory, settings, listener, warnings)
+    _supervise(settings, board, listener, clock=clock)
+    return 0
 
 
-def _supervise(
-    directory: Directory,
-    settings: Settings,
-    *,
-    board: Board,
-    listener: socket.socket,
-    environment: dict[str, str],
-    clock: Clock,
-    warnings: list[str],
-) -> int:
-    # Imported late: the metrics' library reads the environment when it is first imported.
-    from weir.supervisor import Role, Supervisor
-    from weir.telemetry import Happening, emit, forget_process, serve_metrics
+def _begin_serving(
+    directory: Directory, settings: Settings, listener: socket.socket, warnings: list[str]
+) -> None:
+    from weir.telemetry import Happening, emit, serve_metrics
 
     _start_logging("supervisor", settings)
     for warning in warnings:
@@ -90,40 +82,28 @@ def _supervise(
     serve_metrics(settings.metrics_port)
     write_durable(directory.node_file, [msgspec.json.encode(NodeFile(FORMAT_VERSION, url))])
 
-    def cleared(slot: int) -> Callable[[int], None]:
-        def clear(pid: int) -> None:
-            board.set(slot, 0)
-            forget_process(pid)
 
-        return clear
+def _supervise(settings: Settings, board: Board, listener: socket.socket, *, clock: Clock) -> None:
+    from weir.supervisor import Supervisor
+    from weir.telemetry import Happening, emit
 
     workers = worker_count(settings)
-    roles = [
-        Role("api", ["api"], [], cleared(Slot.API_READY)),
-        Role("loader", ["loader"], [], cleared(Slot.LOADER_READY)),
-        *(
-            Role(
-                f"edge-{worker}",
-                ["edge", "--worker", str(worker), "--listen-fd", str(listener.fileno())],
-                [listener.fileno()],
-                cleared(Slot.EDGE_READY + worker),
-            )
-            for worker in range(workers)
-        ),
-    ]
-    supervisor = Supervisor(roles, environment=environment, clock=clock)
+    url = url_of(listener, settings.host)
+    ready_slots = [Slot.API_READY, Slot.LOADER_READY]
     edge_slots = [Slot.EDGE_READY + worker for worker in range(workers)]
-    ready_slots = [Slot.API_READY, Slot.LOADER_READY, *edge_slots]
-    announced = False
+    waiting_for: list[int] = [*ready_slots, *edge_slots]
 
     def announce_once() -> None:
-        nonlocal announced
-        if not announced and all(board.get(slot) for slot in ready_slots):
-            announced = True
+        if waiting_for and all(board.get(slot) for slot in waiting_for):
+            waiting_for.clear()
             emit(Happening.NODE_READY, url=url, workers=workers)
             sys.stdout.write(f"weir ready {url}\n")
             sys.stdout.flush()
 
+    environment = {**os.environ, **as_environment(settings)}
+    supervisor = Supervisor(
+        _roles(board, workers, listener.fileno()), environment=environment, clock=clock
+    )
     supervisor.start()
     supervisor.watch(announce_once)
     emit(Happening.NODE_STOPPING)
@@ -132,7 +112,33 @@ def _supervise(
     supervisor.stop([name for name in supervisor.names if name.startswith("edge-")])
     supervisor.stop(["loader", "api"])
     emit(Happening.NODE_STOPPED)
-    return 0
+
+
+def _roles(board: Board, workers: int, listen_fd: int) -> list["Role"]:
+    from weir.supervisor import Role
+    from weir.telemetry import forget_process
+
+    def cleared(slot: int) -> Callable[[int], None]:
+        def clear(pid: int) -> None:
+            board.set(slot, 0)
+            forget_process(pid)
+
+        return clear
+
+    edges = [
+        Role(
+            f"edge-{worker}",
+            ["edge", "--worker", str(worker), "--listen-fd", str(listen_fd)],
+            [listen_fd],
+            cleared(Slot.EDGE_READY + worker),
+        )
+        for worker in range(workers)
+    ]
+    return [
+        Role("api", ["api"], [], cleared(Slot.API_READY)),
+        Role("loader", ["loader"], [], cleared(Slot.LOADER_READY)),
+        *edges,
+    ]
 
 
 def run_edge(
