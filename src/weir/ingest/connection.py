@@ -165,10 +165,10 @@ class Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         exchange = self._current
         assert exchange is not None
-        head = self._reading.complete(
-            self._parser.get_method(), version=self._parser.get_http_version()
-        )
+        version = self._parser.get_http_version()
+        head = self._reading.complete(self._parser.get_method(), version=version)
         exchange.head = head
+        self._reading.check(head, version=version)
         if b"expect" in head.headers and not head.is_old:
             self._go_ahead()
 

@@ -74,7 +74,7 @@ def check_event(raw: msgspec.Raw, fields: Mapping[str, Field]) -> Checked:
             problems.extend(found)
     if problems:
         return problems
-    values["properties"] = fold(sent, values.get("properties", ABSENT))  # type: ignore[arg-type]  # the same
+    values["properties"] = fold(sent, values.get("properties", ABSENT))  # type: ignore[arg-type]  # a Raw
     return Event(**values)  # type: ignore[arg-type]  # the kinds are those of Event
 
 

@@ -76,12 +76,14 @@ class HeadReader:
             headers[key] += b", " + value
 
     def complete(self, method: bytes, *, version: str) -> Head:
-        """The head, whole; raises the ``WeirError`` that refuses it."""
+        """The head, whole; headers that come now are trailers."""
         self._is_complete = True
         target = origin_form(self._target)
-        head = Head(
-            method, target, target.partition(b"?")[0], self._headers, is_old=version != "1.1"
-        )
+        path = target.partition(b"?")[0]
+        return Head(method, target, path, self._headers, is_old=version != "1.1")
+
+    def check(self, head: Head, *, version: str) -> None:
+        """Raises the ``WeirError`` that refuses a head, if one does."""
         if head.is_old and version != "1.0":
             raise VersionNotSupported("Only HTTP/1.1 and HTTP/1.0 are spoken here.")
         headers = head.headers
@@ -95,4 +97,3 @@ class HeadReader:
             raise body_too_large(self._settings.body_bytes_max)
         if headers.get(b"expect", b"100-continue").lower() != b"100-continue":
             raise ExpectationFailed("This expectation cannot be met.")
-        return head

@@ -310,3 +310,9 @@ async def _serve(
     await upstream.end()
     # serve_edge leaves a dead journal to the end of the process, which is not near here.
     journal.close()
+
+
+def unsent_bytes(node: Node) -> int:
+    """What the worker holds for clients that do not read; to be called on the loop."""
+    transports = [connection._transport for connection in node.door.connections]
+    return sum(transport.get_write_buffer_size() for transport in transports if transport)

@@ -108,6 +108,13 @@ class Wire:
             answers.append(self.read())
         return answers
 
+    def read_bytes(self, count: int) -> None:
+        """Takes at least so many bytes, whatever they are, and forgets them."""
+        while count > 0:
+            assert self._more()
+            count -= len(self._rest)
+            self._rest = b""
+
     def is_closed(self) -> bool:
         """True when the server closes without another byte; waits for either."""
         return not self._rest and not self._more()

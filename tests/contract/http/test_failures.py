@@ -1,0 +1,140 @@
+"""Disk, backlog and journal failing under the door: never a 2xx for what is not on disk."""
+
+import gzip
+import random
+from pathlib import Path
+
+from tests.unit.ingest.node import INGEST, Node, running_node, wait_for
+from tests.unit.ingest.wire import request
+from weir.ingest.body import INFLATE_ON_LOOP_BYTES_MAX
+from weir.ingest.edge import EXIT_JOURNAL
+
+HELLO = request("/livez", b"", method="GET")
+
+
+def test_answer_leaves_only_after_the_sync(node: Node) -> None:
+    """While the disk is held there is no answer; afterwards there is."""
+    node.disk.open_gate.clear()
+    with node.connect() as wire, node.connect() as other:
+        wire.send(request(key=INGEST))
+        wait_for(lambda: node.door.bytes_in_flight)
+        assert other.ask(HELLO, method="GET").status == 200
+        assert not wire.poll()
+        assert node.frames() == []
+        node.disk.open_gate.set()
+        assert wire.read().status == 202
+        assert len(node.frames()) == 1
+
+
+def test_failed_sync_is_503_for_all_of_its_batch_and_ends_the_worker(tmp_path: Path) -> None:
+    """Nothing is claimed, clients may try again, and recovery decides in a new process."""
+    with running_node(tmp_path / "node") as node:
+        wires = [node.connect() for _ in range(4)]
+        assert wires[0].ask(request(body=b'{"event":"before"}', key=INGEST)).status == 202
+        node.disk.open_gate.clear()
+        node.disk.broken = True
+        for wire in wires:
+            wire.send(request(key=INGEST) * 3)
+        wait_for(lambda: node.call(lambda: node.door.bytes_in_flight) == 12 * len(b'{"event":"a"}'))
+        node.disk.open_gate.set()
+        for wire in wires:
+            answers = wire.read_to_end()
+            assert {answer.status for answer in answers} == {503}
+            assert len(answers) == 3
+            assert all(answer["retry-after"] == "2" for answer in answers)
+            assert answers[0].json["error"] == "journal_failed"
+            wire.socket.close()
+        node.thread.join(20)
+        assert node.exit_codes == [EXIT_JOURNAL]
+        assert node.bodies() == [b'{"event":"before"}']
+
+
+def test_tally_on_a_dying_journal_does_not_hide_its_death(tmp_path: Path) -> None:
+    """The worker still ends with the journal's exit code."""
+    with running_node(tmp_path / "node") as node:
+        node.disk.broken = True
+        with node.connect() as wire:
+            assert wire.ask(request("/v1/ingest", b"{}", key=INGEST)).status == 400
+        node.call(node.door.tick)
+        node.thread.join(20)
+        assert node.exit_codes == [EXIT_JOURNAL]
+
+
+def test_backlog_closes_the_gate_and_opens_it_again(node: Node) -> None:
+    """503 with Retry-After for events, while the rest is answered; then as before."""
+    with node.connect() as wire:
+        node.backlog[0] = node.settings.journal_backlog_bytes_max + 1
+        node.call(node.door.tick)
+        for _ in range(3):
+            answer = wire.ask(request("/v1/ingest", key=INGEST))
+            assert (answer.status, answer["retry-after"]) == (503, "5")
+            assert answer.json["error"] == "unavailable"
+        assert wire.ask(request("/v1/ingest")).status == 401
+        assert wire.ask(HELLO, method="GET").status == 200
+        assert wire.ask(request("/echo", b"", method="GET")).status == 200
+        node.backlog[0] = 0
+        node.call(node.door.tick)
+        assert wire.ask(request("/v1/ingest", key=INGEST)).status == 202
+    assert len(node.bodies()) == 1
+
+
+def test_gate_keeps_no_trace_of_whom_it_refused(node: Node) -> None:
+    """One error is raised for all; it must not collect their stack frames."""
+    with node.connect() as wire:
+        node.backlog[0] = node.settings.journal_backlog_bytes_max + 1
+        node.call(node.door.tick)
+        for _ in range(20):
+            wire.ask(request("/v1/ingest", key=INGEST))
+    refusal = node.gate.refusal
+    assert refusal is not None
+    frames = 0
+    trace = refusal.__traceback__
+    while trace is not None:
+        frames, trace = frames + 1, trace.tb_next
+    assert frames < 5
+
+
+def test_full_disk_closes_the_gate(tmp_path: Path) -> None:
+    """Below disk_reserve_bytes of free space events get 503 from the start."""
+    with (
+        running_node(tmp_path / "node", disk_reserve_bytes=1 << 60) as node,
+        node.connect() as wire,
+    ):
+        assert wire.ask(request("/v1/ingest", key=INGEST)).status == 503
+        assert wire.ask(HELLO, method="GET").status == 200
+
+
+def test_inflated_bodies_count_while_they_wait_for_the_disk(tmp_path: Path) -> None:
+    """Small bodies that become large ones do not get around in_flight_bytes_max."""
+    body = b'{"event":"a","user_id":"%s"}' % (b"x" * 700_000)
+    packed = gzip.compress(body)
+    with running_node(tmp_path / "node", in_flight_bytes_max=1 << 20) as node:
+        node.disk.open_gate.clear()
+        with node.connect() as first, node.connect() as second:
+            first.send(request("/v1/ingest", packed, key=INGEST))
+            wait_for(lambda: node.call(lambda: node.door.bytes_in_flight) > len(body))
+            answer = second.ask(request("/v1/ingest", packed, key=INGEST))
+            assert (answer.status, answer["retry-after"]) == (503, "1")
+            node.disk.open_gate.set()
+            assert first.read().status == 202
+            assert second.ask(request("/v1/ingest", packed, key=INGEST)).status == 202
+        assert node.bodies() == [body] * 2
+
+
+def test_body_inflated_elsewhere_is_stored_as_it_was(node: Node) -> None:
+    """Also when its client has left meanwhile, and errors are answered in line."""
+    noise = random.Random(7).randbytes(100_000).hex()
+    body = b'{"event":"a","user_id":"%s"}' % noise.encode()
+    packed = gzip.compress(body, 1)
+    broken = packed[:-9] + bytes([packed[-9] ^ 1]) + packed[-8:]
+    assert len(packed) > INFLATE_ON_LOOP_BYTES_MAX
+    with node.connect() as wire:
+        wire.send(b"".join(request("/v1/ingest", sent, key=INGEST) for sent in (packed, broken)))
+        wire.send(HELLO)
+        assert [wire.read("GET").status for _ in range(3)] == [202, 400, 200]
+    with node.connect() as wire:
+        wire.send(request("/v1/ingest", packed, key=INGEST))
+        wait_for(lambda: node.call(lambda: node.door.bytes_in_flight or len(node.bodies()) > 1))
+        wire.reset()
+    wait_for(lambda: len(node.bodies()) == 2)
+    assert node.bodies() == [body] * 2

@@ -1,0 +1,288 @@
+"""Who may send: keys, scopes, addresses, origins, rates, and what browsers are told."""
+
+from typing import Any
+
+import pytest
+
+from tests.unit.ingest.node import (
+    BROWSER,
+    ELSEWHERE,
+    EVENTS_PER_MINUTE,
+    EXPIRED,
+    FEW_EVENTS,
+    HERE,
+    INACTIVE,
+    INGEST,
+    LIMITED,
+    QUERY,
+    REQUESTS_PER_MINUTE,
+    Node,
+    make_registry,
+    running_node,
+    wait_for,
+)
+from tests.unit.ingest.wire import Answer, request
+from weir.domain.keys import make_key
+
+PATHS = ["/v1/events", "/v1/ingest", "/v1/batch"]
+MISTYPED = make_key(public=True, live=True, random=bytes(24))[:-1] + "!"
+
+
+def _ask(node: Node, sent: bytes) -> Answer:
+    with node.connect() as wire:
+        return wire.ask(sent)
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize(
+    ("line", "status", "code"),
+    [
+        ("", 401, "unauthorized"),
+        ("Authorization: Bearer", 401, "unauthorized"),
+        ("Authorization: Basic abc", 401, "unauthorized"),
+        ("Authorization: Bearer nobody-knows-this-key", 401, "unauthorized"),
+        (f"Authorization: Bearer {MISTYPED}", 401, "unauthorized"),
+        (f"Authorization: Bearer {'k' * 5000}", 401, "unauthorized"),
+        ("Authorization: Bearer \xfc\xdf\xff", 401, "unauthorized"),
+        (f"Authorization: Bearer {EXPIRED}", 401, "unauthorized"),
+        (f"Cookie: key={INGEST}", 401, "unauthorized"),
+        (f"X-API-Key: {QUERY}", 403, "forbidden"),
+        (f"X-API-Key: {ELSEWHERE}", 403, "forbidden"),
+        (f"X-API-Key: {INACTIVE}", 403, "tenant_inactive"),
+    ],
+)
+def test_bad_credential_is_refused(
+    node: Node, path: str, line: str, status: int, code: str
+) -> None:
+    """Each in the shape of the route, and nothing is stored."""
+    lines = [line] if line else []
+    answer = _ask(node, request(path, b'{"event":"a"}', *lines))
+    assert answer.status == status
+    assert answer.json["error"] == code
+    assert isinstance(answer.json["message"], str)
+    assert answer["connection"] is None
+    assert node.frames() == []
+
+
+def test_missing_key_names_the_documentation(node: Node) -> None:
+    """The words of seed 000, with our own address."""
+    told = _ask(node, request("/v1/ingest")).json
+    assert told == {
+        "error": "unauthorized",
+        "message": f"API key required. See {node.settings.docs_url}",
+    }
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"Authorization: Bearer {INGEST}",
+        f"authorization: bearer {INGEST}",
+        f"AUTHORIZATION: BEARER   {INGEST}  ",
+        f"X-API-Key: {INGEST}",
+        f"X-API-Key: {HERE}",
+    ],
+)
+def test_good_credential_is_taken(node: Node, line: str) -> None:
+    """Bearer in any case, or X-API-Key, on every route."""
+    for path in PATHS[:2]:
+        assert _ask(node, request(path, b'{"event":"a"}', line)).status == 202
+
+
+def test_bearer_goes_before_the_other_header(node: Node) -> None:
+    """Where both are sent the Authorization header counts."""
+    both = ("X-API-Key: nobody-knows-this-key", f"Authorization: Bearer {INGEST}")
+    assert _ask(node, request("/v1/ingest", b'{"event":"a"}', *both)).status == 202
+
+
+def test_place_comes_from_the_key(node: Node) -> None:
+    """Never from the body."""
+    body = b'{"event":"a","tenant_id":2,"project_id":9}'
+    assert _ask(node, request("/v1/ingest", body, key=FEW_EVENTS)).status == 202
+    place = node.frames()[0].place
+    assert (place.tenant_id, place.project_id, place.key_id) == (2, 1, 8)
+
+
+def test_revoked_key_is_refused_by_the_next_request(node: Node) -> None:
+    """On a connection that used it a moment ago, with the same bytes."""
+    sent = request("/v1/ingest", b'{"event":"a"}', key=INGEST)
+    with node.connect() as wire:
+        assert [wire.ask(sent).status for _ in range(3)] == [202] * 3
+        node.publish(make_registry(2, without=INGEST))
+        assert wire.ask(sent).status == 401
+        node.publish(make_registry(3))
+        assert wire.ask(sent).status == 202
+
+
+def test_key_expires_while_it_is_in_use(node: Node) -> None:
+    """Expiry is looked at for each request, although the key is remembered."""
+    sent = request("/v1/ingest", b'{"event":"a"}', key=INGEST)
+    with node.connect() as wire:
+        assert wire.ask(sent).status == 202
+        node.clock.now_s *= 2
+        assert wire.ask(sent).status == 401
+
+
+def test_unreadable_registry_refuses_everybody_for_now(node: Node) -> None:
+    """Who cannot be confirmed is not let in: 503, not 401."""
+    sent = request("/v1/ingest", b'{"event":"a"}', key=INGEST)
+    with node.connect() as wire:
+        assert wire.ask(sent).status == 202
+        kept = node.directory.registry.read_bytes()
+        node.directory.registry.write_bytes(b"torn")
+        node.board.set(0, 2)
+        answer = wire.ask(sent)
+        assert (answer.status, answer["retry-after"]) == (503, "1")
+        node.directory.registry.write_bytes(kept)
+        assert wire.ask(sent).status == 503
+        node.publish(make_registry(3))
+        assert wire.ask(sent).status == 202
+
+
+# Rates.
+
+
+def test_requests_over_the_limit_are_refused_until_the_window_ends(node: Node) -> None:
+    """429 with the three headers, each once; the next minute starts anew."""
+    sent = request("/v1/ingest", b'{"event":"a"}', key=LIMITED)
+    reset_s = (node.clock.now_s // 60 + 1) * 60
+    with node.connect() as wire:
+        for number in range(REQUESTS_PER_MINUTE):
+            answer = wire.ask(sent)
+            assert answer.status == 202
+            assert answer["x-ratelimit-limit"] == str(REQUESTS_PER_MINUTE)
+            assert answer["x-ratelimit-remaining"] == str(REQUESTS_PER_MINUTE - number - 1)
+            assert answer["x-ratelimit-reset"] == str(reset_s)
+        answer = wire.ask(sent)
+        assert (answer.status, answer.json["error"]) == (429, "rate_limited")
+        assert answer["retry-after"] == str(reset_s - node.clock.now_s)
+        assert answer["x-ratelimit-limit"] == str(REQUESTS_PER_MINUTE)
+        assert answer["x-ratelimit-remaining"] == "0"
+        assert answer["x-ratelimit-reset"] == str(reset_s)
+        assert wire.ask(request("/v1/ingest", b'{"event":"a"}', key=INGEST)).status == 202
+        node.clock.now_s = reset_s - 1
+        assert wire.ask(sent)["retry-after"] == "1"
+        node.clock.now_s = reset_s
+        assert wire.ask(sent).status == 202
+    assert len(node.bodies()) == REQUESTS_PER_MINUTE + 2
+
+
+def test_events_over_the_limit_are_refused_whole(node: Node) -> None:
+    """A batch that does not fit takes nothing of what is left."""
+
+    def batch(count: int) -> bytes:
+        events = b",".join([b'{"event":"a"}'] * count)
+        return request("/v1/batch", b'{"events":[%s]}' % events, key=FEW_EVENTS)
+
+    with node.connect() as wire:
+        assert wire.ask(batch(EVENTS_PER_MINUTE - 1))["x-ratelimit-remaining"] == "1"
+        answer = wire.ask(batch(2))
+        assert (answer.status, answer["x-ratelimit-remaining"]) == (429, "1")
+        assert wire.ask(batch(1)).status == 202
+        assert wire.ask(batch(1)).status == 429
+    assert sum(frame.event_count for frame in node.frames()) == EVENTS_PER_MINUTE
+
+
+def test_both_limits_of_a_node_are_told_once(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """With a limit on requests and one on events, the refusing one is shown, not both."""
+    limits: dict[str, Any] = {"rate_limit_requests": 10, "rate_limit_events": 1}
+    with running_node(tmp_path_factory.mktemp("node"), **limits) as node, node.connect() as wire:
+        sent = request("/v1/ingest", b'{"event":"a"}', key=INGEST)
+        assert wire.ask(sent)["x-ratelimit-limit"] == "10"
+        answer = wire.ask(sent)
+        assert (answer.status, answer["x-ratelimit-limit"]) == (429, "1")
+        assert answer["x-ratelimit-remaining"] == "0"
+
+
+# Browsers.
+
+
+def test_preflight_passes_and_echoes(node: Node) -> None:
+    """Any origin, without a key; what the browser asks for is what it may do."""
+    lines = (
+        "Origin: https://shop.example",
+        "Access-Control-Request-Method: POST",
+        "Access-Control-Request-Headers: content-type, x-api-key",
+    )
+    for path in PATHS:
+        with node.connect() as wire:
+            answer = wire.ask(request(path, b"", *lines, method="OPTIONS"))
+            assert answer.status == 204
+            assert (
+                dict(answer.headers).items()
+                >= {
+                    "access-control-allow-origin": "https://shop.example",
+                    "access-control-allow-credentials": "true",
+                    "access-control-allow-methods": "POST, OPTIONS",
+                    "access-control-allow-headers": "content-type, x-api-key",
+                    "access-control-max-age": "86400",
+                    "vary": "Origin",
+                }.items()
+            )
+            assert answer["content-length"] is None
+            assert wire.ask(request(path, b"", *lines, method="OPTIONS")).status == 204
+
+
+def test_preflight_of_an_old_or_closing_client_ends_as_asked(node: Node) -> None:
+    """Its answer says what becomes of the connection."""
+    sent = request("/v1/batch", b"", "Connection: close", method="OPTIONS")
+    with node.connect() as wire:
+        assert wire.ask(sent)["connection"] == "close"
+        assert wire.is_closed()
+
+
+@pytest.mark.parametrize("key", [INGEST, "nobody-knows-this-key", ""])
+def test_answers_to_a_browser_can_be_read_by_it(node: Node, key: str) -> None:
+    """Errors too carry the origin; without an Origin nothing is added."""
+    for origin in ("https://shop.example", "null"):
+        answer = _ask(node, request("/v1/ingest", b'{"event":"a"}', f"Origin: {origin}", key=key))
+        assert answer["access-control-allow-origin"] == origin
+        assert answer["access-control-allow-credentials"] == "true"
+        assert answer["vary"] == "Origin"
+    plain = _ask(node, request("/v1/ingest", key=key))
+    assert not [name for name, _ in plain.headers if name.startswith("access-control")]
+
+
+def test_origin_list_is_checked_on_the_request(node: Node) -> None:
+    """Another origin is refused, a server without an Origin is not."""
+
+    def status(*lines: str) -> int:
+        return _ask(node, request("/v1/ingest", b'{"event":"a"}', *lines, key=BROWSER)).status
+
+    assert status("Origin: https://shop.example") == 202
+    assert status("Origin: https://evil.example") == 403
+    assert status("Origin: https://shop.example.evil.example") == 403
+    assert status("Origin: null") == 403
+    assert status() == 202
+    assert len(node.bodies()) == 2
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "HEAD"])
+def test_wrong_method_is_told_which_are_right(node: Node, method: str) -> None:
+    """405 with Allow; the connection goes on."""
+    with node.connect() as wire:
+        for path in PATHS:
+            answer = wire.ask(request(path, b"", method=method), method=method)
+            assert (answer.status, answer["allow"]) == (405, "POST, OPTIONS")
+            assert bool(answer.body) == (method != "HEAD")
+
+
+def test_unknown_paths_belong_to_the_api(node: Node) -> None:
+    """Whatever is no ingest path exactly is relayed."""
+    with node.connect() as wire:
+        for path in ("/v1/events/", "/V1/EVENTS", "/v1//events", "/v1/%65vents", "/", "/v1/query"):
+            assert wire.ask(request(path, b"x", key=INGEST)).json["target"] == path
+    assert node.frames() == []
+
+
+def test_refusals_are_tallied(node: Node) -> None:
+    """Events refused for a known key reach the journal as counts, once."""
+    with node.connect() as wire:
+        wire.ask(request("/v1/ingest", b"{}", key=INGEST))
+        wire.ask(request("/v1/batch", b'{"events":[{},{"event":"a"}]}', key=INGEST))
+        wire.ask(request("/v1/ingest", b"{}"))
+    node.call(node.door.tick)
+    node.call(node.door.tick)
+    wait_for(node.tallies)
+    node.end()
+    assert len(node.tallies()) == 1

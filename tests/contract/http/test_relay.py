@@ -1,0 +1,175 @@
+"""What is not ingest goes to the api process, request by request, and comes back as it was sent."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.ingest.node import INGEST, Node, running_node, unsent_bytes, wait_for
+from tests.unit.ingest.upstream import FLOOD_PIECE
+from tests.unit.ingest.wire import Closed, chunked, request
+
+HELLO = request("/livez", b"", method="GET")
+
+
+def test_request_arrives_as_it_was_sent(node: Node) -> None:
+    """Method, target, headers and body are the client's; only the framing is ours."""
+    body = bytes(range(256))
+    sent = request(
+        "/echo/a%20b?q=%41&q=2", body, "X-Own: kept", "Cookie: a=b", "X-Own: twice", method="PATCH",
+        key="somebody",
+    )  # fmt: skip
+    with node.connect() as wire:
+        assert wire.ask(sent).status == 200
+    seen = node.upstream.requests[0]
+    assert (seen.method, seen.target) == ("PATCH", "/echo/a%20b?q=%41&q=2")
+    assert seen.body.encode("latin-1") == body
+    headers = dict(seen.headers)
+    assert headers["x-own"] == "kept, twice"
+    assert headers["cookie"] == "a=b"
+    assert headers["authorization"] == "Bearer somebody"
+    assert headers["host"] == "door.example"
+    assert headers["content-length"] == "256"
+    assert len(headers) == len(seen.headers)
+
+
+def test_client_address_is_told_by_the_door_alone(node: Node) -> None:
+    """A client cannot claim another address."""
+    with node.connect() as wire:
+        wire.ask(request("/echo", b"", "X-Weir-Client-Address: 203.0.113.9", method="GET"))
+    headers = node.upstream.requests[0].headers
+    told = [value for name, value in headers if name == "x-weir-client-address"]
+    assert told == ["127.0.0.1"]
+
+
+def test_headers_between_two_servers_are_not_passed_on(node: Node) -> None:
+    """Hop-by-hop headers end at the door (RFC 9110 section 7.6.1)."""
+    lines = ("Connection: keep-alive", "Keep-Alive: 5", "TE: trailers", "Upgrade: h2c")
+    with node.connect() as wire:
+        wire.ask(request("/echo", b"", *lines, method="GET"))
+        wire.ask(chunked(b"abc", target="/echo"))
+    for seen in node.upstream.requests:
+        names = {name for name, _ in seen.headers}
+        assert not names & {"keep-alive", "te", "upgrade", "transfer-encoding"}
+    assert node.upstream.requests[1].body == "abc"
+
+
+def test_answer_streams_in_chunks(node: Node) -> None:
+    """An answer without a length goes on as chunks, and the connection stays in step."""
+    with node.connect() as wire:
+        answer = wire.ask(request("/stream/100", b"", method="GET"), method="GET")
+        assert answer.body.split() == [b"%d" % number for number in range(100)]
+        assert answer["transfer-encoding"] == "chunked"
+        assert wire.ask(HELLO, method="GET").status == 200
+
+
+def test_old_client_gets_a_stream_to_the_end_of_the_connection(node: Node) -> None:
+    """HTTP/1.0 knows no chunks."""
+    with node.connect() as wire:
+        answer = wire.ask(b"GET /stream/3 HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+        assert (answer.body, answer["transfer-encoding"]) == (b"0 1 2 ", None)
+        assert answer["connection"] == "close"
+
+
+@pytest.mark.parametrize(
+    ("target", "method", "status", "body"),
+    [
+        ("/sized", "GET", 418, b"short"),
+        ("/none", "DELETE", 204, b""),
+        ("/echo", "HEAD", 200, b""),
+        ("/none", "HEAD", 204, b""),
+    ],
+)
+def test_status_and_length_come_back(
+    node: Node, target: str, method: str, status: int, body: bytes
+) -> None:
+    """Whatever the api answers is what the client reads; twice on one connection."""
+    with node.connect() as wire:
+        for _ in range(2):
+            answer = wire.ask(request(target, b"", method=method), method=method)
+            assert (answer.status, answer.body) == (status, body)
+            assert answer["connection"] is None
+
+
+@pytest.mark.parametrize("target", ["/gone", "/garbage"])
+def test_api_that_answers_nothing_is_a_503(node: Node, target: str) -> None:
+    """The client may try again; its connection is still good."""
+    with node.connect() as wire:
+        answer = wire.ask(request(target, b"", method="GET"), method="GET")
+        assert (answer.status, answer["retry-after"]) == (503, "1")
+        assert answer.json["error"] == "unavailable"
+        assert wire.ask(HELLO, method="GET").status == 200
+
+
+def test_api_that_dies_midway_breaks_the_answer_visibly(node: Node) -> None:
+    """A torn body is never ended as if it were whole."""
+    with node.connect() as wire:
+        wire.send(request("/torn", b"", method="GET"))
+        with pytest.raises(Closed):
+            wire.read("GET")
+
+
+def test_without_api_events_are_still_taken(tmp_path: Path) -> None:
+    """Ingest does not need the api process."""
+    with running_node(tmp_path / "node", with_api=False) as node, node.connect() as wire:
+        assert wire.ask(request("/v1/query", b"", method="GET"), method="GET").status == 503
+        assert wire.ask(request(key=INGEST)).status == 202
+
+
+def test_client_that_leaves_ends_its_request_at_the_api(node: Node) -> None:
+    """A query whose client has gone away does not go on for nobody, however it went."""
+    for leave in ("close", "reset", "shutdown"):
+        with node.connect() as wire:
+            wire.send(request("/hang", b"", method="GET"))
+            wait_for(lambda: node.upstream.requests)
+            getattr(wire if leave != "close" else wire.socket, leave)()
+            assert node.upstream.lost.acquire(timeout=20), leave
+        node.upstream.requests.clear()
+    wait_for(lambda: not node.door.connections)
+
+
+def test_client_that_leaves_before_its_turn_starts_nothing(node: Node) -> None:
+    """A relayed request still behind another one is forgotten with its connection."""
+    with node.connect() as wire:
+        wire.send(request("/hang", b"", method="GET") + request("/echo", b"", method="GET"))
+        wait_for(lambda: node.upstream.requests)
+        wire.reset()
+        assert node.upstream.lost.acquire(timeout=20)
+    wait_for(lambda: not node.door.connections)
+    assert [seen.target for seen in node.upstream.requests] == ["/hang"]
+
+
+def test_many_clients_that_leave_at_once_leave_nothing_behind(node: Node) -> None:
+    """Leaving while the connection to the api is being made is harmless too."""
+    for _ in range(100):
+        with node.connect() as wire:
+            wire.send(request("/hang", b"x" * 100))
+            wire.reset()
+    wait_for(lambda: not node.door.connections)
+    assert node.door.bytes_in_flight == 0
+
+
+def test_slow_reader_slows_the_api_down(node: Node) -> None:
+    """What the client does not read is not read from the api: memory stays bounded."""
+    with node.connect(receive_bytes=65536) as wire:
+        wire.send(request("/flood", b"", method="GET"))
+        wait_for(lambda: node.call(lambda: any(c._is_paused for c in node.door.connections)))
+        before = -1
+        while before != node.upstream.flooded_bytes:
+            before = node.upstream.flooded_bytes
+            for _ in range(100):  # turns of the loop in which a source that is read would be
+                node.call(lambda: None)
+        assert node.call(lambda: unsent_bytes(node)) < 16 * len(FLOOD_PIECE)
+        wire.read_bytes(before + 4 * len(FLOOD_PIECE))
+        assert node.upstream.flooded_bytes > before
+        wire.reset()
+        assert node.upstream.lost.acquire(timeout=20)
+
+
+def test_request_behind_a_stream_waits_for_its_end(node: Node) -> None:
+    """An answer that is complete earlier is written later."""
+    with node.connect() as wire:
+        wire.send(request("/hang", b"", method="GET") + request(key=INGEST) + HELLO)
+        wait_for(node.frames)
+        assert not wire.poll()
+        node.call(node.upstream.let_go)
+        assert [wire.read("GET").status for _ in range(3)] == [418, 202, 200]
