@@ -60,7 +60,7 @@ def test_nothing_is_answered_before_its_sync(open_writer: Open, directory: Path)
     assert reader.durable_position() > 0
 
 
-def test_one_sync_takes_all_that_gathered(open_writer: Open) -> None:
+def test_one_sync_takes_all_that_gathered(open_writer: Open, directory: Path) -> None:
     """Frames that arrive while a sync runs share the next one, in order."""
     disk = GateDisk()
     calls: list[Callable[[], None]] = []
@@ -72,7 +72,7 @@ def test_one_sync_takes_all_that_gathered(open_writer: Open) -> None:
     writer = open_writer(disk=disk, notify=notify)
     disk.gate.clear()
     disk.waiting.clear()
-    answers = [Answer() for _ in range(101)]
+    answers = [Answer() for _ in range(1501)]
     writer.append(draft(), answers[0])
     assert disk.waiting.wait(30)
     for answer in answers[1:]:
@@ -84,6 +84,7 @@ def test_one_sync_takes_all_that_gathered(open_writer: Open) -> None:
     assert len(calls) == 2
     assert times == sorted({time for time in times if time is not None})
     assert {answer.times_told for answer in answers} == {1}
+    assert [frame.received_at_us for frame in read_all(directory).frames] == times
 
 
 def test_batch_is_bounded_in_bytes(open_writer: Open, monkeypatch: pytest.MonkeyPatch) -> None:
