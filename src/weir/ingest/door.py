@@ -36,8 +36,7 @@ if TYPE_CHECKING:
 
     from weir.clock import Clock
     from weir.ingest.admission import IngestRoute
-    from weir.ingest.connection import Connection
-    from weir.ingest.exchange import Exchange
+    from weir.ingest.exchange import Client, Exchange
     from weir.ingest.limits import LimitTable
     from weir.ingest.overload import Gate
     from weir.ingest.tally import Tally
@@ -98,7 +97,7 @@ class Door:
         self.settings = parts.settings
         self.loop_time = loop.time
         self.is_draining = False
-        self.connections: set[Connection] = set()
+        self.connections: set[Client] = set()
         self._parts = parts
         self._loop = loop
         self._routes = parts.routes
@@ -118,12 +117,12 @@ class Door:
 
     # Connections.
 
-    def enter(self, connection: Connection) -> bool:
+    def enter(self, connection: Client) -> bool:
         """Whether there is room for one more connection."""
         self.connections.add(connection)
         return len(self.connections) <= self.settings.connections_max
 
-    def leave(self, connection: Connection) -> None:
+    def leave(self, connection: Client) -> None:
         """The connection is gone."""
         self.connections.discard(connection)
 

@@ -2,16 +2,84 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from weir.errors import WeirError
 from weir.ingest.head import NO_HEAD, Head
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
 
     from weir.ingest.admission import IngestRoute, Reply
-    from weir.ingest.connection import Connection
+
+
+class Answering(Protocol):
+    """Who decides what is answered: the door."""
+
+    def answer(self, exchange: Exchange, reply: Reply) -> None:
+        """Sends a complete answer."""
+        ...
+
+    def refuse(self, exchange: Exchange, error: WeirError) -> None:
+        """Sends an error in the shape of the route's dialect."""
+        ...
+
+    def note_status(self, status: int) -> None:
+        """Counts an answer that another part of the door wrote."""
+        ...
+
+
+class Client(Protocol):
+    """What an exchange's handling needs of the connection that it came on."""
+
+    peer: str
+    """The client's address; empty when there is none."""
+
+    @property
+    def door(self) -> Answering:
+        """Who answers."""
+        ...
+
+    def finish(self, exchange: Exchange, output: bytes) -> None:
+        """The answer is complete; ``output`` is what of it was not yet written."""
+        ...
+
+    def ends_with(self, exchange: Exchange) -> bool:
+        """Whether the connection closes after this answer."""
+        ...
+
+    def begin_when_first(self, exchange: Exchange) -> None:
+        """Calls ``exchange.start`` when every earlier request is answered."""
+        ...
+
+    def stream(self, output: bytes) -> None:
+        """Writes a part of the answer of the first exchange in line."""
+        ...
+
+    def follow(self, source: asyncio.Transport | None) -> None:
+        """Streams from ``source`` only as fast as the client reads; None: no longer."""
+        ...
+
+    def hold(self) -> None:
+        """The request just taken is worked on elsewhere: later ones wait."""
+        ...
+
+    def unhold(self) -> None:
+        """The inverse of ``hold``."""
+        ...
+
+    def sweep(self, now: float) -> None:
+        """Ends what took too long."""
+        ...
+
+    def close_when_idle(self) -> None:
+        """Closes now if nothing is under way, else after the answers."""
+        ...
+
+    def abort(self) -> None:
+        """Drops the connection at once."""
+        ...
 
 
 class Exchange:
@@ -39,7 +107,7 @@ class Exchange:
     cancel: Callable[[], None] | None = None
     """Called when the client went away."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Client) -> None:
         self.connection = connection
         self.parts: list[bytes] = []
 
