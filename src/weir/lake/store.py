@@ -9,10 +9,11 @@ from weir.storage.local import make_directory, sync_directory, write_durable
 class LocalStore:
     """Files under the node's directory, named by relative paths; they are never changed."""
 
-    __slots__ = ("_root",)
+    __slots__ = ("_root", "_swept")
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._swept: set[Path] = set()
 
     def locate(self, path: str) -> Path:
         """Where a file lies, for readers that map it."""
@@ -22,6 +23,7 @@ class LocalStore:
         """Writes a file durably, directories included. Raises ``OSError``."""
         target = self._root / path
         make_directory(target.parent)
+        self._sweep(target.parent)
         write_durable(target, [content])
 
     def read(self, path: str) -> bytes:
@@ -41,3 +43,11 @@ class LocalStore:
         if not where.is_dir():
             return []
         return sorted(f"{directory}/{entry.name}" for entry in where.iterdir() if entry.is_file())
+
+    def _sweep(self, directory: Path) -> None:
+        """Removes what a process that was killed while writing here left behind."""
+        if directory in self._swept:
+            return
+        for stray in directory.glob(".*.tmp"):
+            stray.unlink(missing_ok=True)
+        self._swept.add(directory)

@@ -201,10 +201,14 @@ class Loader:
 
     def _read_round(self, intent: Intent | None = None) -> Round:
         found = self._readers.read(until=intent.spans if intent else None)
+        if not found.spans:
+            self._view.watermark_us = found.watermark_us
+            self._board.set(Slot.WATERMARK_US, found.watermark_us)
+            return found
         growing = self._view.growing
         self._name_endpoints(found.frames, growing.endpoints)
         block = build_block(found.frames, self._parts.dialects, growing.endpoints)
-        for frame, _ in block.dead:
+        for frame, reason in block.dead:
             emit(
                 Happening.FRAME_DEAD_LETTERED,
                 journal=frame.journal_id,
@@ -212,6 +216,7 @@ class Loader:
                 project=frame.place.project_id,
                 dialect=frame.dialect,
                 events=frame.event_count,
+                reason=reason.partition(":")[0],
             )
         window_us = self._settings.dedup_window_s * 1_000_000
         verdict = find_duplicates(block.ids, self._view.indexes(), window_us=window_us)

@@ -107,7 +107,7 @@ class View:
         opened = [self._open(file) for file in commit.sidecars]
         with self._lock:
             self.sidecars = (*kept, *opened)
-            self.places.update(places)
+            self.places = {**self.places, **places}
             self._add_files(commit.files)
             self._committing = None
             self.commit_id = commit.intent.commit_id

@@ -1,6 +1,5 @@
 """A loader that dies at any step between cut and clean-up leaves each event exactly once."""
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -13,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.loader.rig import DEADLINE_S, Crash, Rig, event
+from tests.unit.loader.rig import DEADLINE_S, Crash, Rig, Running, event, wait_until
 from weir.errors import Unavailable
 from weir.lake.store import LocalStore
 from weir.loader import client
@@ -89,9 +88,17 @@ def load(rig: Rig, fuse: Fuse) -> bool:
 
     rig.wrap = wrap
     try:
-        with rig.running() as loader, contextlib.suppress(Unavailable):
-            loader.cut()
+        with rig.running() as loader:
+            wait_until(lambda: _is_cut(loader) or not loader.thread.is_alive())
     except Crash:
+        return False
+    return True
+
+
+def _is_cut(loader: Running) -> bool:
+    try:
+        loader.cut()
+    except Unavailable:
         return False
     return True
 
@@ -138,12 +145,32 @@ def test_crash_at_every_step_changes_nothing(
     assert steps >= 12
 
 
+def test_intent_is_repeated_without_what_came_later(
+    new_rig: Callable[..., Rig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cut that was decided stays as it was; later events wait for the next one."""
+    monkeypatch.setattr(client, "PATIENCE_S", 0.0)
+    calm, rig = new_rig(), new_rig()
+    for each in (calm, rig):
+        fill(each)
+    assert load(calm, Fuse(10**9))
+    assert not load(rig, Fuse(3))
+    catalog = rig.open_catalog()
+    assert catalog.load().intent is not None
+    catalog.close()
+    rig.write([event(6), event(1)])
+    assert load(rig, Fuse(10**9))
+    assert calm.file_names() < rig.file_names()
+    assert len(rig.committed()) == 6
+    assert rig.ledger_total().duplicate == 2
+
+
 def test_kill_at_any_time_loses_and_repeats_nothing(
     new_rig: Callable[..., Rig], tmp_path: Path
 ) -> None:
     """Processes that are killed while they commit leave each event exactly once."""
     rig = new_rig(cut_age_s=0.01)
-    kills = 5
+    kills = 4
     for number in range(kills):
         rig.write([event(100 * number + n) for n in range(100)], worker=number % 2)
         rig.write([event(100 * number + n) for n in range(0, 100, 7)], worker=(number + 1) % 2)
@@ -167,10 +194,10 @@ def _run_and_kill(rig: Rig, number: int) -> None:
     )
     try:
         pause = threading.Event()
-        for _ in range(int(DEADLINE_S / 0.002)):
+        for _ in range(int(DEADLINE_S / 0.005)):
             if len(rig.file_names()) > before + number % 3 or child.poll() is not None:
                 break
-            pause.wait(0.002)
+            pause.wait(0.005)
         assert child.poll() is None
     finally:
         child.send_signal(signal.SIGKILL)

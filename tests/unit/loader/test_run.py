@@ -1,5 +1,6 @@
 """The loader from journal to lake: what is visible, what is committed, what is counted."""
 
+import contextlib
 import errno
 import threading
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from weir.errors import Conflict, Unavailable
 from weir.lake.raw import decode_raw
 from weir.lake.store import LocalStore
 from weir.loader import client, committer, run
+from weir.storage.sockets import connect_unix
 
 
 def test_events_are_visible_then_committed(rig: Rig) -> None:
@@ -267,9 +269,9 @@ def test_second_loader_is_refused(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_loader_that_is_away_is_unavailable(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """A client waits a little and then says so."""
-    monkeypatch.setattr(client, "PATIENCE_S", 0.1)
     with rig.running() as loader:
         loader.status()
+    monkeypatch.setattr(client, "PATIENCE_S", 0.1)
     with pytest.raises(Unavailable):
         loader.status()
 
@@ -280,3 +282,16 @@ def test_unknown_endpoint_is_named_by_its_number(rig: Rig) -> None:
     rig.write([event(1)])
     with rig.running() as loader:
         assert loader.wait_for_rows(1)["endpoint"].to_pylist() == ["7"]
+
+
+def test_nonsense_on_the_socket_harms_nobody(rig: Rig) -> None:
+    """A peer that speaks something else is hung up on; others are answered."""
+    with rig.running() as loader:
+        loader.status()
+        for nonsense in (b"GET / HTTP/1.1\r\n\r\n", b"\x01\x00\x00\x00\x00\xc1"):
+            peer = connect_unix(rig.directory.loader_socket, timeout_s=5)
+            peer.sendall(nonsense)
+            with contextlib.suppress(ConnectionResetError):
+                assert peer.recv(1) == b""
+            peer.close()
+        assert loader.status().commit_id == 0
