@@ -62,8 +62,10 @@ def nginx() -> Iterator[str]:
         configuration = Path(name) / "nginx.conf"
         configuration.write_text(_NGINX.format(directory=name, port=port))
         process = subprocess.Popen(
-            [program("nginx"), "-c", str(configuration), "-e", f"{name}/error.log"],
-            preexec_fn=lambda: os.sched_setaffinity(0, {SERVER_CPU}),  # noqa: PLW1509
+            [
+                *_on_cpu(SERVER_CPU),
+                *(program("nginx"), "-c", str(configuration), "-e", f"{name}/error.log"),
+            ]
         )
         _await_port(port)
         try:
@@ -100,6 +102,10 @@ def cpu_seconds(pid: int) -> float:
     """CPU time that a process has used, all threads, user and system."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _on_cpu(cpu: int) -> list[str]:
+    return [program("taskset"), "--cpu-list", str(cpu)]
 
 
 def _parse(lines: list[str]) -> Load:

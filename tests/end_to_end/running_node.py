@@ -137,9 +137,10 @@ def wait_until(condition: Callable[[], bool], *, within_s: float, what: str) -> 
 
 
 def _read_line(process: subprocess.Popen[str]) -> str:
-    lines: list[str] = []
     assert process.stdout is not None
-    reader = threading.Thread(target=lambda: lines.append(process.stdout.readline()), daemon=True)  # type: ignore[union-attr]
+    lines: list[str] = []
+    read = process.stdout.readline
+    reader = threading.Thread(target=lambda: lines.append(read()), daemon=True)
     reader.start()
     reader.join(READY_WITHIN_S)
     return lines[0] if lines else ""
