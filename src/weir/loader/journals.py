@@ -231,12 +231,13 @@ def _take_damage(
 
 
 class LocalJournals:
-    """The journals under a node's directory, one directory each."""
+    """The journals under a node's directory, one directory each; damaged bytes are kept aside."""
 
-    __slots__ = ("_directory",)
+    __slots__ = ("_directory", "_quarantine")
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, quarantine: Path) -> None:
         self._directory = directory
+        self._quarantine = quarantine
 
     def ids(self) -> Sequence[str]:
         """The names of the journal directories."""
@@ -246,7 +247,7 @@ class LocalJournals:
 
     def open(self, journal_id: str) -> Journal:
         """A reader of one journal; a directory that is empty yet is fine."""
-        return JournalReader(self._directory / journal_id)
+        return JournalReader(self._directory / journal_id, quarantine=self._quarantine)
 
     def expire(self, journal_id: str, *, below_position: int) -> None:
         """Removes what lies below a committed position. Raises ``OSError``."""

@@ -119,7 +119,9 @@ class Loader:
         self, parts: LoaderParts, catalog: Catalog, *, epoch: int, state: CatalogState
     ) -> None:
         store = parts.store or LocalStore(parts.directory.root)
-        journals = parts.journals or LocalJournals(parts.directory.journals)
+        journals = parts.journals or LocalJournals(
+            parts.directory.journals, quarantine=parts.directory.quarantine
+        )
         self._parts = parts
         self._board, self._clock, self._settings = parts.board, parts.clock, parts.settings
         self._catalog = catalog

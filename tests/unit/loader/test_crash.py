@@ -83,7 +83,9 @@ def load(rig: Rig, fuse: Fuse) -> bool:
             parts,
             open_catalog=lambda: fuse.around(rig.open_catalog()),
             store=fuse.around(LocalStore(rig.directory.root)),
-            journals=fuse.around(LocalJournals(rig.directory.journals)),
+            journals=fuse.around(
+                LocalJournals(rig.directory.journals, quarantine=rig.directory.quarantine)
+            ),
         )
 
     rig.wrap = wrap
