@@ -40,7 +40,7 @@ bench: $(VENV)/.dev ## Measure this machine; figures, not verdicts.
 	$(BIN)/python -m bench
 
 docs: $(VENV)/.dev ## Write docs/reference from the tables in the code.
-	$(BIN)/python tools/reference.py
+	$(BIN)/python -m tools.reference
 
 lock: $(VENV)/.dev ## Choose new versions of all dependencies.
 	$(COMPILE) --upgrade --output-file requirements.lock pyproject.toml
