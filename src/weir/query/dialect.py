@@ -12,7 +12,6 @@ from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.errors import ErrorLevel, ParseError, SqlglotError, TokenError
 from sqlglot.parsers.duckdb import DuckDBParser
 
-
 from weir.errors import InvalidInput
 
 TOKENS_MAX: Final = 20_000

@@ -54,8 +54,9 @@ _TYPES: Final = frozenset(
         *(_T.BOOLEAN, _T.TINYINT, _T.SMALLINT, _T.INT, _T.BIGINT, _T.INT128, _T.UTINYINT),
         *(_T.USMALLINT, _T.UINT, _T.UBIGINT, _T.UINT128, _T.FLOAT, _T.DOUBLE, _T.DECIMAL),
         *(_T.TEXT, _T.VARCHAR, _T.CHAR, _T.BLOB, _T.VARBINARY, _T.UUID, _T.JSON, _T.DATE),
-        *(_T.TIME, _T.TIMESTAMP, _T.TIMESTAMPTZ, _T.TIMESTAMP_S, _T.TIMESTAMP_MS),
-        *(_T.TIMESTAMP_NS, _T.INTERVAL, _T.ARRAY, _T.LIST, _T.STRUCT, _T.MAP),
+        *(_T.TIME, _T.TIMETZ, _T.TIMESTAMP, _T.TIMESTAMPNTZ, _T.TIMESTAMPTZ, _T.TIMESTAMP_S),
+        *(_T.TIMESTAMP_MS, _T.TIMESTAMP_NS, _T.INTERVAL, _T.BIT, _T.ARRAY, _T.LIST),
+        *(_T.STRUCT, _T.MAP),
     }
 )
 
@@ -107,6 +108,8 @@ def _only_statement(trees: list[exp.Expr]) -> exp.Expr:
     if isinstance(tree, exp.Describe):
         if type(tree.this) is not exp.Table or set(_given(tree)) != {"this"}:
             raise _forbidden("Only DESCRIBE events is allowed.")
+    elif isinstance(tree, exp.Condition | exp.Alias | exp.Aliases):
+        raise invalid("This is not a SELECT statement.", position=0)
     elif not isinstance(tree, _QUERIES):
         raise _forbidden("Only SELECT is allowed.")
     return tree

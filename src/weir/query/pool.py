@@ -64,6 +64,16 @@ class QueryPool:
         self._running: Counter[int] = Counter()
         self._freed = asyncio.Event()
 
+    @property
+    def running_count(self) -> int:
+        """Queries that run now."""
+        return self._running.total()
+
+    @property
+    def zygote_id(self) -> int | None:
+        """The process id of the fork server, the parent of all workers; None between two."""
+        return self._spares.zygote_id
+
     async def start(self) -> None:
         """Returns when a worker is connected, so that the first query is fast."""
         await self._spares.start()

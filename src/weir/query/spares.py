@@ -6,6 +6,7 @@ Guards the zygote process and the workers it forked until one is taken. Lives on
 import asyncio
 import contextlib
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -48,6 +49,14 @@ class Worker:
         self.greeting_missing = FRAME_HEAD.size
         self._pidfd: int | None = pidfd
 
+    def has_ended(self) -> bool:
+        """Whether the process is no more, told by the kernel before anybody is notified."""
+        if self._pidfd is None:
+            return True
+        poll = select.poll()
+        poll.register(self._pidfd, select.POLLIN)
+        return bool(poll.poll(0))
+
     def kill(self) -> None:
         """Ends the process now, if it has not ended, and gives up its descriptors."""
         self.connection.close()
@@ -75,6 +84,11 @@ class Spares:
         self._restart: asyncio.TimerHandle | None = None
         self._closed = False
 
+    @property
+    def zygote_id(self) -> int | None:
+        """The process id of the fork server; None while there is none."""
+        return None if self._zygote is None else self._zygote.pid
+
     async def start(self) -> None:
         """Returns when one worker is connected (about a second: the imports).
 
@@ -92,9 +106,12 @@ class Spares:
 
     async def take(self) -> Worker:
         """A connected worker, now the caller's to kill. Waits for one if none is spare."""
-        if self._ready:
+        while self._ready:
             worker = self._ready.popleft()
             asyncio.get_running_loop().remove_reader(worker.connection)
+            if worker.has_ended():
+                worker.kill()
+                continue
             self._refill()
             return worker
         waiter: asyncio.Future[Worker] = asyncio.get_running_loop().create_future()

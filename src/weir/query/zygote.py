@@ -7,6 +7,7 @@ later ``ENDED`` with the wait status. It ends when the pool's socket does.
 """
 
 import array
+import contextlib
 import gc
 import os
 import selectors
@@ -35,15 +36,14 @@ def main(settings: ZygoteSettings) -> None:
     engine = Engine.open(memory_bytes=int(settings.limits.memory_bytes * ENGINE_SHARE))
     gc.freeze()
     control = socket.socket(fileno=settings.control)
-    with selectors.DefaultSelector() as selector:
+    with selectors.DefaultSelector() as selector, contextlib.suppress(ConnectionError):
         selector.register(control, selectors.EVENT_READ)
         while True:
             for key, _ in selector.select():
-                if key.fileobj is control:
-                    if not _fork(control, selector, engine, settings.limits):
-                        return
-                else:
+                if key.fileobj is not control:
                     _reap(control, selector, key)
+                elif not _fork(control, selector, engine, settings.limits):
+                    return
 
 
 def _fork(

@@ -1,0 +1,95 @@
+"""The table of allowed functions, held against the engine."""
+
+from itertools import combinations
+
+import duckdb
+import pytest
+
+from weir.query.functions import (
+    FUNCTIONS,
+    FUNCTIONS_BY_TOPIC,
+    NUMERIC_FIRST_ARGUMENT,
+    NUMERIC_RESULT,
+    SIZED_FUNCTIONS,
+    TABLE_FUNCTIONS,
+)
+
+SYNTAX = frozenset(
+    {"coalesce", "ifnull", "try", "grouping", "grouping_id", "percentile_cont", "percentile_disc"}
+)
+"""Known to the engine's parser, not to its catalogue."""
+
+
+def test_every_allowed_function_exists_in_the_engine() -> None:
+    """A name that the engine does not know is a mistake in the table."""
+    found = duckdb.execute("SELECT DISTINCT function_name FROM duckdb_functions()").fetchall()
+    assert {name for (name,) in found} >= FUNCTIONS - SYNTAX
+
+
+@pytest.mark.parametrize("name", sorted(SYNTAX))
+def test_syntax_function_is_known_to_the_parser(name: str) -> None:
+    """Functions outside of the catalogue are real all the same."""
+    calls = {
+        "percentile_cont": "percentile_cont(0.5) WITHIN GROUP (ORDER BY x)",
+        "percentile_disc": "percentile_disc(0.5) WITHIN GROUP (ORDER BY x)",
+        "coalesce": "coalesce(max(x), 1)",
+        "ifnull": "ifnull(max(x), 1)",
+        "try": "try(x)",
+        "grouping": "x, grouping(x)",
+        "grouping_id": "x, grouping_id(x)",
+    }
+    grouped = " GROUP BY x" if name.startswith("grouping") else ""
+    rows = duckdb.execute(f"SELECT {calls[name]} FROM range(3) t(x){grouped}").fetchall()
+    assert rows
+
+
+def test_topics_do_not_overlap() -> None:
+    """Each function stands under one topic."""
+    for one, other in combinations(FUNCTIONS_BY_TOPIC.values(), 2):
+        assert not one & other
+
+
+def test_special_treatment_names_allowed_functions_only() -> None:
+    """The lists beside the table are parts of it."""
+    assert FUNCTIONS >= TABLE_FUNCTIONS | SIZED_FUNCTIONS | NUMERIC_FIRST_ARGUMENT | NUMERIC_RESULT
+
+
+def test_nothing_that_reads_or_writes_the_outside_is_allowed() -> None:
+    """Files, settings, the environment, catalogs, logs, SQL as text and sleeping stay out."""
+    forbidden = (
+        "read_",
+        "glob",
+        "sniff",
+        "parquet_",
+        "duckdb_",
+        "pragma_",
+        "pg_",
+        "current_se",
+        "getenv",
+        "getvariable",
+        "nextval",
+        "currval",
+        "setval",
+        "query",
+        "json_exec",
+        "json_serialize",
+        "json_deserialize",
+        "enable_",
+        "disable_",
+        "checkpoint",
+        "truncate",
+        "write_log",
+        "which_secret",
+        "sleep",
+        "arrow_scan",
+        "pandas_",
+        "python_",
+        "seq_scan",
+        "setseed",
+        "collate_",
+        "__",
+        "st_",
+        "txid",
+        "version",
+    )
+    assert not [name for name in FUNCTIONS if name.startswith(forbidden)]

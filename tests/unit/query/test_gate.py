@@ -1,0 +1,309 @@
+"""What the gate lets through, what it refuses, and in which words."""
+
+import pytest
+
+from weir.errors import Forbidden, InvalidInput
+from weir.query.gate import NODES_MAX, SIZE_LITERAL_MAX, Passed, pass_query
+
+ALLOWED = [
+    "SELECT event, count() FROM events GROUP BY event LIMIT 10",
+    "select * from events",
+    "FROM events",
+    "FROM events SELECT event WHERE seq > 3",
+    "SELECT * EXCLUDE (properties) REPLACE (lower(event) AS event) FROM events",
+    "SELECT e.* FROM events AS e",
+    "SELECT 1",
+    "(SELECT 1) UNION ALL BY NAME (SELECT 2) ORDER BY 1",
+    "SELECT 1 EXCEPT SELECT 2 INTERSECT SELECT 3",
+    "WITH a AS (SELECT 1 AS x), b AS (SELECT * FROM a) SELECT * FROM b, a",
+    "WITH a AS MATERIALIZED (SELECT * FROM events) SELECT count(*) FROM a",
+    "WITH events AS (SELECT 1 AS x) SELECT x FROM events",
+    "SELECT (SELECT max(seq) FROM events), x FROM (SELECT seq AS x FROM events)",
+    "SELECT * FROM events a JOIN events b USING (event_id) LEFT JOIN events c ON a.seq = c.seq",
+    "SELECT * FROM events a ASOF JOIN events b ON a.user_id = b.user_id AND a.ts >= b.ts",
+    "SELECT * FROM events, unnest([1, 2]) AS t(x), range(3) AS r(y), LATERAL (SELECT seq)",
+    "SELECT * FROM (VALUES (1, 'a'), (2, 'b')) AS v(n, t)",
+    (
+        "SELECT count(*) FILTER (WHERE seq > 1) OVER (PARTITION BY event ORDER BY ts ROWS BETWEEN 1"
+        " PRECEDING AND CURRENT ROW) FROM events QUALIFY row_number() OVER w = 1 WINDOW w AS"
+        " (ORDER BY ts)"
+    ),
+    "SELECT event FROM events GROUP BY GROUPING SETS ((event), ()), ROLLUP (dialect), CUBE (topic)",
+    "SELECT DISTINCT ON (event) event, ts FROM events ORDER BY ALL LIMIT 10 PERCENT OFFSET 1",
+    "SELECT * FROM events USING SAMPLE 10 ROWS",
+    (
+        "SELECT date_trunc('day', ts)::DATE, extract(year FROM ts), ts AT TIME ZONE 'Asia/Tokyo',"
+        " ts + INTERVAL 1 DAY, now() - INTERVAL '2 hours', CURRENT_DATE FROM events"
+    ),
+    (
+        "SELECT CASE WHEN event LIKE 'a%' THEN 1 ELSE 2 END, event IN ('a', 'b'), event IS NULL,"
+        " seq BETWEEN 1 AND 2, event ILIKE 'x', event SIMILAR TO 'x', NOT true, event ~ 'x' FROM"
+        " events"
+    ),
+    (
+        "SELECT [1, 2][1], {'a': 1}, MAP {'a': 1}, list_transform([1], x -> x + 1),"
+        " list_filter([1], lambda x: x > 1), [x FOR x IN [1, 2] IF x > 1], event[1:2] FROM events"
+    ),
+    "SELECT CAST(seq AS DECIMAL(10, 2)), TRY_CAST(event AS STRUCT(a INT, b VARCHAR[])) FROM events",
+    (
+        "SELECT EXISTS (SELECT 1), 1 = ANY (SELECT 1), trim(both ' ' FROM event), 2 ** 3, 7 // 2"
+        " FROM events"
+    ),
+    (
+        "SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY seq DESC), mode() WITHIN GROUP"
+        " (ORDER BY event) FROM events"
+    ),
+    (
+        "SELECT quantile_cont(properties.price, [0.5, 0.9]), arg_max(event, ts ORDER BY seq)"
+        " FROM events"
+    ),
+    "DESCRIBE events",
+    "SELECT 1; -- and no more",
+    "SELECT 'DROP TABLE events; COPY', $$read_csv('/etc/passwd')$$ /* ATTACH 'x' */",
+]
+
+REFUSED = [
+    "SELECT 1; SELECT 2",
+    "SELECT 1; DROP TABLE events",
+    "INSERT INTO events SELECT * FROM events",
+    "DELETE FROM events",
+    "UPDATE events SET event = 'x'",
+    "CREATE TABLE t AS SELECT 1",
+    "CREATE MACRO f(x) AS x + 1",
+    "DROP VIEW events",
+    "ALTER TABLE events ADD COLUMN x INT",
+    "TRUNCATE events",
+    "COPY events TO '/tmp/x'",
+    "COPY (SELECT 1) TO '/tmp/x'",
+    "EXPORT DATABASE '/tmp/x'",
+    "IMPORT DATABASE '/tmp/x'",
+    "ATTACH '/tmp/x.db'",
+    "DETACH memory",
+    "USE memory",
+    "INSTALL httpfs",
+    "LOAD httpfs",
+    "SET threads = 8",
+    "RESET threads",
+    "SET VARIABLE x = 1",
+    "PRAGMA version",
+    "CALL pragma_version()",
+    "CHECKPOINT",
+    "BEGIN",
+    "PREPARE p AS SELECT 1",
+    "EXECUTE p",
+    "EXPLAIN SELECT 1",
+    "EXPLAIN ANALYZE SELECT 1",
+    "SUMMARIZE events",
+    "SHOW TABLES",
+    "DESCRIBE SELECT 1",
+    "DESCRIBE other",
+    "VALUES (1)",
+    "PIVOT events ON event USING count()",
+    "SELECT * FROM events PIVOT (count(*) FOR event IN ('a'))",
+    "UNPIVOT events ON seq INTO NAME n VALUE v",
+    "WITH RECURSIVE t AS (SELECT 1 UNION ALL SELECT 1 FROM t) SELECT * FROM t",
+    "SELECT * FROM read_csv('/etc/passwd')",
+    "SELECT * FROM read_parquet('/x.parquet')",
+    "SELECT * FROM parquet_metadata('/x.parquet')",
+    "SELECT * FROM read_text('/etc/passwd')",
+    "SELECT * FROM read_blob('/etc/passwd')",
+    "SELECT * FROM glob('/*')",
+    "SELECT * FROM sniff_csv('/etc/passwd')",
+    "SELECT * FROM '/x.parquet'",
+    'SELECT * FROM "/x.parquet"',
+    "SELECT * FROM 'events.parquet'",
+    "SELECT * FROM 's3://bucket/x.parquet'",
+    'WITH "/x.parquet" AS (SELECT 1) SELECT 1',
+    "SELECT * FROM query('SELECT 1')",
+    "SELECT * FROM query_table('events')",
+    "SELECT * FROM json_execute_serialized_sql('{}')",
+    "SELECT json_serialize_sql('SELECT 1')",
+    "SELECT getenv('HOME')",
+    "SELECT \"getenv\"('HOME')",
+    "SELECT GetEnv('HOME')",
+    "SELECT main.getenv('HOME')",
+    "SELECT 'HOME'.getenv()",
+    "SELECT system.main.count(1)",
+    "SELECT current_setting('threads')",
+    "SELECT getvariable('x')",
+    "SELECT nextval('s')",
+    "SELECT version()",
+    "SELECT current_user",
+    "SELECT write_log('x')",
+    "SELECT sleep_ms(1000)",
+    "SELECT * FROM duckdb_settings()",
+    "SELECT * FROM duckdb_tables",
+    "SELECT * FROM duckdb_external_file_cache()",
+    "SELECT * FROM pragma_table_info('events')",
+    "SELECT * FROM enable_logging()",
+    "SELECT * FROM checkpoint()",
+    "SELECT * FROM information_schema.tables",
+    "SELECT * FROM pg_catalog.pg_class",
+    "SELECT * FROM sqlite_master",
+    "SELECT * FROM main.events",
+    "SELECT * FROM memory.main.events",
+    "SELECT * FROM other",
+    "SELECT * FROM weir_tail",
+    "SELECT * FROM (WITH duckdb_settings AS (SELECT 1) SELECT 1), duckdb_settings",
+    "WITH a AS (SELECT * FROM duckdb_views), duckdb_views AS (SELECT 1) SELECT * FROM a",
+    "SELECT * FROM events WHERE seq IN (SELECT 1 FROM duckdb_settings)",
+    "SELECT * FROM events, LATERAL read_csv('/etc/passwd')",
+    "SELECT * FROM events, LATERAL (SELECT * FROM glob('/*'))",
+    "SELECT list_transform([1], x -> getenv('HOME'))",
+    "SELECT COLUMNS('e.*') FROM events",
+    "SELECT COLUMNS(*) FROM events",
+    "SELECT * FROM events AT (VERSION => 1)",
+    "SELECT event::regclass FROM events",
+    "SELECT CAST(1 AS my_type)",
+    f"SELECT range({SIZE_LITERAL_MAX + 1})",
+    f"SELECT * FROM generate_series(1, {SIZE_LITERAL_MAX + 1})",
+    "SELECT repeat('a', 4e9)",
+    "SELECT lpad('a', 4000000000, 'b')",
+    "SELECT * FROM events, pandas_scan(1)",
+]
+
+TYPES = """
+BOOLEAN INT BIGINT HUGEINT UBIGINT DOUBLE REAL DECIMAL(18,3) VARCHAR TEXT DATE TIME TIMESTAMP
+DATETIME TIMESTAMPTZ INTERVAL UUID JSON BLOB INT[] MAP(TEXT,INT) STRUCT(a/INT)
+"""
+
+MISTAKEN = {
+    "": None,
+    "  ; ": None,
+    "selec 1": None,
+    "SELECT a frm b c": 13,
+    "SELECT (1": 8,
+    "SELECT 'abc": None,
+    "SELECT 0x1F": 7,
+    "SELECT 1 \0": 9,
+    "SELECT '\ud800'": 8,
+    "SELECT properties.* FROM events": 7,
+    "SELECT properties['a'][1] FROM events": 7,
+    "SELECT properties.x FROM events AS properties": 35,
+}
+
+
+def gate(sql: str, *, rows_max: int = 1000) -> Passed:
+    """The gate with ordinary limits."""
+    return pass_query(sql, rows_max=rows_max, sql_bytes_max=65536)
+
+
+@pytest.mark.parametrize("sql", ALLOWED)
+def test_reading_events_is_allowed(sql: str) -> None:
+    """What an analyst writes passes."""
+    assert gate(sql).sql
+
+
+@pytest.mark.parametrize("sql", REFUSED)
+def test_anything_but_reading_events_is_refused(sql: str) -> None:
+    """What is not on the lists is forbidden, with words that say so."""
+    with pytest.raises((Forbidden, InvalidInput)) as caught:
+        gate(sql)
+    assert caught.value.code in {"forbidden_query", "invalid_query"}
+    assert caught.value.message.endswith(".")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * FROM read_csv('/etc/passwd')",
+        "SELECT getenv('HOME')",
+        "SELECT 1; SELECT 2",
+        "SET threads = 8",
+        "COPY events TO '/tmp/x'",
+        "ATTACH '/tmp/x.db'",
+        "SELECT * FROM '/x.parquet'",
+    ],
+)
+def test_policy_is_forbidden_and_not_invalid(sql: str) -> None:
+    """Refusals by policy are 403, apart from mistakes."""
+    with pytest.raises(Forbidden) as caught:
+        gate(sql)
+    assert caught.value.code == "forbidden_query"
+
+
+@pytest.mark.parametrize(("sql", "position"), MISTAKEN.items())
+def test_mistake_is_invalid_with_its_position(sql: str, position: int | None) -> None:
+    """What cannot be understood is 400 and names the place where it is known."""
+    with pytest.raises((InvalidInput, Forbidden)) as caught:
+        gate(sql)
+    if position is not None:
+        assert isinstance(caught.value, InvalidInput)
+        assert caught.value.context["position"] == position
+
+
+def test_position_counts_characters_over_lines() -> None:
+    """The place is an offset into the text as sent, not a column."""
+    sql = "SELECT event,\n  gétenv('x')\nFROM events"
+    with pytest.raises(Forbidden) as caught:
+        gate(sql)
+    assert caught.value.context["position"] == sql.index("gétenv")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT " + "(" * 10_000 + "1" + ")" * 10_000,
+        "SELECT " + "(" * 60 + "1" + ")" * 60,
+        "(" * 30_000,
+        "SELECT " + "NOT " * 9_000 + "true",
+        "SELECT " + "- " * 9_000 + "1",
+        "SELECT " + "+".join(["1"] * 9_000),
+        "SELECT " + "CASE WHEN true THEN " * 2_000 + "1" + " END" * 2_000,
+        "SELECT * FROM " + " JOIN ".join(["events"] * 4_000),
+        "SELECT 1 UNION " * 3_000 + "SELECT 1",
+        "SELECT a" + ".a" * 5_000,
+        "SELECT x" + "::int" * 6_000,
+        "SELECT " + ",".join(["1"] * (NODES_MAX + 1)),
+        "SELECT 1" + " " * 200_000,
+    ],
+    ids=range(13),
+)
+def test_bombs_are_refused_without_harm(sql: str) -> None:
+    """Deep, long and wide statements end in a 400."""
+    with pytest.raises(InvalidInput) as caught:
+        pass_query(sql, rows_max=10, sql_bytes_max=150_000)
+    assert caught.value.code == "invalid_query"
+
+
+@pytest.mark.parametrize(
+    ("sql", "limit"),
+    [
+        ("SELECT * FROM events", "LIMIT 11"),
+        ("SELECT * FROM events LIMIT 5", "LIMIT 5"),
+        ("SELECT * FROM events LIMIT 500", "LIMIT 11"),
+        ("SELECT 1 UNION SELECT 2", "LIMIT 11"),
+        ("(SELECT 1)", "LIMIT 11"),
+        ("SELECT * FROM events LIMIT 10 PERCENT", "LIMIT 10 PERCENT"),
+        ("SELECT * FROM (SELECT * FROM events LIMIT 500)", "LIMIT 500) LIMIT 11"),
+    ],
+)
+def test_row_limit_is_pushed_into_the_statement(sql: str, limit: str) -> None:
+    """One row more than asked is read, so that a cut shows."""
+    assert gate(sql, rows_max=10).sql.endswith(limit)
+
+
+@pytest.mark.parametrize(
+    ("sql", "reads"),
+    [
+        ("SELECT 1", False),
+        ("SELECT * FROM events", True),
+        ("WITH events AS (SELECT 1) SELECT * FROM events", False),
+        ("WITH events AS (SELECT * FROM events) SELECT * FROM events", True),
+        ("SELECT (SELECT count(*) FROM EVENTS)", True),
+    ],
+)
+def test_gate_tells_whether_events_are_read(sql: str, reads: bool) -> None:
+    """What is not read is not counted as scanned."""
+    assert gate(sql).reads_events is reads
+
+
+@pytest.mark.parametrize("name", TYPES.split())
+def test_ordinary_types_can_be_cast_to(name: str) -> None:
+    """What an analyst casts to is a known type, and stays it."""
+    assert gate(f"SELECT event::{name.replace('/', ' ')} FROM events").sql
+
+
+def test_comments_and_their_secrets_do_not_reach_the_engine() -> None:
+    """What runs is made from the tree, not from the text."""
+    assert gate("SELECT /* hello */ 1 -- bye").sql == 'SELECT 1 AS "1" LIMIT 1001'
