@@ -96,7 +96,7 @@ def _supervise(settings: Settings, board: Board, listener: socket.socket, *, clo
     def announce_once() -> None:
         if waiting_for and all(board.get(slot) for slot in waiting_for):
             waiting_for.clear()
-            emit(Happening.NODE_READY, url=url, workers=workers)
+            emit(Happening.NODE_READY, url=url, children=supervisor.pids)
             sys.stdout.write(f"weir ready {url}\n")
             sys.stdout.flush()
 

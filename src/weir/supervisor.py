@@ -90,6 +90,11 @@ class Supervisor:
     def names(self) -> list[str]:
         return [child.role.name for child in self._children]
 
+    @property
+    def pids(self) -> list[int]:
+        """Process ids of the children that were started and not yet seen to end."""
+        return [child.process.pid for child in self._children if child.process is not None]
+
     def _heed(self, number: int, frame: object) -> None:
         self.stop_signals += 1
 
