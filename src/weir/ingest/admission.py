@@ -17,6 +17,8 @@ class Limits(msgspec.Struct, frozen=True):
 
     event_bytes_max: int
     json_depth_max: int
+    request_bytes_max: int
+    """Of all events of a request with what they share laid under each."""
 
 
 class Submission(msgspec.Struct, frozen=True):

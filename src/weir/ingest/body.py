@@ -17,6 +17,10 @@ _GZIP_MAGIC = b"\x1f\x8b\x08"
 _ZSTD_WINDOW_LOG_MAX = 23
 """8 MiB: what RFC 8878 asks every decoder to take; more is a way to make us allocate."""
 
+MEMBERS_MAX = 512
+"""gzip members or zstd frames of a body. Block compressors make one per 64 KiB or more; each
+costs a copy of what follows it."""
+
 INFLATE_ON_LOOP_BYTES_MAX = 65536
 """Compressed size up to which inflating beside the event loop's other work is fine."""
 
@@ -87,7 +91,12 @@ def _inflate_zlib(body: bytes, bytes_max: int, window_bits: int) -> bytes:
         if not member.eof:
             raise EOFError
         parts.append(part)
-        rest = member.unused_data.lstrip(b"\0") if window_bits == 31 else b""
+        rest = member.unused_data
+        if window_bits == 31:
+            rest = rest.lstrip(b"\0")
+            _check_members(len(parts))
+        elif rest:
+            raise EOFError
     return b"".join(parts)
 
 
@@ -106,7 +115,13 @@ def _inflate_zstd(body: bytes, bytes_max: int) -> bytes:
             raise EOFError
         parts.append(part)
         rest = frame.unused_data
+        _check_members(len(parts))
     return b"".join(parts)
+
+
+def _check_members(count: int) -> None:
+    if count > MEMBERS_MAX:
+        raise InvalidInput(f"The body has more than {MEMBERS_MAX} compressed parts.")
 
 
 def _too_large(bytes_max: int) -> BodyTooLarge:

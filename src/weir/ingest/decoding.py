@@ -4,7 +4,7 @@ The door decodes to validate and the loader decodes again to store; both go thro
 what one accepts the other can process.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -13,9 +13,25 @@ from weir.errors import InvalidInput
 from weir.ingest.admission import Limits
 from weir.ingest.body import BodyTooLarge
 from weir.ingest.fields import PROBLEMS_MAX, Checked, Field, check_event
+from weir.ingest.jsontext import extend, is_absent, members
 
 _ACCEPTABLE_STARTS = {b"{", b"n", b""}
 """First byte of an object, of null, and of nothing: what an optional object may be."""
+
+COMMAS_UNCOUNTED = 100_000
+"""Commas of a body whose items, however many, are taken apart without being counted first."""
+
+
+class _Item(msgspec.Struct, gc=False):
+    """An object of which nothing is kept."""
+
+
+class _Items(msgspec.Struct):
+    events: list[_Item]
+
+
+_decode_items = msgspec.json.Decoder(list[_Item]).decode
+_decode_envelope = msgspec.json.Decoder(_Items).decode
 
 
 def check_json(body: bytes) -> None:
@@ -65,6 +81,61 @@ def is_object(raw: msgspec.Raw) -> bool:
 def pieces_of(events: Sequence[Event]) -> list[bytes]:
     """The text of every event's properties, for ``hygiene.check_depth``."""
     return [bytes(event.properties) for event in events]
+
+
+def share_context(events: Sequence[Event], shared: msgspec.Raw) -> None:
+    """Lays ``shared`` under every event's own context: the event's names win."""
+    if is_absent(shared):
+        return
+    offered = members(bytes(shared).decode())
+    for event in events:
+        own = event.context
+        event.context = shared if is_absent(own) else extend(own, offered)
+
+
+def check_shared(shared: msgspec.Raw, event_count: int, limits: Limits) -> None:
+    """Raises ``BodyTooLarge`` when a small request would become a large one by sharing."""
+    if len(bytes(shared)) * event_count > limits.request_bytes_max:
+        raise BodyTooLarge(
+            f"With the shared context the events are larger than {limits.request_bytes_max} bytes."
+        )
+
+
+def check_item_count(count_items: Callable[[bytes], int], body: bytes, events_max: int) -> None:
+    """Raises ``InvalidInput`` before a list of millions of items is made of a body.
+
+    ``count_items`` decodes it to nothing but a number. Only bodies with very many commas are
+    looked at, and of them those with items that are no objects are refused as well.
+    """
+    if body.count(b",") <= COMMAS_UNCOUNTED:
+        return
+    try:
+        count = count_items(body)
+    except msgspec.ValidationError:
+        raise InvalidInput("The events must be an array of objects.") from None
+    except (msgspec.DecodeError, RecursionError):
+        return  # whoever decodes it next says what is wrong
+    check_count(count, events_max)
+
+
+def check_count(count: int, events_max: int) -> None:
+    """Raises ``InvalidInput`` for a request with too many events."""
+    if count > events_max:
+        raise InvalidInput(
+            f"A request holds at most {events_max} events; this one has {count}.",
+            code="batch_too_large",
+            refused_count=count,
+        )
+
+
+def count_array(body: bytes) -> int:
+    """Items of a JSON array of objects; raises as the decoder does."""
+    return len(_decode_items(body))
+
+
+def count_envelope(body: bytes) -> int:
+    """Items of the array ``events`` of a JSON object; raises as the decoder does."""
+    return len(_decode_envelope(body).events)
 
 
 def check_each(raws: Sequence[msgspec.Raw], fields: Mapping[str, Field]) -> list[Checked]:

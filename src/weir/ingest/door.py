@@ -104,7 +104,11 @@ class Door:
         self._registry = parts.registry
         self._journal = parts.journal
         self._now_us = parts.clock.now_us
-        self._limits = Limits(parts.settings.event_bytes_max, parts.settings.json_depth_max)
+        self._limits = Limits(
+            parts.settings.event_bytes_max,
+            parts.settings.json_depth_max,
+            parts.settings.inflated_bytes_max,
+        )
         self._known: dict[tuple[bytes | None, bytes | None], _Known] = {}
         self._known_epoch = -1
         self.bytes_in_flight = 0

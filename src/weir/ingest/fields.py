@@ -55,6 +55,26 @@ Checked = Event | list[Problem]
 def check_event(raw: msgspec.Raw, fields: Mapping[str, Field]) -> Checked:
     """The event of one JSON text, or everything that is wrong with it."""
     try:
+        return _check(raw, fields)
+    except RecursionError:
+        return [Problem("", "invalid_json", "is nested too deeply")]
+
+
+def table(*fields: Field) -> dict[str, Field]:
+    """Fields by their name on the wire."""
+    return {field.name: field for field in fields}
+
+
+def parse_time(text: str) -> datetime | None:
+    """A time in any ISO 8601 form; without a zone it is UTC; None when it is not one."""
+    try:
+        return datetime.fromisoformat(text.strip())
+    except ValueError:
+        return None
+
+
+def _check(raw: msgspec.Raw, fields: Mapping[str, Field]) -> Checked:
+    try:
         sent = _MEMBERS.decode(raw)
     except msgspec.ValidationError:
         return [Problem("", "validation.type", "must be an object")]
@@ -76,19 +96,6 @@ def check_event(raw: msgspec.Raw, fields: Mapping[str, Field]) -> Checked:
         return problems
     values["properties"] = fold(sent, values.get("properties", ABSENT))  # type: ignore[arg-type]  # a Raw
     return Event(**values)  # type: ignore[arg-type]  # the kinds are those of Event
-
-
-def table(*fields: Field) -> dict[str, Field]:
-    """Fields by their name on the wire."""
-    return {field.name: field for field in fields}
-
-
-def parse_time(text: str) -> datetime | None:
-    """A time in any ISO 8601 form; without a zone it is UTC; None when it is not one."""
-    try:
-        return datetime.fromisoformat(text.strip())
-    except ValueError:
-        return None
 
 
 def _check_field(field: Field, raw: msgspec.Raw, problems: list[Problem]) -> object | None:

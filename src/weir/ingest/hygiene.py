@@ -10,9 +10,15 @@ from collections.abc import Sequence
 
 from weir.errors import InvalidInput
 
-_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
-_ESCAPE = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|.)", re.DOTALL)
-_BRACKET = re.compile(rb"[\[\]{}]")
+_TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
+_LONE_SURROGATE = re.compile(
+    rb"\\u[dD](?:[89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..\\u[dD])[c-fC-F])", re.DOTALL
+)
+_SQUARE = bytes.maketrans(b"{}", b"[]")
+_UNSTRUCTURAL = bytes(set(range(256)) - set(b'"[]{}'))
+_PLACE_BYTES_MAX = 131072
+"""How far the place of an error is looked for; it takes far longer than finding that it is."""
+
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -25,28 +31,34 @@ def check_text(body: bytes) -> None:
             body.decode()
         except UnicodeDecodeError as error:
             raise _malformed("The body is not valid UTF-8", error.start) from None
-    if b"\\" in body:
+    if b"\\u" in body:
         _check_escapes(body)
 
 
-def check_depth(body: bytes, pieces: Sequence[bytes], *, depth_max: int) -> None:
-    """Raises ``InvalidInput`` when JSON nests deeper than ``depth_max``.
+def check_depth(
+    body: bytes, pieces: Sequence[bytes], *, depth_max: int, levels_around: int = 0
+) -> None:
+    """Raises ``InvalidInput`` when JSON and the levels around it are deeper than ``depth_max``.
 
-    ``pieces`` holds for every event of ``body`` the text of its properties, empty when absent.
+    ``body`` is valid JSON. ``pieces`` holds for every event of it the text of its properties as
+    it stands there, empty when absent (or when it is not known).
     Brackets of one event do not nest in another's, so counting bounds the depth without looking
     at strings; only what stays above the bounds is measured exactly.
     """
     total = body.count(b"{") + body.count(b"[")
-    if total <= depth_max:
+    own_max = depth_max - levels_around
+    if total <= own_max:
         return
-    room = depth_max - _DEPTH_OUTSIDE
+    room = own_max - _DEPTH_OUTSIDE
     siblings = len(pieces)
-    if total - siblings - sum(1 for piece in pieces if piece) <= room:
+    if total - siblings - sum(1 for piece in pieces if piece[:1] == b"{") <= room:
         return
     inside = [_openings(piece) for piece in pieces]
     if max(inside, default=0) <= room and total - sum(inside) - siblings <= room:
         return
-    _measure(body, depth_max)
+    if not _is_within(body, own_max):
+        what = f"JSON is nested deeper than {depth_max} levels"
+        raise _malformed(what, _place_of_depth(body, own_max))
 
 
 _DEPTH_OUTSIDE = 3
@@ -57,37 +69,42 @@ def _openings(text: bytes) -> int:
     return text.count(b"{") + text.count(b"[")
 
 
-def _measure(body: bytes, depth_max: int) -> None:
+def _is_within(body: bytes, depth_max: int) -> bool:
+    """Leaves only the brackets outside of strings, then takes the innermost pairs away by turns.
+
+    Every step is one pass in C: a body may be large, and the event loop waits.
+    """
+    unescaped = body.replace(b"\\\\", b"").replace(b'\\"', b"")
+    marks = unescaped.translate(_SQUARE, _UNSTRUCTURAL).replace(b'""', b"")
+    brackets = b"".join(marks.split(b'"')[::2])
+    for _ in range(depth_max):
+        if not brackets:
+            break
+        brackets = brackets.replace(b"[]", b"")
+    return not brackets
+
+
+def _place_of_depth(body: bytes, depth_max: int) -> int | None:
     depth = 0
-    for bracket in _BRACKET.finditer(_STRING.sub(_blank, body)):
-        depth += 1 if bracket[0] in b"{[" else -1
+    for token in _TOKEN.finditer(body, 0, _PLACE_BYTES_MAX):
+        first = token[0][:1]
+        if first != b'"':
+            depth += 1 if first in b"{[" else -1
         if depth > depth_max:
-            raise _malformed(f"JSON is nested deeper than {depth_max} levels", bracket.start())
-
-
-def _blank(string: re.Match[bytes]) -> bytes:
-    return b" " * len(string[0])
+            return token.start()
+    return None
 
 
 def _check_escapes(body: bytes) -> None:
-    pending: int | None = None
-    end = 0
-    for escape in _ESCAPE.finditer(body):
-        code = int(escape[1], 16) if escape[1] else -1
-        if pending is not None:
-            if escape.start() != end or not 0xDC00 <= code <= 0xDFFF:
-                raise _malformed("The text holds a lone surrogate escape", pending)
-            pending = None
-            continue
-        if code == 0:
-            raise _malformed("The text holds a NUL escape", escape.start())
-        if 0xDC00 <= code <= 0xDFFF:
-            raise _malformed("The text holds a lone surrogate escape", escape.start())
-        if 0xD800 <= code <= 0xDBFF:
-            pending, end = escape.start(), escape.end()
-    if pending is not None:
-        raise _malformed("The text holds a lone surrogate escape", pending)
+    escapes = body.replace(b"\\\\", b"__")  # every backslash left begins an escape
+    at = escapes.find(b"\\u0000")
+    if at >= 0:
+        raise _malformed("The text holds a NUL escape", at)
+    lone = _LONE_SURROGATE.search(escapes)
+    if lone is not None:
+        raise _malformed("The text holds a lone surrogate escape", lone.start())
 
 
-def _malformed(what: str, at: int) -> InvalidInput:
-    return InvalidInput(f"{what} (byte {at}).")
+def _malformed(what: str, at: int | None) -> InvalidInput:
+    place = f"byte {at}" if at is not None else f"beyond byte {_PLACE_BYTES_MAX}"
+    return InvalidInput(f"{what} ({place}).")

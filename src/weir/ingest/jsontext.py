@@ -5,10 +5,12 @@ wins, as it does in the engine.
 """
 
 import json
+from collections.abc import Mapping
 
 import msgspec
 
 _SCANNER = json.JSONDecoder(parse_int=str, parse_float=str)
+_decode_names = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _SPACE = " \t\n\r"
 
 
@@ -32,22 +34,20 @@ def members(text: str) -> dict[str, str]:
     return found
 
 
-def compose(values: dict[str, str]) -> msgspec.Raw:
+def compose(values: Mapping[str, str]) -> msgspec.Raw:
     """A JSON object from names and the texts of values."""
     body = ",".join(f"{_quote(name)}:{value}" for name, value in values.items())
     return msgspec.Raw(f"{{{body}}}".encode())
 
 
-def lay_under(own: msgspec.Raw, shared: msgspec.Raw) -> msgspec.Raw:
-    """``shared``'s members under ``own``'s: where both have a name, ``own`` keeps it."""
-    if is_absent(shared):
-        return own
-    if is_absent(own):
-        return shared
-    return compose(members(bytes(own).decode()) | _without(shared, own))
+def extend(own: msgspec.Raw, more: Mapping[str, str]) -> msgspec.Raw:
+    """``own``'s text with those members of ``more`` behind that it has no name for."""
+    names = _decode_names(own)
+    added = {name: value for name, value in more.items() if name not in names}
+    return _append(own, added, is_empty=not names)
 
 
-def fold(extras: dict[str, msgspec.Raw], properties: msgspec.Raw) -> msgspec.Raw:
+def fold(extras: Mapping[str, msgspec.Raw], properties: msgspec.Raw) -> msgspec.Raw:
     """Unknown top-level fields put into ``properties``.
 
     When a name is taken there, the top-level field keeps it and the sent object goes under the
@@ -58,16 +58,17 @@ def fold(extras: dict[str, msgspec.Raw], properties: msgspec.Raw) -> msgspec.Raw
     own = {name: bytes(value).decode() for name, value in extras.items()}
     if is_absent(properties):
         return compose(own)
-    sent = members(bytes(properties).decode())
-    if own.keys() & sent.keys():
-        return compose({**own, "properties": bytes(properties).decode()})
-    return compose({**sent, **own})
+    names = _decode_names(properties)
+    if own.keys().isdisjoint(names):
+        return _append(properties, own, is_empty=not names)
+    return compose({**own, "properties": bytes(properties).decode()})
 
 
-def _without(shared: msgspec.Raw, own: msgspec.Raw) -> dict[str, str]:
-    taken = members(bytes(own).decode())
-    offered = members(bytes(shared).decode())
-    return {name: value for name, value in offered.items() if name not in taken}
+def _append(own: msgspec.Raw, added: Mapping[str, str], *, is_empty: bool) -> msgspec.Raw:
+    if not added:
+        return own
+    composed = compose(added)
+    return composed if is_empty else msgspec.Raw(bytes(own)[:-1] + b"," + bytes(composed)[1:])
 
 
 def _quote(name: str) -> str:

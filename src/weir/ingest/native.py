@@ -16,21 +16,30 @@ from weir.domain.frame import Frame, FrameMeta, decode_meta, encode_meta
 from weir.errors import InvalidInput
 from weir.ingest.admission import Admission, IngestRoute, Limits, Submission
 from weir.ingest.decoding import (
+    check_count,
     check_each,
+    check_item_count,
     check_json,
+    check_shared,
+    count_array,
+    count_envelope,
     is_object,
     malformed,
     pieces_of,
     plain_properties,
+    share_context,
 )
 from weir.ingest.fields import EVENT_ID_CHARS_MAX, Checked, Field, Problem, parse_time, table
 from weir.ingest.hygiene import check_depth, check_text
-from weir.ingest.jsontext import is_absent, lay_under
+from weir.ingest.jsontext import is_absent
 from weir.ingest.replies import encode_reply, render_error
 
 NAME = "native"
 VERSION = 1
 EVENTS_MAX = 1000
+LINES_MAX = 8 * EVENTS_MAX
+"""Lines of NDJSON, the empty ones included."""
+
 EVENT_CHARS_MAX = 200
 
 FIELDS = table(
@@ -87,13 +96,14 @@ def admit(submission: Submission) -> Admission:
         return _admission(len(quick), {}, submission.batch_id)
     split = _split(body)
     _check_count(len(split.raws))
+    check_shared(split.context, len(split.raws), limits)
+    depth_max = limits.json_depth_max
+    check_depth(bytes(split.context), [b""], depth_max=depth_max, levels_around=1)
     checked = check_each(split.raws, FIELDS)
-    depth_max = limits.json_depth_max - split.levels_around
-    limits = Limits(limits.event_bytes_max, depth_max)
     refused = {
         index: problems
         for index, item in enumerate(checked)
-        if (problems := _problems(split.raws[index], item, limits))
+        if (problems := _problems(split.raws[index], item, split.levels_around, limits))
     }
     return _admission(len(checked) - len(refused), refused, submission.batch_id)
 
@@ -106,8 +116,8 @@ def decode_frame(frame: Frame) -> Sequence[Event]:
     split = _split(frame.body)
     taken = [raw for index, raw in enumerate(split.raws) if index not in refused]
     events = [item for item in check_each(taken, FIELDS) if isinstance(item, Event)]
+    share_context(events, split.context)
     for event in events:
-        event.context = lay_under(event.context, split.context)
         event.sent_at = event.sent_at or split.sent_at
     return events
 
@@ -127,20 +137,23 @@ def _split(body: bytes) -> _Split:
     text = body.strip()
     if text.startswith(b"["):
         check_json(body)
+        check_item_count(count_array, body, EVENTS_MAX)
         return _Split(_decode_array(body), levels_around=1)
     try:
-        members = _decode_object(text)
+        sent = _decode_object(text)
     except msgspec.ValidationError:
         raise InvalidInput("The body must be an event, an array of events or NDJSON.") from None
     except (msgspec.DecodeError, RecursionError) as error:
         return _split_lines(text, error)
-    if "events" in members and "event" not in members:
+    if "events" in sent and "event" not in sent:
         return _split_envelope(text)
     return _Split([msgspec.Raw(text)])
 
 
 def _split_lines(text: bytes, error: Exception) -> _Split:
-    lines = [line for line in text.splitlines() if line.strip()]
+    lines = text.split(b"\n", LINES_MAX)
+    check_count(len(lines), LINES_MAX)
+    lines = [line for line in lines if line.strip()]
     if len(lines) < 2 or not any(map(_is_json_object, lines)):
         raise malformed(error)
     return _Split([msgspec.Raw(line) for line in lines])
@@ -155,6 +168,7 @@ def _is_json_object(line: bytes) -> bool:
 
 
 def _split_envelope(text: bytes) -> _Split:
+    check_item_count(count_envelope, text, EVENTS_MAX)
     try:
         envelope = _decode_envelope(text)
     except msgspec.ValidationError:
@@ -176,7 +190,7 @@ def _envelope_time(raw: msgspec.Raw) -> datetime | None:
     return sent_at
 
 
-def _problems(raw: msgspec.Raw, item: Checked, limits: Limits) -> list[Problem]:
+def _problems(raw: msgspec.Raw, item: Checked, levels_around: int, limits: Limits) -> list[Problem]:
     if not isinstance(item, Event):
         return item
     text = bytes(raw)
@@ -184,7 +198,8 @@ def _problems(raw: msgspec.Raw, item: Checked, limits: Limits) -> list[Problem]:
         message = f"is larger than {limits.event_bytes_max} bytes"
         return [Problem("", "validation.length", message)]
     try:
-        check_depth(text, [b""], depth_max=limits.json_depth_max)
+        depth_max = limits.json_depth_max
+        check_depth(text, [b""], depth_max=depth_max, levels_around=levels_around)
     except InvalidInput as error:
         return [Problem("", "invalid_json", error.message)]
     return []
@@ -215,12 +230,7 @@ def _admission(taken: int, refused: dict[int, list[Problem]], batch_id: str) -> 
 def _check_count(count: int) -> None:
     if count == 0:
         raise _shape_problem("events", "validation.required", "must hold at least one event")
-    if count > EVENTS_MAX:
-        raise InvalidInput(
-            f"A request holds at most {EVENTS_MAX} events; this one has {count}.",
-            code="batch_too_large",
-            refused_count=count,
-        )
+    check_count(count, EVENTS_MAX)
 
 
 def _shape_problem(field: str, code: str, message: str) -> InvalidInput:

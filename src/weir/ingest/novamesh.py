@@ -17,18 +17,21 @@ from weir.errors import InvalidInput
 from weir.ingest.admission import Admission, IngestRoute, Submission
 from weir.ingest.body import BodyTooLarge
 from weir.ingest.decoding import (
+    check_count,
     check_each,
+    check_item_count,
     check_json,
+    check_shared,
     check_sizes,
+    count_envelope,
     events_or_refusal,
     is_object,
-    pieces_of,
     plain_piece,
     plain_properties,
+    share_context,
 )
 from weir.ingest.fields import EVENT_ID_CHARS_MAX, Field, table
 from weir.ingest.hygiene import check_depth, check_text
-from weir.ingest.jsontext import is_absent, lay_under
 from weir.ingest.replies import encode_reply, render_error
 
 NAME = "novamesh"
@@ -99,8 +102,11 @@ def admit_batch(submission: Submission) -> Admission:
     """Up to ``BATCH_EVENTS_MAX`` events, all or none."""
     body, limits = submission.body, submission.limits
     check_text(body)
-    pieces = _batch_pieces(body)
+    if len(body) > limits.event_bytes_max:
+        check_item_count(count_envelope, body, BATCH_EVENTS_MAX)
+    pieces, shared = _batch_pieces(body)
     _check_count(len(pieces))
+    check_shared(shared, len(pieces), limits)
     check_depth(body, pieces, depth_max=limits.json_depth_max)
     if len(body) > limits.event_bytes_max:
         check_sizes(_parts(body).events, limits)
@@ -126,12 +132,10 @@ def decode_batch_frame(frame: Frame) -> Sequence[Event]:
     if batch is None or plain_properties(batch.events) is None:
         parts = _parts(frame.body)
         events: Sequence[Event] = events_or_refusal(check_each(parts.events, FIELDS))
-        shared = parts.context
+        share_context(events, parts.context)
     else:
-        events, shared = batch.events, batch.context
-    if not is_absent(shared):
-        for event in events:
-            event.context = lay_under(event.context, shared)
+        events = batch.events
+        share_context(events, batch.context)
     return events
 
 
@@ -140,7 +144,10 @@ def _single_pieces(body: bytes) -> list[bytes]:
         piece = plain_piece(_decode_event(body))
     except (msgspec.DecodeError, RecursionError):
         piece = None
-    return pieces_of(_check_single(body)) if piece is None else [piece]
+    if piece is not None:
+        return [piece]
+    _check_single(body)
+    return [b""]
 
 
 def _check_single(body: bytes) -> Sequence[Event]:
@@ -148,22 +155,27 @@ def _check_single(body: bytes) -> Sequence[Event]:
     return events_or_refusal(check_each([msgspec.Raw(body)], FIELDS))
 
 
-def _batch_pieces(body: bytes) -> list[bytes]:
+def _batch_pieces(body: bytes) -> tuple[Sequence[bytes], msgspec.Raw]:
+    """The events' properties (empty texts when they are not simply known), and their context."""
     try:
         batch = _decode_batch(body)
         pieces = plain_properties(batch.events) if is_object(batch.context) else None
     except (msgspec.DecodeError, RecursionError):
         pieces = None
-    return pieces_of(_check_batch(body)) if pieces is None else pieces
+    if pieces is not None:
+        return pieces, batch.context
+    parts = _check_batch(body)
+    return [b""] * len(parts.events), parts.context
 
 
-def _check_batch(body: bytes) -> Sequence[Event]:
+def _check_batch(body: bytes) -> _BatchParts:
     check_json(body)
     parts = _parts(body)
     _check_count(len(parts.events))
     if not is_object(parts.context):
         raise _shape_problem("context", "must be an object")
-    return events_or_refusal(check_each(parts.events, FIELDS))
+    events_or_refusal(check_each(parts.events, FIELDS))
+    return parts
 
 
 def _parts(body: bytes) -> _BatchParts:
@@ -176,12 +188,7 @@ def _parts(body: bytes) -> _BatchParts:
 def _check_count(count: int) -> None:
     if count == 0:
         raise _shape_problem("events", "must hold at least one event")
-    if count > BATCH_EVENTS_MAX:
-        raise InvalidInput(
-            f"A batch holds at most {BATCH_EVENTS_MAX} events; this one has {count}.",
-            code="batch_too_large",
-            refused_count=count,
-        )
+    check_count(count, BATCH_EVENTS_MAX)
 
 
 def _shape_problem(field: str, message: str) -> InvalidInput:

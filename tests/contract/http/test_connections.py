@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from tests.unit.ingest.node import INGEST, Node, running_node, wait_for
+from tests.unit.ingest.node import INGEST, Node, connections_of, running_node, unanswered, wait_for
 from tests.unit.ingest.wire import chunked, request
 from weir.ingest.body import INFLATE_ON_LOOP_BYTES_MAX
 
@@ -102,13 +102,9 @@ def test_answers_wait_for_the_disk_in_order(node: Node) -> None:
     node.disk.open_gate.clear()
     with node.connect() as wire:
         wire.send(request(key=INGEST) + HELLO)
-        wait_for(lambda: node.call(lambda: _line_length(node) == 2))
+        wait_for(lambda: node.call(lambda: unanswered(node) == 2))
         node.disk.open_gate.set()
         assert [wire.read().status, wire.read("GET").status] == [202, 200]
-
-
-def _line_length(node: Node) -> int:
-    return sum(len(connection._line) for connection in node.door.connections)
 
 
 def test_pipelining_is_bounded(node: Node) -> None:
@@ -118,7 +114,7 @@ def test_pipelining_is_bounded(node: Node) -> None:
     with node.connect() as wire:
         for _ in range(most + 50):
             wire.send(request(key=INGEST))
-        wait_for(lambda: node.call(lambda: _line_length(node) >= most))
+        wait_for(lambda: node.call(lambda: unanswered(node) >= most))
         node.disk.open_gate.set()
         for _ in range(most + 50):
             assert wire.read().status == 202
@@ -146,7 +142,7 @@ def test_half_closed_client_gets_its_answers(node: Node) -> None:
     with node.connect() as wire:
         wire.send(request(key=INGEST) * 3)
         wire.shutdown()
-        wait_for(lambda: node.call(lambda: _line_length(node) == 3))
+        wait_for(lambda: node.call(lambda: unanswered(node) == 3))
         node.disk.open_gate.set()
         assert [answer.status for answer in wire.read_to_end()] == [202] * 3
 
@@ -157,7 +153,7 @@ def test_half_request_of_a_half_closed_client_is_dropped(node: Node) -> None:
     with node.connect() as wire:
         wire.send(request(key=INGEST) + request(key=INGEST)[:-3])
         wire.shutdown()
-        wait_for(lambda: node.call(lambda: _line_length(node) == 1))
+        wait_for(lambda: node.call(lambda: unanswered(node) == 1))
         node.disk.open_gate.set()
         assert [answer.status for answer in wire.read_to_end()] == [202]
 
@@ -167,7 +163,7 @@ def test_client_that_leaves_early_loses_only_its_answer(node: Node) -> None:
     node.disk.open_gate.clear()
     with node.connect() as wire:
         wire.send(request(body=_event(1), key=INGEST))
-        wait_for(lambda: node.call(lambda: _line_length(node) == 1))
+        wait_for(lambda: node.call(lambda: unanswered(node) == 1))
         wire.reset()
     wait_for(lambda: not node.door.connections)
     assert node.door.bytes_in_flight == len(_event(1))
@@ -275,8 +271,8 @@ def test_draining_node_finishes_what_it_received(node: Node) -> None:
         assert idle.ask(HELLO, method="GET").status == 200
         busy.send(request(key=INGEST) * 3)
         halfway.send(request(key=INGEST)[:-4])
-        wait_for(lambda: node.call(lambda: _line_length(node) == 3))
-        wait_for(lambda: node.call(lambda: not all(c.is_idle for c in node.door.connections)))
+        wait_for(lambda: node.call(lambda: unanswered(node) == 3))
+        wait_for(lambda: node.call(lambda: not all(c.is_idle for c in connections_of(node))))
         node.loop.call_soon_threadsafe(node.stop.set)
         wait_for(lambda: node.door.is_draining)
         assert idle.is_closed()

@@ -4,7 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.ingest.node import INGEST, Node, running_node, unsent_bytes, wait_for
+from tests.unit.ingest.node import (
+    INGEST,
+    Node,
+    connections_of,
+    running_node,
+    unsent_bytes,
+    wait_for,
+)
 from tests.unit.ingest.upstream import FLOOD_PIECE
 from tests.unit.ingest.wire import Closed, chunked, request
 
@@ -152,7 +159,7 @@ def test_slow_reader_slows_the_api_down(node: Node) -> None:
     """What the client does not read is not read from the api: memory stays bounded."""
     with node.connect(receive_bytes=65536) as wire:
         wire.send(request("/flood", b"", method="GET"))
-        wait_for(lambda: node.call(lambda: any(c._is_paused for c in node.door.connections)))
+        wait_for(lambda: node.call(lambda: any(c._is_paused for c in connections_of(node))))
         before = -1
         while before != node.upstream.flooded_bytes:
             before = node.upstream.flooded_bytes

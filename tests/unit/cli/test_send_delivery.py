@@ -168,7 +168,7 @@ def test_native_dialect_s_own_answers_are_understood() -> None:
     taken: list[bytes] = []
 
     def post(body: bytes) -> Answer:
-        submission = Submission(body, Limits(1 << 20, 64), "w", 1)
+        submission = Submission(body, Limits(1 << 20, 64, 20 << 20), "w", 1)
         try:
             admission = admit(submission)
         except WeirError as error:

@@ -27,6 +27,7 @@ from weir.domain.event import Event
 from weir.domain.frame import Frame
 from weir.domain.keys import Scope, digest_of
 from weir.domain.registry import Endpoint, Principal, Project, Registry, Tenant
+from weir.ingest.connection import Connection
 from weir.ingest.dialects import dialects_by_code, routes_by_path
 from weir.ingest.door import Door, Parts
 from weir.ingest.edge import Edge, serve_edge
@@ -312,7 +313,17 @@ async def _serve(
     journal.close()
 
 
+def connections_of(node: Node) -> list[Connection]:
+    """The worker's open connections, to look at on its loop."""
+    return [client for client in node.door.connections if isinstance(client, Connection)]
+
+
+def unanswered(node: Node) -> int:
+    """Requests that were received and not yet answered; to be called on the loop."""
+    return sum(len(connection._line) for connection in connections_of(node))
+
+
 def unsent_bytes(node: Node) -> int:
     """What the worker holds for clients that do not read; to be called on the loop."""
-    transports = [connection._transport for connection in node.door.connections]
+    transports = [connection._transport for connection in connections_of(node)]
     return sum(transport.get_write_buffer_size() for transport in transports if transport)
