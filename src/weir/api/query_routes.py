@@ -178,6 +178,6 @@ async def _gone(request: Request) -> None:
 def _refusal(error: WeirError) -> Response:
     """The error, with the place in the SQL where it is known."""
     value: dict[str, object] = {"error": error.code, "message": str(error)}
-    if "position" in error.context:
+    if error.context.get("position") is not None:
         value["position"] = error.context["position"]
     return json_reply(value, status=error.status, headers=error_headers(error))

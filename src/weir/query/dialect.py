@@ -84,8 +84,7 @@ def shown(tree: exp.Expr) -> str:
 
 def invalid(message: str, *, position: int | None = None) -> InvalidInput:
     """A query that cannot be understood; ``position`` counts characters from 0."""
-    place = {} if position is None else {"position": position}
-    return InvalidInput(message, code="invalid_query", **place)  # type: ignore[arg-type]
+    return InvalidInput(message, code="invalid_query", position=position)
 
 
 def position_of(tree: exp.Expr) -> int | None:

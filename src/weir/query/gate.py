@@ -244,5 +244,4 @@ def _kind(node: exp.Expr) -> str:
 
 def _forbidden(message: str, node: exp.Expr | None = None) -> Forbidden:
     position = None if node is None else position_of(node)
-    place = {} if position is None else {"position": position}
-    return Forbidden(message, code="forbidden_query", **place)  # type: ignore[arg-type]
+    return Forbidden(message, code="forbidden_query", position=position)

@@ -175,7 +175,7 @@ def _children(node: exp.Expr, want: Want) -> Iterator[tuple[exp.Expr, Want]]:
         dated = any(isinstance(item, exp.Interval) for item in operands)
         inner = Want.TEXT if dated else Want.NUMBER
     elif isinstance(node, _COMPARISONS):
-        inner = _common_want(operands, Want.TEXT)
+        inner = _shared_want(operands, Want.TEXT)
     elif isinstance(node, exp.Paren | exp.Distinct | exp.Order):
         inner = want
     elif isinstance(node, exp.Case):
@@ -193,7 +193,7 @@ def _children(node: exp.Expr, want: Want) -> Iterator[tuple[exp.Expr, Want]]:
 def _arguments(call: exp.Anonymous, want: Want) -> Iterator[tuple[exp.Expr, Want]]:
     name = call.name.lower()
     if name in _CHOICES:
-        inner = _common_want(call.expressions, want)
+        inner = _shared_want(call.expressions, want)
         yield from ((item, inner) for item in call.expressions)
         return
     first = Want.NUMBER if name in NUMERIC_FIRST_ARGUMENT else Want.TEXT
@@ -205,11 +205,11 @@ def _case_children(case: exp.Case, want: Want) -> Iterator[tuple[exp.Expr, Want]
     default = case.args.get("default")
     branches = [branch.args["true"] for branch in case.args["ifs"]]
     results = [*branches, *([default] if default is not None else [])]
-    inner = _common_want(results, want)
+    inner = _shared_want(results, want)
     yield from ((result, inner) for result in results)
     tests = [branch.this for branch in case.args["ifs"]]
     if case.this is not None:
-        subject = _common_want([case.this, *tests], Want.TEXT)
+        subject = _shared_want([case.this, *tests], Want.TEXT)
         yield from ((item, subject) for item in (case.this, *tests))
         return
     yield from ((test, Want.TEXT) for test in tests)
@@ -226,7 +226,7 @@ def _wrapped_children(node: exp.Expr, want: Want) -> Iterator[tuple[exp.Expr, Wa
             yield item, Want.TEXT
 
 
-def _common_want(operands: Iterable[exp.Expr], otherwise: Want) -> Want:
+def _shared_want(operands: Iterable[exp.Expr], otherwise: Want) -> Want:
     """What the other operands make of a property beside them."""
     items = list(operands)
     if any(_is_number(item) for item in items):

@@ -123,8 +123,7 @@ def failure_of(error: WeirError) -> Failure:
 def error_of(failure: Failure) -> WeirError:
     """The inverse of ``failure_of``."""
     kind = _ERRORS.get(failure.kind, WeirError)
-    place = {} if failure.position is None else {"position": failure.position}
-    return kind(failure.message, code=failure.code, hint=failure.hint, **place)  # type: ignore[arg-type]
+    return kind(failure.message, code=failure.code, hint=failure.hint, position=failure.position)
 
 
 def receive_job(connection: socket.socket) -> tuple[Job, int | None] | None:

@@ -36,7 +36,20 @@ FLUSH_BYTES: Final = 128 * 1024
 ENGINE_SHARE: Final = 0.75
 """How much of a worker's memory the engine plans with; the rest is for what it forgets."""
 
+_WARM_UP = (
+    "SELECT properties.a, count(), sum(properties.b) FROM events"
+    " WHERE properties->>'c' = 'x' GROUP BY 1 ORDER BY 2 DESC LIMIT 3"
+)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def warm_up_gate() -> None:
+    """Fills the parser's caches; in a forked process, makes their memory its own.
+
+    Writing to memory shared with the parent costs a page fault each first time: better while
+    nobody waits.
+    """
+    pass_query(_WARM_UP, rows_max=1, sql_bytes_max=len(_WARM_UP))
 
 
 def serve_one(
@@ -48,6 +61,8 @@ def serve_one(
         keep={connection.fileno()},
     )
     session = engine.session(threads=limits.threads)
+    warm_up_gate()
+    session.warm_up(CANONICAL)
     sandbox.forbid_processes()
     _send(connection, Kind.READY, b"")
     received = receive_job(connection)

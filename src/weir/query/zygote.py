@@ -19,20 +19,14 @@ import msgspec
 from weir.clock import SystemClock
 from weir.engine.sandbox import die_with_parent
 from weir.engine.session import Engine
-from weir.query.gate import pass_query
 from weir.query.wire import NOTE, Note, WorkerLimits, ZygoteSettings
-from weir.query.worker import ENGINE_SHARE, serve_one
-
-_WARM_UP = (
-    "SELECT properties.a, count(), sum(properties.b) FROM events"
-    " WHERE properties->>'c' = 'x' GROUP BY 1 ORDER BY 2 DESC LIMIT 3"
-)
+from weir.query.worker import ENGINE_SHARE, serve_one, warm_up_gate
 
 
 def main(settings: ZygoteSettings) -> None:
     """Serves until the pool closes its end."""
     die_with_parent(settings.parent)
-    pass_query(_WARM_UP, rows_max=1, sql_bytes_max=1000)
+    warm_up_gate()
     engine = Engine.open(memory_bytes=int(settings.limits.memory_bytes * ENGINE_SHARE))
     gc.freeze()
     control = socket.socket(fileno=settings.control)

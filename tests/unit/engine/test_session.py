@@ -56,7 +56,7 @@ def read(session: Session, sql: str) -> list[tuple[object, ...]]:
         batches = session.run(sql, batch_rows=2048).batches.read_all()
     except WeirError:
         raise
-    except Exception as error:
+    except Exception as error:  # what the engine raises while it is read
         raise translate(error) from None
     return [tuple(row.values()) for row in batches.to_pylist()]
 

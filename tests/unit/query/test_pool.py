@@ -6,6 +6,8 @@ import io
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -320,6 +322,15 @@ def test_request_and_job_are_small_for_many_files(node: Node) -> None:
     file = node.write("many.parquet", rows([{}]))
     many = [msgspec.structs.replace(file, path="./" * (i % 500) + file.path) for i in range(500)]
     assert node.answer("SELECT count() FROM events", files=many)["rows"] == [[500]]
+
+
+def test_api_process_does_not_load_the_engine() -> None:
+    """Parser, engine and Arrow live in the workers: the api process stays small."""
+    code = (
+        "import sys, weir.api.query_routes;"
+        "assert not {'duckdb', 'sqlglot', 'pyarrow', 'numpy'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 async def _until(holds: Callable[[], bool]) -> None:
