@@ -92,6 +92,9 @@ class _QueryResponse(StreamingResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await super().__call__(scope, receive, send)
+        except WeirError:
+            # The pool has told why. A return without an end makes the server break off.
+            return
         finally:
             self._result.finish()
 
