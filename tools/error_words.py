@@ -39,6 +39,8 @@ ERROR_WORDS = {
     "method_not_allowed": "The path does not take this method; `Allow` lists those it takes.",
     "newer_database": "A newer version of Weir wrote the database. Run that version.",
     "newer_format": "A newer version of Weir wrote the directory. Run that version.",
+    "node_not_found": "The directory holds no node. Name the right one with `--data`; `weir serve` "
+    "makes a new one.",
     "node_not_running": "No node runs in the directory. Start one with `weir serve`.",
     "node_unreachable": "The node does not answer. Is it running, and the address right?",
     "not_found": "There is no such thing, or it belongs to somebody else.",
@@ -46,6 +48,7 @@ ERROR_WORDS = {
     "not_weir": "The server that answered is not a Weir node. Look at `--url`.",
     "payload_too_large": "The body is larger than `body_bytes_max`, or inflates past "
     "`inflated_bytes_max`. Send less in one request.",
+    "plan_not_found": "There is no such plan. `weir plans list` shows them.",
     "project_not_found": "There is no such project. `weir projects list` shows them.",
     "query_memory_exceeded": "The query needs more than `query_memory_bytes`. Read fewer rows or "
     "columns, or group by fewer values.",

@@ -22,8 +22,9 @@ def test_json_has_the_fields_it_had(
     """Names and order of the fields of an object, or of each object of a list."""
     monkeypatch.setattr("weir.cli.control.configure_logging", lambda **_: None)
     with capture_logs():
-        arguments = [*command.split(), "--data", str(tmp_path), "--json"]
-        result = CliRunner().invoke(main, arguments, catch_exceptions=False)
+        node = ["--data", str(tmp_path), "--json"]
+        CliRunner().invoke(main, ["keys", "create", *node], catch_exceptions=False)
+        result = CliRunner().invoke(main, [*command.split(), *node], catch_exceptions=False)
     printed = json.loads(result.stdout)
     items = printed if isinstance(printed, list) else [printed]
     assert items

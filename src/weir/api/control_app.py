@@ -19,7 +19,14 @@ from starlette.routing import Route
 from weir.api.app import http_error_reply
 from weir.api.replies import json_reply, operator_error_reply
 from weir.api.shield import Shield
-from weir.control.records import KeyRequest, ProjectRequest, TenantChange, TenantRequest
+from weir.control.records import (
+    KeyRequest,
+    PlanChange,
+    PlanRequest,
+    ProjectRequest,
+    TenantChange,
+    TenantRequest,
+)
 from weir.control.service import ControlService
 from weir.errors import InvalidInput, WeirError
 
@@ -42,7 +49,7 @@ Verb = Callable[[Request, bytes], object]
 
 
 def build_control_app(control: ControlService) -> Starlette:
-    """The routes of tenants, projects and keys over one open control service."""
+    """The routes of plans, tenants, projects and keys over one open control service."""
     app = Starlette(
         routes=[
             _route("GET", "/tenants", lambda _request, _body: control.list_tenants()),
@@ -70,6 +77,7 @@ def build_control_app(control: ControlService) -> Starlette:
                 "/projects",
                 lambda _request, body: control.create_project(_decode(body, ProjectRequest)),
             ),
+            *_plan_routes(control),
             *_key_routes(control),
         ],
         middleware=[Middleware(Shield)],
@@ -77,6 +85,24 @@ def build_control_app(control: ControlService) -> Starlette:
     )
     app.router.redirect_slashes = False
     return app
+
+
+def _plan_routes(control: ControlService) -> list[Route]:
+    return [
+        _route("GET", "/plans", lambda _request, _body: control.list_plans()),
+        _route(
+            "POST",
+            "/plans",
+            lambda _request, body: control.create_plan(_decode(body, PlanRequest)),
+        ),
+        _route(
+            "PATCH",
+            "/plans/{slug:path}",
+            lambda request, body: control.change_plan(
+                request.path_params["slug"], _decode(body, PlanChange)
+            ),
+        ),
+    ]
 
 
 def _key_routes(control: ControlService) -> list[Route]:

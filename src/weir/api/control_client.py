@@ -1,7 +1,7 @@
 """The operator's way to control state, whether the node runs or not, with the same results.
 
 A running node is asked over ``run/control.sock``; else the database is opened here, under its
-lock, and made when the directory is new.
+lock.
 """
 
 import contextlib
@@ -20,6 +20,9 @@ from weir.control.records import (
     KeyRecord,
     KeyRequest,
     NewKey,
+    PlanChange,
+    PlanRecord,
+    PlanRequest,
     ProjectRecord,
     ProjectRequest,
     TenantChange,
@@ -60,6 +63,9 @@ Reply = TypeVar("Reply")
 class Control(Protocol):
     """What an operator can do; ``ControlService`` says what each verb promises."""
 
+    def create_plan(self, request: PlanRequest) -> PlanRecord: ...
+    def change_plan(self, slug: str, change: PlanChange) -> PlanRecord: ...
+    def list_plans(self) -> tuple[PlanRecord, ...]: ...
     def create_tenant(self, request: TenantRequest) -> TenantRecord: ...
     def change_tenant(self, slug: str, change: TenantChange) -> TenantRecord: ...
     def list_tenants(self) -> tuple[TenantRecord, ...]: ...
@@ -77,7 +83,26 @@ class Control(Protocol):
 def open_control(
     directory: Directory, settings: Settings, *, clock: Clock = _CLOCK
 ) -> Generator[Control]:
-    """The control of the node at ``directory``, running or not.
+    """The control of the node that is at ``directory``, running or not.
+
+    Raises ``NotFound`` (``node_not_found``), and makes nothing, when none is there; else as
+    ``open_or_make_control`` does.
+    """
+    if not directory.control_db.exists():
+        raise NotFound(
+            f"There is no node in {directory.root.absolute()}.",
+            code="node_not_found",
+            hint="Name its directory with --data or WEIR_DATA_DIR; weir serve makes a new node.",
+        )
+    with open_or_make_control(directory, settings, clock=clock) as control:
+        yield control
+
+
+@contextlib.contextmanager
+def open_or_make_control(
+    directory: Directory, settings: Settings, *, clock: Clock = _CLOCK
+) -> Generator[Control]:
+    """The control of the node at ``directory``, running or not; a new directory becomes a node.
 
     A node that is just starting or stopping is waited for ``NODE_WAIT_S``; then ``Unavailable``
     is raised. Opening the database of a node that does not run may raise what
@@ -117,6 +142,15 @@ class ControlClient:
 
     def __init__(self, socket: Path) -> None:
         self._socket = socket
+
+    def create_plan(self, request: PlanRequest) -> PlanRecord:
+        return self._call("POST", "/plans", PlanRecord, request)
+
+    def change_plan(self, slug: str, change: PlanChange) -> PlanRecord:
+        return self._call("PATCH", f"/plans/{quote(slug, safe='')}", PlanRecord, change)
+
+    def list_plans(self) -> tuple[PlanRecord, ...]:
+        return self._call("GET", "/plans", tuple[PlanRecord, ...])
 
     def create_tenant(self, request: TenantRequest) -> TenantRecord:
         return self._call("POST", "/tenants", TenantRecord, request)

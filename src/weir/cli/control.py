@@ -4,19 +4,31 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from weir.api.control_client import Control, open_control
+from weir.api.control_client import Control, open_control, open_or_make_control
 from weir.cli.node import find_settings
 from weir.domain.directory import Directory
+from weir.settings import Settings
 from weir.telemetry import configure_logging
 
 
 @contextlib.contextmanager
 def open_node(data_dir: str | None) -> Iterator[Control]:
-    """The control state of the node in a directory, which is made when it is new.
-
-    Only warnings are logged, to standard error: standard output is the command's.
-    """
-    settings = find_settings(data_dir=data_dir).settings
-    configure_logging(process="cli", json=settings.log_format == "json", level="warning")
+    """The control state of the node in a directory; ``NotFound`` when there is none."""
+    settings = _prepare(data_dir)
     with open_control(Directory(Path(settings.data_dir)), settings) as control:
         yield control
+
+
+@contextlib.contextmanager
+def open_or_make_node(data_dir: str | None) -> Iterator[Control]:
+    """The same for commands that create things: a new directory becomes a node."""
+    settings = _prepare(data_dir)
+    with open_or_make_control(Directory(Path(settings.data_dir)), settings) as control:
+        yield control
+
+
+def _prepare(data_dir: str | None) -> Settings:
+    """Only warnings are logged, to standard error: standard output is the command's."""
+    settings = find_settings(data_dir=data_dir).settings
+    configure_logging(process="cli", json=settings.log_format == "json", level="warning")
+    return settings

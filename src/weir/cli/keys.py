@@ -9,7 +9,7 @@ import msgspec
 
 from weir.cli import options
 from weir.cli.command import CommandGroup
-from weir.cli.control import open_node
+from weir.cli.control import open_node, open_or_make_node
 from weir.cli.output import print_json, print_table
 from weir.control.records import KeyRecord, KeyRequest
 from weir.domain.keys import KEY_CHARS_MAX, Scope
@@ -26,8 +26,8 @@ def _request_options(command: Callable[..., None]) -> Callable[..., None]:
     scopes = ", ".join(Scope)
     for option in (
         click.option("--expires", type=click.DateTime(), help="When it ends, in UTC."),
-        click.option("--events-per-minute", type=options.Limit(), help="Events per minute."),
-        click.option("--requests-per-minute", type=options.Limit(), help="Requests per minute."),
+        click.option("--events-per-minute", type=options.Limit(), help="Default: its tenant's."),
+        click.option("--requests-per-minute", type=options.Limit(), help="Default: its tenant's."),
         click.option("--origin", "origins", multiple=True, help="Web origin that may use it."),
         click.option("--network", "networks", multiple=True, help="Address or network that may."),
         click.option("--endpoint", help="Where its events go. Default: the project's endpoint."),
@@ -49,10 +49,11 @@ def _request_options(command: Callable[..., None]) -> Callable[..., None]:
 def create(public: bool, test: bool, data_dir: str | None, as_json: bool, **wanted: object) -> None:
     """Create a key and print it: the only time that it is shown.
 
-    Works whether the node runs or not; a running node knows the key at once.
+    Works whether the node runs or not; a running node knows the key at once. A new directory
+    becomes a node.
     """
     request = _request(wanted, public=public, mode="test" if test else "live")
-    with open_node(data_dir) as control:
+    with open_or_make_node(data_dir) as control:
         made = control.create_key(request)
     if as_json:
         print_json({"key": made.text} | msgspec.to_builtins(made.key))
@@ -73,7 +74,7 @@ def import_key(data_dir: str | None, as_json: bool, **wanted: object) -> None:
     """
     request = _request(wanted)
     text = _read_secret()
-    with open_node(data_dir) as control:
+    with open_or_make_node(data_dir) as control:
         taken = control.import_key(text, request)
     if as_json:
         print_json(taken)

@@ -12,6 +12,7 @@ COMMANDS = {
     "query": "Run one SELECT over the table events and print its rows.",
     "keys": "Create, list, revoke and import API keys.",
     "tenants": "Create, list and change tenants.",
+    "plans": "Create, list and change plans.",
     "projects": "Create and list projects.",
     "config": "Show every setting, its value and where that came from.",
 }

@@ -1,8 +1,10 @@
 """Options that several commands take, spelt and explained alike."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
+import msgspec
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 
@@ -32,25 +34,60 @@ api_key = click.option(
 )
 
 
-class Limit(click.ParamType[int | None]):
-    """A number of at least 1, or ``none`` for no limit."""
+Kind = TypeVar("Kind", bound=msgspec.Struct)
+
+
+class Limit(click.ParamType[int | str | None]):
+    """A number of at least 1, ``none`` for no limit, or one of ``words``, kept as it is."""
 
     name = "limit"
 
+    def __init__(self, *words: str) -> None:
+        self._words = words
+
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int | None:
-        """The number, or None; anything else ends the command."""
+    ) -> int | str | None:
+        """The number, None or a word; anything else ends the command."""
         if value == "none":
             return None
+        if value in self._words:
+            return str(value)
         try:
             number = int(value)
         except ValueError:
             number = 0
         if number < 1:
-            self.fail(f"{value!r} is not a number of at least 1, nor 'none'.", param, ctx)
+            words = "".join(f", nor {word!r}" for word in ("none", *self._words))
+            self.fail(f"{value!r} is not a number of at least 1{words}.", param, ctx)
         return number
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
         """What help shows for the value."""
-        return "N|none"
+        return "|".join(("N", "none", *self._words))
+
+
+def limits(*words: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The options for the limits of plans and tenants, each a ``Limit(*words)``."""
+    texts = {
+        "--events-per-month": "Events taken per month.",
+        "--events-per-minute": "Events taken per minute.",
+        "--requests-per-minute": "Requests per minute of each key that has no limit of its own.",
+    }
+
+    def add(command: Callable[..., None]) -> Callable[..., None]:
+        for name, text in texts.items():
+            command = click.option(name, type=Limit(*words), help=text)(command)
+        return command
+
+    return add
+
+
+def given_as(ctx: click.Context, kind: type[Kind]) -> Kind:
+    """What stands on the command line as a ``kind``; the rest has that kind's defaults."""
+    given = {
+        name: ctx.params[name]
+        for name in kind.__struct_fields__
+        if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+    }
+    return msgspec.convert(given, kind)

@@ -4,7 +4,7 @@ import click
 
 from weir.cli import options
 from weir.cli.command import CommandGroup
-from weir.cli.control import open_node
+from weir.cli.control import open_node, open_or_make_node
 from weir.cli.output import print_json, print_table
 
 
@@ -22,7 +22,7 @@ def create(slug: str, tenant: str, data_dir: str | None, as_json: bool) -> None:
     """Create a project with its default endpoint."""
     from weir.control.records import ProjectRequest
 
-    with open_node(data_dir) as control:
+    with open_or_make_node(data_dir) as control:
         made = control.create_project(ProjectRequest(slug=slug, tenant=tenant))
     if as_json:
         print_json(made)

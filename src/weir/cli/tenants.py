@@ -1,12 +1,12 @@
-"""``weir tenants``: isolated customers and their limits."""
+"""``weir tenants``: isolated customers, their plans and their own limits."""
 
 import click
-import msgspec
 
 from weir.cli import options
 from weir.cli.command import CommandGroup
-from weir.cli.control import open_node
+from weir.cli.control import open_node, open_or_make_node
 from weir.cli.output import print_json, print_table
+from weir.control.records import AS_PLAN, LIMITS, TenantChange, TenantRequest
 
 
 @click.group(cls=CommandGroup)
@@ -16,24 +16,15 @@ def tenants() -> None:
 
 @tenants.command()
 @click.argument("slug")
-@click.option("--events-per-minute", type=options.Limit(), help="Events taken per minute.")
-@click.option("--events-per-month", type=options.Limit(), help="Events taken per month.")
+@click.option("--plan", metavar="SLUG", help="Its plan. Default: the plan 'default'.")
+@options.limits(AS_PLAN)
 @options.data_dir
 @options.as_json
-def create(
-    slug: str,
-    events_per_minute: int | None,
-    events_per_month: int | None,
-    data_dir: str | None,
-    as_json: bool,
-) -> None:
-    """Create a tenant."""
-    from weir.control.records import TenantRequest
-
-    request = TenantRequest(
-        slug=slug, events_per_minute=events_per_minute, events_per_month=events_per_month
-    )
-    with open_node(data_dir) as control:
+@click.pass_context
+def create(ctx: click.Context, /, data_dir: str | None, as_json: bool, **_: object) -> None:
+    """Create a tenant. A limit that is not given is that of its plan."""
+    request = options.given_as(ctx, TenantRequest)
+    with open_or_make_node(data_dir) as control:
         made = control.create_tenant(request)
     if as_json:
         print_json(made)
@@ -45,15 +36,22 @@ def create(
 @options.data_dir
 @options.as_json
 def list_tenants(data_dir: str | None, as_json: bool) -> None:
-    """List tenants, oldest first."""
+    """List tenants, oldest first, with the limits in force."""
     with open_node(data_dir) as control:
         found = control.list_tenants()
     if as_json:
         print_json(found)
         return
-    columns = ("tenant", "active", "events_per_minute", "events_per_month", "created")
+    columns = ("tenant", "active", "plan", *LIMITS, "overrides", "created")
     rows = [
-        (item.slug, item.active, item.events_per_minute, item.events_per_month, item.created_at)
+        (
+            item.slug,
+            item.active,
+            item.plan,
+            *(getattr(item, limit) for limit in LIMITS),
+            " ".join(item.overrides),
+            item.created_at,
+        )
         for item in found
     ]
     print_table(columns, rows)
@@ -62,25 +60,24 @@ def list_tenants(data_dir: str | None, as_json: bool) -> None:
 @tenants.command()
 @click.argument("slug")
 @click.option("--active/--inactive", default=None, help="Whether its keys are taken.")
-@click.option("--events-per-minute", type=options.Limit(), help="Events taken per minute.")
-@click.option("--events-per-month", type=options.Limit(), help="Events taken per month.")
+@click.option("--plan", metavar="SLUG", help="Its plan.")
+@options.limits(AS_PLAN)
 @options.data_dir
 @options.as_json
 @click.pass_context
 def change(
     ctx: click.Context, /, slug: str, data_dir: str | None, as_json: bool, **_: object
 ) -> None:
-    """Switch a tenant off or on, or set its limits; what is not given stays."""
-    from weir.control.records import TenantChange
+    """Switch a tenant off or on, or set its plan and limits.
 
-    given = {
-        name: ctx.params[name]
-        for name in TenantChange.__struct_fields__
-        if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
-    }
+    What is not given stays. A limit of the tenant's own, 'none' included, goes before its plan's;
+    'plan' takes it away again.
+    """
+    asked = options.given_as(ctx, TenantChange)
     with open_node(data_dir) as control:
-        changed = control.change_tenant(slug, msgspec.convert(given, TenantChange))
+        changed = control.change_tenant(slug, asked)
     if as_json:
         print_json(changed)
         return
-    click.echo(f"Tenant {changed.slug} is {'active' if changed.active else 'inactive'}.")
+    state = "active" if changed.active else "inactive"
+    click.echo(f"Tenant {changed.slug} is {state} and has the plan {changed.plan}.")

@@ -1,1 +1,1 @@
-"""Control state: tenants, projects, keys and the rules that change them."""
+"""Control state: plans, tenants, projects, keys and the rules that change them."""

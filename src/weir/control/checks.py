@@ -1,7 +1,9 @@
 """What every verb of control asks of its input: slugs and limits."""
 
 import re
+from collections.abc import Mapping
 
+from weir.control.records import LIMITS
 from weir.errors import InvalidInput
 
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
@@ -16,6 +18,14 @@ def check_slug(slug: str) -> None:
         code="invalid_slug",
         hint="Use 1 to 63 lower-case letters, digits and hyphens, no hyphen at either end.",
     )
+
+
+def check_limits(fields: Mapping[str, object]) -> None:
+    """``check_limit`` of those among a request's fields that limit a plan or a tenant."""
+    for field in LIMITS:
+        limit = fields.get(field)
+        if isinstance(limit, int):
+            check_limit(limit, field=field)
 
 
 def check_limit(limit: int | None, *, field: str) -> None:

@@ -1,4 +1,4 @@
-"""The first run of a node: a tenant, a project and two keys that work at once.
+"""The first run of a node: a plan, a tenant, a project and two keys that work at once.
 
 The keys' texts are written to ``first-run.json`` before the database knows them. A crash between
 the two leaves a file whose keys the next start commits; the other order would leave keys that
@@ -12,8 +12,15 @@ from sqlalchemy import Connection, Engine, select
 
 from weir.control.database import begin_write
 from weir.control.keys import Random, add_key
+from weir.control.plans import create_plan
 from weir.control.projects import create_project
-from weir.control.records import DEFAULT_SLUG, KeyRequest, ProjectRequest, TenantRequest
+from weir.control.records import (
+    DEFAULT_SLUG,
+    KeyRequest,
+    PlanRequest,
+    ProjectRequest,
+    TenantRequest,
+)
 from weir.control.tables import TENANTS
 from weir.control.tenants import create_tenant
 from weir.domain.directory import Directory
@@ -42,10 +49,10 @@ class FirstRun(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 def first_run(
     engine: Engine, directory: Directory, *, now_us: int, random: Random, url: str | None
 ) -> None:
-    """Gives an empty database its first tenant, project and keys; a later call changes nothing.
+    """Gives an empty database its first rows and keys; a later call changes nothing.
 
-    ``url`` is where the door will listen, for the reader of the file. Raises ``Corrupt`` when a
-    ``first-run.json`` stands there that is not one.
+    The plan has no limits. ``url`` is where the door will listen, for the reader of the file.
+    Raises ``Corrupt`` when a ``first-run.json`` stands there that is not one.
     """
     with engine.connect() as connection:
         if connection.scalar(select(TENANTS.c.id).limit(1)) is not None:
@@ -102,6 +109,7 @@ def _make(directory: Directory, *, random: Random, url: str | None) -> FirstRun:
 
 
 def _commit(connection: Connection, made: FirstRun, *, now_us: int, random: Random) -> None:
+    create_plan(connection, PlanRequest(slug=DEFAULT_SLUG), now_us=now_us)
     create_tenant(connection, TenantRequest(slug=made.tenant), now_us=now_us)
     create_project(
         connection,

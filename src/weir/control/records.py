@@ -1,47 +1,90 @@
 """What control takes and gives, ready for JSON: frozen, and without a key's text but for NewKey.
 
-Limits: ``None`` is no limit. Times are aware datetimes in UTC.
+Limits: ``None`` is no limit, ``AS_PLAN`` is that of the tenant's plan; of a key ``None`` is that of
+its tenant. Times are aware datetimes in UTC.
 """
 
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 from weir.domain.keys import Scope
 
 DEFAULT_SLUG = "default"
+AS_PLAN: Final = "plan"
+LIMITS = ("requests_per_minute", "events_per_minute", "events_per_month")
+"""What plans and tenants limit, alike: requests of each key, events of the tenant."""
 
 KeyKind = Literal["public", "secret", "imported"]
 KeyMode = Literal["live", "test"]
+Limit = int | None
+TenantLimit = int | Literal["plan"] | None
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+
+
+class PlanRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A plan to be made."""
+
+    slug: str
+    requests_per_minute: Limit = None
+    events_per_minute: Limit = None
+    events_per_month: Limit = None
+
+
+class PlanChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to change of a plan; what is ``UNSET`` stays."""
+
+    requests_per_minute: Limit | msgspec.UnsetType = msgspec.UNSET
+    events_per_minute: Limit | msgspec.UnsetType = msgspec.UNSET
+    events_per_month: Limit | msgspec.UnsetType = msgspec.UNSET
+
+
+class PlanRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan: limits that many tenants share."""
+
+    slug: str
+    requests_per_minute: Limit
+    events_per_minute: Limit
+    events_per_month: Limit
+    created_at: datetime
 
 
 class TenantRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A tenant to be made."""
 
     slug: str
-    events_per_minute: int | None = None
-    events_per_month: int | None = None
+    plan: str = DEFAULT_SLUG
+    requests_per_minute: TenantLimit = AS_PLAN
+    events_per_minute: TenantLimit = AS_PLAN
+    events_per_month: TenantLimit = AS_PLAN
 
 
 class TenantChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What to change of a tenant; what is ``UNSET`` stays."""
 
     active: bool | msgspec.UnsetType = msgspec.UNSET
-    events_per_minute: int | msgspec.UnsetType | None = msgspec.UNSET
-    events_per_month: int | msgspec.UnsetType | None = msgspec.UNSET
+    plan: str | msgspec.UnsetType = msgspec.UNSET
+    requests_per_minute: TenantLimit | msgspec.UnsetType = msgspec.UNSET
+    events_per_minute: TenantLimit | msgspec.UnsetType = msgspec.UNSET
+    events_per_month: TenantLimit | msgspec.UnsetType = msgspec.UNSET
 
 
 class TenantRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A tenant and its plan."""
+    """A tenant, its plan and the limits in force.
+
+    ``overrides`` names the limits that are the tenant's own, whatever the plan says.
+    """
 
     slug: str
     active: bool
-    events_per_minute: int | None
-    events_per_month: int | None
+    plan: str
+    requests_per_minute: Limit
+    events_per_minute: Limit
+    events_per_month: Limit
+    overrides: tuple[str, ...]
     created_at: datetime
 
 
@@ -108,6 +151,12 @@ class NewKey(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         """Without the text, so that no log or traceback can carry it."""
         return f"NewKey(key={self.key!r})"
+
+
+def set_fields(change: msgspec.Struct) -> dict[str, object]:
+    """The fields that are not ``UNSET``."""
+    given = msgspec.structs.asdict(change)
+    return {name: value for name, value in given.items() if value is not msgspec.UNSET}
 
 
 def to_time(microseconds: int) -> datetime:

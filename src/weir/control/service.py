@@ -13,13 +13,16 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 
 from weir.board import Board
 from weir.clock import Clock
-from weir.control import keys, projects, tenants, uptime
+from weir.control import keys, plans, projects, tenants, uptime
 from weir.control.database import begin_write, migrate, open_engine, sqlite_url
 from weir.control.first_run import first_run
 from weir.control.records import (
     KeyRecord,
     KeyRequest,
     NewKey,
+    PlanChange,
+    PlanRecord,
+    PlanRequest,
     ProjectRecord,
     ProjectRequest,
     TenantChange,
@@ -40,7 +43,7 @@ Result = TypeVar("Result")
 
 
 class ControlService:
-    """Tenants, projects and keys of one node. Holds ``control.lock`` until ``close``.
+    """Plans, tenants, projects and keys of one node. Holds ``control.lock`` until ``close``.
 
     Every change is one transaction that also counts the registry's epoch up; the new registry is
     published before the call returns. Methods may be called from any thread; one change runs at a
@@ -116,6 +119,20 @@ class ControlService:
             self._engine.dispose()
             self._lock.release()
 
+    def create_plan(self, request: PlanRequest) -> PlanRecord:
+        """A new plan; ``Conflict`` when the slug is taken."""
+        return self._change(
+            lambda connection: plans.create_plan(connection, request, now_us=self._clock.now_us())
+        )
+
+    def change_plan(self, slug: str, change: PlanChange) -> PlanRecord:
+        """Sets a plan's limits: those of every tenant that has none of its own there."""
+        return self._change(lambda connection: plans.change_plan(connection, slug, change))
+
+    def list_plans(self) -> tuple[PlanRecord, ...]:
+        """All plans, oldest first."""
+        return self._read(plans.list_plans)
+
     def create_tenant(self, request: TenantRequest) -> TenantRecord:
         """A new active tenant; ``Conflict`` when the slug is taken."""
         return self._change(
@@ -125,7 +142,7 @@ class ControlService:
         )
 
     def change_tenant(self, slug: str, change: TenantChange) -> TenantRecord:
-        """Switches a tenant off or on and sets its limits."""
+        """Switches a tenant off or on, sets its plan and its own limits."""
         return self._change(lambda connection: tenants.change_tenant(connection, slug, change))
 
     def list_tenants(self) -> tuple[TenantRecord, ...]:

@@ -1,9 +1,14 @@
-"""The registry as the database holds it."""
+"""The registry as the database holds it, with every limit resolved.
 
-from sqlalchemy import Connection, select, update
+What a key does not say its tenant says, what a tenant does not say its plan says. ``None`` is
+left where nobody says anything, so that the node's own settings apply; 0 is no limit.
+"""
+
+from sqlalchemy import Connection, func, select, update
 
 from weir.control.projects import DEFAULT_ENDPOINT
-from weir.control.tables import CONTROL_STATE, ENDPOINTS, KEYS, PROJECTS, TENANTS
+from weir.control.tables import CONTROL_STATE, ENDPOINTS, KEYS, PROJECTS
+from weir.control.tenants import IN_FORCE
 from weir.domain.registry import Endpoint, Principal, Project, Registry, Tenant
 
 
@@ -25,9 +30,14 @@ def advance_registry(connection: Connection) -> Registry:
 
 
 def _keys(connection: Connection) -> dict[str, Principal]:
+    tenants = IN_FORCE.subquery()
+    requests_per_minute = func.coalesce(
+        KEYS.c.requests_per_minute, tenants.c.requests_per_minute
+    ).label("requests_in_force")
     rows = connection.execute(
-        select(KEYS, PROJECTS.c.tenant_id)
+        select(KEYS, PROJECTS.c.tenant_id, requests_per_minute)
         .join_from(KEYS, PROJECTS)
+        .join(tenants, PROJECTS.c.tenant_id == tenants.c.id)
         .where(KEYS.c.revoked_at_us.is_(None))
     )
     return {
@@ -40,7 +50,7 @@ def _keys(connection: Connection) -> dict[str, Principal]:
             scopes=frozenset(row.scopes),
             slot=row.slot,
             expires_at_us=row.expires_at_us,
-            requests_per_minute=row.requests_per_minute,
+            requests_per_minute=row.requests_in_force,
             events_per_minute=row.events_per_minute,
             networks=tuple(row.networks),
             origins=tuple(row.origins),
@@ -72,7 +82,7 @@ def _tenants(connection: Connection) -> dict[int, Tenant]:
             events_per_minute=row.events_per_minute,
             events_per_month=row.events_per_month,
         )
-        for row in connection.execute(select(TENANTS))
+        for row in connection.execute(IN_FORCE)
     }
 
 

@@ -19,16 +19,31 @@ from sqlalchemy import (
 
 METADATA = MetaData()
 
+PLANS = Table(
+    "plans",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("slug", String(63), nullable=False, unique=True),
+    Column("requests_per_minute", BigInteger),
+    Column("events_per_minute", BigInteger),
+    Column("events_per_month", BigInteger),
+    Column("created_at_us", BigInteger, nullable=False),
+)
+"""Limits for many tenants; null is no limit."""
+
 TENANTS = Table(
     "tenants",
     METADATA,
     Column("id", Integer, primary_key=True),
     Column("slug", String(63), nullable=False, unique=True),
     Column("active", Boolean, nullable=False),
+    Column("plan_id", ForeignKey("plans.id"), nullable=False),
+    Column("requests_per_minute", BigInteger),
     Column("events_per_minute", BigInteger),
     Column("events_per_month", BigInteger),
     Column("created_at_us", BigInteger, nullable=False),
 )
+"""A limit that is null is the plan's; 0 is no limit, whatever the plan says."""
 
 PROJECTS = Table(
     "projects",

@@ -1,19 +1,38 @@
 """Tenants: made, listed, switched off and on, limited. Each runs in the caller's transaction."""
 
 import msgspec
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import Connection, Row, Select, func, insert, select, update
 
-from weir.control.checks import check_limit, check_slug
-from weir.control.records import TenantChange, TenantRecord, TenantRequest, to_time
-from weir.control.tables import TENANTS
+from weir.control.checks import check_limits, check_slug
+from weir.control.plans import find_plan
+from weir.control.records import (
+    AS_PLAN,
+    LIMITS,
+    TenantChange,
+    TenantRecord,
+    TenantRequest,
+    set_fields,
+    to_time,
+)
+from weir.control.tables import PLANS, TENANTS
 from weir.errors import Conflict, NotFound
+
+IN_FORCE: Select[tuple[object, ...]] = select(
+    TENANTS.c.id,
+    TENANTS.c.slug,
+    TENANTS.c.active,
+    TENANTS.c.created_at_us,
+    PLANS.c.slug.label("plan"),
+    *(func.coalesce(TENANTS.c[limit], PLANS.c[limit]).label(limit) for limit in LIMITS),
+    *(TENANTS.c[limit].label(f"own_{limit}") for limit in LIMITS),
+).join_from(TENANTS, PLANS)
+"""Tenants with the limits in force: null where the plan has none, 0 where the tenant wants none."""
 
 
 def create_tenant(connection: Connection, request: TenantRequest, *, now_us: int) -> TenantRecord:
     """An active tenant without projects; ``Conflict`` when the slug is taken."""
     check_slug(request.slug)
-    check_limit(request.events_per_minute, field="events_per_minute")
-    check_limit(request.events_per_month, field="events_per_month")
+    columns = _columns(connection, msgspec.structs.asdict(request))
     taken = connection.scalar(select(TENANTS.c.id).where(TENANTS.c.slug == request.slug))
     if taken is not None:
         raise Conflict(
@@ -21,28 +40,21 @@ def create_tenant(connection: Connection, request: TenantRequest, *, now_us: int
             code="slug_taken",
             hint="Choose another slug.",
         )
-    connection.execute(
-        insert(TENANTS).values(active=True, created_at_us=now_us, **msgspec.structs.asdict(request))
-    )
+    connection.execute(insert(TENANTS).values(active=True, created_at_us=now_us, **columns))
     return _record(_row(connection, request.slug))
 
 
 def list_tenants(connection: Connection) -> tuple[TenantRecord, ...]:
     """All tenants, oldest first."""
-    return tuple(_record(row) for row in connection.execute(select(TENANTS).order_by(TENANTS.c.id)))
+    return tuple(_record(row) for row in connection.execute(IN_FORCE.order_by(TENANTS.c.id)))
 
 
 def change_tenant(connection: Connection, slug: str, change: TenantChange) -> TenantRecord:
     """Changes what ``change`` sets. The keys of an inactive tenant are refused with 403."""
     tenant_id = find_tenant(connection, slug)
-    for field in ("events_per_minute", "events_per_month"):
-        limit = getattr(change, field)
-        if limit is not msgspec.UNSET:
-            check_limit(limit, field=field)
-    given = msgspec.structs.asdict(change)
-    values = {name: value for name, value in given.items() if value is not msgspec.UNSET}
-    if values:
-        connection.execute(update(TENANTS).where(TENANTS.c.id == tenant_id).values(**values))
+    columns = _columns(connection, set_fields(change))
+    if columns:
+        connection.execute(update(TENANTS).where(TENANTS.c.id == tenant_id).values(**columns))
     return _record(_row(connection, slug))
 
 
@@ -51,8 +63,22 @@ def find_tenant(connection: Connection, slug: str) -> int:
     return int(_row(connection, slug).id)
 
 
+def _columns(connection: Connection, fields: dict[str, object]) -> dict[str, object]:
+    """A request's fields as the table holds them: null is the plan's limit, 0 is none."""
+    check_limits(fields)
+    columns: dict[str, object] = {}
+    for field, value in fields.items():
+        if field == "plan":
+            columns["plan_id"] = find_plan(connection, str(value))
+        elif field in LIMITS:
+            columns[field] = None if value == AS_PLAN else value or 0
+        else:
+            columns[field] = value
+    return columns
+
+
 def _row(connection: Connection, slug: str) -> Row[tuple[object, ...]]:
-    row = connection.execute(select(TENANTS).where(TENANTS.c.slug == slug)).one_or_none()
+    row = connection.execute(IN_FORCE.where(TENANTS.c.slug == slug)).one_or_none()
     if row is None:
         raise NotFound(
             f"There is no tenant '{slug[:80]}'.",
@@ -66,7 +92,10 @@ def _record(row: Row[tuple[object, ...]]) -> TenantRecord:
     return TenantRecord(
         slug=row.slug,
         active=row.active,
-        events_per_minute=row.events_per_minute,
-        events_per_month=row.events_per_month,
+        plan=row.plan,
+        requests_per_minute=row.requests_per_minute or None,
+        events_per_minute=row.events_per_minute or None,
+        events_per_month=row.events_per_month or None,
+        overrides=tuple(limit for limit in LIMITS if getattr(row, f"own_{limit}") is not None),
         created_at=to_time(row.created_at_us),
     )

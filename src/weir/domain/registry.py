@@ -18,7 +18,7 @@ KEY_SLOTS_MAX = 16384
 
 
 class Tenant(msgspec.Struct, frozen=True):
-    """An isolated customer and its limits; ``None`` means no limit."""
+    """An isolated customer and its limits: 0 is no limit, ``None`` is left to the settings."""
 
     tenant_id: int
     slug: str
@@ -45,7 +45,11 @@ class Endpoint(msgspec.Struct, frozen=True):
 
 
 class Principal(msgspec.Struct, frozen=True):
-    """Who a request acts for. ``slot`` is the key's dense index in the shared limit table."""
+    """Who a request acts for. ``slot`` is the key's dense index in the shared limit table.
+
+    ``requests_per_minute`` is the key's, its tenant's or its plan's: 0 is no limit, ``None`` is
+    left to the settings. ``events_per_minute`` is the key's own; ``None`` is the tenant's.
+    """
 
     key_id: int
     public_id: str

@@ -25,7 +25,7 @@ _COUNT_MASK = (1 << _COUNT_BITS) - 1
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """The limits that apply where key and tenant have none of their own; 0 is none."""
+    """The node's limits, for what key, tenant and plan leave open; 0 is none."""
 
     requests: int
     events: int
@@ -61,13 +61,11 @@ class LimitTable:
 
     def applies(self, principal: Principal, tenant: Tenant) -> bool:
         """Whether any limit is to be counted for the key."""
-        own = principal.requests_per_minute or principal.events_per_minute
-        defaults = self._defaults.requests or self._defaults.events
-        return bool(own or tenant.events_per_minute or defaults)
+        return bool(self._requests_limit(principal) or self._events_limit(principal, tenant))
 
     def count_request(self, principal: Principal, *, now_us: int) -> Usage | None:
         """Counts a request of a key; ``LimitExceeded`` when the window is full already."""
-        limit = principal.requests_per_minute or self._defaults.requests
+        limit = self._requests_limit(principal)
         if not limit:
             return None
         cell = principal.slot
@@ -77,11 +75,21 @@ class LimitTable:
         self, principal: Principal, tenant: Tenant, events: int, *, now_us: int
     ) -> Usage | None:
         """Counts events of a tenant; ``LimitExceeded``, and none counted, when they do not fit."""
-        limit = principal.events_per_minute or tenant.events_per_minute or self._defaults.events
+        limit = self._events_limit(principal, tenant)
         if not limit:
             return None
         cell = KEY_SLOTS_MAX + tenant.tenant_id % TENANT_CELLS
         return self._count(cell, events, limit, now_us, "events per minute of this account")
+
+    def _requests_limit(self, principal: Principal) -> int:
+        own = principal.requests_per_minute
+        return self._defaults.requests if own is None else own
+
+    def _events_limit(self, principal: Principal, tenant: Tenant) -> int:
+        own = principal.events_per_minute
+        if own is None:
+            own = tenant.events_per_minute
+        return self._defaults.events if own is None else own
 
     def _count(self, cell: int, amount: int, limit: int, now_us: int, what: str) -> Usage:
         minute = now_us // (WINDOW_S * 1_000_000)

@@ -8,8 +8,20 @@ from typing import Any, Literal
 import pytest
 
 from weir.api.app import build_app
-from weir.api.control_client import Control, ControlClient, open_control
-from weir.control.records import KeyRequest, ProjectRequest, TenantChange, TenantRequest
+from weir.api.control_client import (
+    Control,
+    ControlClient,
+    open_control,
+    open_or_make_control,
+)
+from weir.control.records import (
+    KeyRequest,
+    PlanChange,
+    PlanRequest,
+    ProjectRequest,
+    TenantChange,
+    TenantRequest,
+)
 from weir.control.service import ControlService
 from weir.domain.directory import Directory
 from weir.domain.keys import Scope
@@ -31,7 +43,7 @@ def control(
         if request.param == "socket":
             serve = request.getfixturevalue("serve")
             stack.enter_context(serve(build_app([])))
-        opened = stack.enter_context(open_control(directory, Settings(), clock=clock))
+        opened = stack.enter_context(open_or_make_control(directory, Settings(), clock=clock))
         expected = ControlClient if request.param == "socket" else ControlService
         assert isinstance(opened, expected)
         yield opened
@@ -73,6 +85,24 @@ def test_tenants_and_projects_live_their_life(control: Control) -> None:
     assert len(control.list_projects()) == 2
 
 
+def test_plans_live_their_life(control: Control) -> None:
+    """Made, changed, listed, given to a tenant, overridden and not."""
+    made = control.create_plan(PlanRequest(slug="pro", requests_per_minute=2**40))
+    assert (made.requests_per_minute, made.events_per_minute) == (2**40, None)
+    control.create_tenant(TenantRequest(slug="acme", plan="pro", events_per_month=None))
+    changed = control.change_plan("pro", PlanChange(requests_per_minute=None, events_per_month=9))
+    assert (changed.requests_per_minute, changed.events_per_month) == (None, 9)
+    assert control.list_plans()[1:] == (changed,)
+    tenant = control.list_tenants()[1]
+    assert (tenant.plan, tenant.events_per_month, tenant.overrides) == (
+        "pro",
+        None,
+        ("events_per_month",),
+    )
+    back = control.change_tenant("acme", TenantChange(events_per_month="plan"))
+    assert (back.events_per_month, back.overrides) == (9, ())
+
+
 FAILURES: dict[str, tuple[Callable[[Control], object], type[WeirError]]] = {
     "slug_taken": (lambda control: control.create_tenant(TenantRequest(slug="default")), Conflict),
     "invalid_slug": (
@@ -82,6 +112,10 @@ FAILURES: dict[str, tuple[Callable[[Control], object], type[WeirError]]] = {
     "invalid_request": (lambda control: control.create_key(KeyRequest(name="\n")), InvalidInput),
     "invalid_key_text": (lambda control: control.import_key("x", KeyRequest()), InvalidInput),
     "key_not_found": (lambda control: control.revoke_key("key_/ä?x"), NotFound),
+    "plan_not_found": (
+        lambda control: control.change_tenant("default", TenantChange(plan="a/b")),
+        NotFound,
+    ),
     "tenant_not_found": (lambda control: control.change_tenant("a/b", TenantChange()), NotFound),
     "project_not_found": (lambda control: control.list_keys(project="no"), NotFound),
 }
@@ -122,7 +156,7 @@ def test_workers_of_a_node_without_its_api_are_told(
     directory: Directory, view: RegistryView, board: object, clock: Any
 ) -> None:
     """A board is there, nobody holds control: what is done directly is published too."""
-    with open_control(directory, Settings(), clock=clock) as control:
+    with open_or_make_control(directory, Settings(), clock=clock) as control:
         made = control.create_key(KeyRequest())
         assert view.current().authenticate(made.text, now_us=0)
 
@@ -130,9 +164,27 @@ def test_workers_of_a_node_without_its_api_are_told(
 def test_new_directory_is_made(tmp_path: Any, clock: Any) -> None:
     """A key can be created before the first start."""
     directory = Directory(tmp_path / "deep" / "node")
-    with open_control(directory, Settings(port=9), clock=clock) as control:
+    with open_or_make_control(directory, Settings(port=9), clock=clock) as control:
         assert control.create_key(KeyRequest()).key.project == "default"
     assert '"url": "http://127.0.0.1:9"' in directory.first_run.read_text()
+    with open_control(directory, Settings(), clock=clock) as control:
+        assert len(control.list_keys()) == 3
+
+
+@pytest.mark.parametrize("exists", [True, False], ids=["empty", "missing"])
+def test_directory_without_a_node_is_left_alone(tmp_path: Any, clock: Any, exists: bool) -> None:
+    """A mistyped directory does not become a node."""
+    root = tmp_path / "typo"
+    if exists:
+        root.mkdir()
+    with (
+        pytest.raises(NotFound) as caught,
+        open_control(Directory(root), Settings(), clock=clock),
+    ):
+        pytest.fail("opened")
+    assert caught.value.code == "node_not_found"
+    assert str(root) in caught.value.message
+    assert list(tmp_path.rglob("*")) == ([root] if exists else [])
 
 
 def test_silent_holder_is_reported_in_the_end(

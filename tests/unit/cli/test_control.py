@@ -84,6 +84,7 @@ def test_revoked_key_is_shown_as_revoked(run: Run) -> None:
 
 def test_unknown_key_is_an_error_with_a_next_step(run: Run) -> None:
     """What cannot be found is said, with what to do, and the exit code is 1."""
+    run("keys", "create", "--data", "d")
     result = run("keys", "revoke", "key_0000000000000000", "--data", "d")
     assert result.exit_code == 1
     assert result.stderr.startswith("Error: ")
@@ -113,6 +114,93 @@ def test_tenant_change_touches_only_what_is_given(run: Run) -> None:
     free = json.loads(run(*change, "--events-per-minute", "none").stdout)
     assert (free["active"], free["events_per_minute"]) == (False, None)
     assert "acme" in run("tenants", "list", "--data", "d").stdout
+
+
+def test_plan_of_a_tenant_is_what_it_does_not_say_itself(run: Run) -> None:
+    """``plan`` gives a limit back to the plan, ``none`` lifts it whatever the plan says."""
+    made = run("plans", "create", "pro", "--events-per-minute", "100", "--data", "d", "--json")
+    assert json.loads(made.stdout)["events_per_minute"] == 100
+    create = ("tenants", "create", "acme", "--plan", "pro", "--data", "d", "--json")
+    assert json.loads(run(*create).stdout)["events_per_minute"] == 100
+    change = ("tenants", "change", "acme", "--data", "d", "--json")
+    for word, shown, overrides in (("none", None, ["events_per_minute"]), ("plan", 100, [])):
+        changed = json.loads(run(*change, "--events-per-minute", word).stdout)
+        assert (changed["events_per_minute"], changed["overrides"]) == (shown, overrides)
+    raised = run("plans", "change", "pro", "--events-per-minute", "200", "--data", "d")
+    assert raised.exit_code == 0
+    rows = [line.split("\t") for line in run("tenants", "list", "--data", "d").stdout.splitlines()]
+    assert dict(zip(rows[0], rows[2], strict=True))["events_per_minute"] == "200"
+    assert len(run("plans", "list", "--data", "d").stdout.splitlines()) == 3
+
+
+def test_word_that_is_no_limit_is_a_wrong_command_line(run: Run) -> None:
+    """A plan has no plan to follow."""
+    result = run("plans", "create", "pro", "--events-per-minute", "plan", "--data", "d")
+    assert result.exit_code == 2
+    assert "nor 'none'" in result.stderr
+    assert not Path("d").exists()
+
+
+NEED_A_NODE = [
+    "keys list",
+    "keys revoke key_0",
+    "tenants list",
+    "tenants change default --inactive",
+    "projects list",
+    "plans list",
+    "plans change default --events-per-month 1",
+]
+
+
+@pytest.mark.parametrize("command", NEED_A_NODE)
+def test_mistyped_directory_does_not_become_a_node(command: str, run: Run) -> None:
+    """Commands that look at or change what is there make nothing, and say what to do."""
+    result = run(*command.split(), "--data", "typo", "--json")
+    told = json.loads(result.stderr)
+    assert (result.exit_code, result.stdout, told["error"]) == (1, "", "node_not_found")
+    assert "--data" in told["hint"]
+    assert not Path("typo").exists()
+
+
+MAKE_A_NODE = [
+    "keys create",
+    "keys import",
+    "tenants create acme",
+    "projects create web",
+    "plans create pro",
+]
+
+
+@pytest.mark.parametrize("command", MAKE_A_NODE)
+def test_log_lines_never_stand_in_the_result(command: str, tmp_path: Path) -> None:
+    """The first run of a directory is logged to standard error, here at a level that shows it."""
+    program = (
+        "import sys; from weir.cli import control; from weir.cli.main import main;"
+        "configure = control.configure_logging;"
+        "control.configure_logging = lambda **asked: configure(**asked | {'level': 'debug'});"
+        "main(sys.argv[1:])"
+    )
+    arguments = [sys.executable, "-c", program, *command.split(), "--data", "d", "--json"]
+    ended = subprocess.run(
+        arguments, cwd=tmp_path, capture_output=True, text=True, check=True, input=IMPORTED
+    )
+    assert json.loads(ended.stdout)
+    assert "first_run" in ended.stderr
+
+
+@pytest.mark.parametrize("command", [*NEED_A_NODE, *MAKE_A_NODE])
+def test_logging_is_set_up_before_control_opens(
+    command: str, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is logged while the state opens has its way to standard error."""
+    seen: list[bool] = []
+
+    def configure(**_: object) -> None:
+        seen.append(Path("d").exists())
+
+    monkeypatch.setattr("weir.cli.control.configure_logging", configure)
+    run(*command.split(), "--data", "d", input=IMPORTED)
+    assert seen == [False]
 
 
 def test_standard_output_is_json_and_nothing_else(tmp_path: Path) -> None:

@@ -10,7 +10,14 @@ import pytest
 from weir.board import Board, Slot
 from weir.control import database
 from weir.control import service as service_module
-from weir.control.records import KeyRequest, ProjectRequest, TenantChange, TenantRequest
+from weir.control.records import (
+    KeyRequest,
+    PlanChange,
+    PlanRequest,
+    ProjectRequest,
+    TenantChange,
+    TenantRequest,
+)
 from weir.control.service import ControlService
 from weir.domain.directory import Directory
 from weir.errors import Conflict, Corrupt, Forbidden, InvalidInput, NotFound, Unavailable
@@ -22,6 +29,8 @@ def test_every_change_has_an_epoch_of_its_own(service: ControlService, board: Bo
     """Readers see one number a change; reading changes none."""
     epochs = [board.get(Slot.REGISTRY_EPOCH)]
     changes: list[Callable[[], object]] = [
+        lambda: service.create_plan(PlanRequest(slug="pro")),
+        lambda: service.change_plan("pro", PlanChange(events_per_month=9)),
         lambda: service.create_tenant(TenantRequest(slug="acme")),
         lambda: service.change_tenant("acme", TenantChange(active=False)),
         lambda: service.create_project(ProjectRequest(slug="web", tenant="acme")),
@@ -32,7 +41,7 @@ def test_every_change_has_an_epoch_of_its_own(service: ControlService, board: Bo
     for change in changes:
         change()
         epochs.append(board.get(Slot.REGISTRY_EPOCH))
-    assert epochs == list(range(epochs[0], epochs[0] + 7))
+    assert epochs == list(range(epochs[0], epochs[0] + 9))
 
 
 def test_registry_mirrors_tenants_projects_and_endpoints(

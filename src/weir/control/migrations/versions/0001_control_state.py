@@ -1,4 +1,4 @@
-"""The first tables: tenants, projects, endpoints, keys, the registry's epoch, uptime."""
+"""The first tables: plans, tenants, projects, endpoints, keys, the registry's epoch, uptime."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,10 +10,21 @@ down_revision = None
 def upgrade() -> None:
     """Makes the tables and the one row of ``control_state``."""
     op.create_table(
+        "plans",
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("slug", sa.String(63), nullable=False, unique=True),
+        sa.Column("requests_per_minute", sa.BigInteger),
+        sa.Column("events_per_minute", sa.BigInteger),
+        sa.Column("events_per_month", sa.BigInteger),
+        sa.Column("created_at_us", sa.BigInteger, nullable=False),
+    )
+    op.create_table(
         "tenants",
         sa.Column("id", sa.Integer, primary_key=True),
         sa.Column("slug", sa.String(63), nullable=False, unique=True),
         sa.Column("active", sa.Boolean, nullable=False),
+        sa.Column("plan_id", sa.Integer, sa.ForeignKey("plans.id"), nullable=False),
+        sa.Column("requests_per_minute", sa.BigInteger),
         sa.Column("events_per_minute", sa.BigInteger),
         sa.Column("events_per_month", sa.BigInteger),
         sa.Column("created_at_us", sa.BigInteger, nullable=False),
