@@ -92,8 +92,11 @@ def admit(submission: Submission) -> Admission:
     quick = _quick_events(body) if len(body) <= limits.event_bytes_max else None
     if quick is not None:
         _check_count(len(quick))
-        check_depth(body, pieces_of(quick), depth_max=limits.json_depth_max)
-        return _admission(len(quick), {}, submission.batch_id)
+        try:
+            check_depth(body, pieces_of(quick), depth_max=limits.json_depth_max)
+            return _admission(len(quick), {}, submission.batch_id)
+        except InvalidInput:
+            pass  # an event is too deep: looked at one by one, the others are taken
     split = _split(body)
     _check_count(len(split.raws))
     check_shared(split.context, len(split.raws), limits)
