@@ -93,7 +93,7 @@ class Corrupt(WeirError):
 
 
 class Unprocessable(WeirError):
-    """The request is understood, and a value or a cost of it is outside the limits: ask for less."""
+    """Understood, but a value or a cost of it is outside the limits: ask for less."""
 
     status = 422
     default_code = "unprocessable"
