@@ -282,10 +282,10 @@ class Connection(asyncio.Protocol):
 
     def _feed(self, received: bytes) -> None:
         self._last_head = None
+        rest = received
         try:
-            self._parser.feed_data(received)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._ignore_upgrade(received[upgrade.args[0] :])
+            while rest:
+                rest = self._parse(rest)
         except httptools.HttpParserCallbackError as failure:
             error = failure.__context__
             if not isinstance(error, WeirError):
@@ -293,21 +293,26 @@ class Connection(asyncio.Protocol):
             self._refusal = error
         except httptools.HttpParserError:
             self._refusal = InvalidInput("The request is not valid HTTP/1.1.")
+        except WeirError as error:
+            self._refusal = error
 
-    def _ignore_upgrade(self, rest: bytes) -> None:
-        """Reads the request again as if it had asked for no other protocol.
+    def _parse(self, received: bytes) -> bytes:
+        """Gives what is to be parsed next: nothing, or a request that had asked for an upgrade.
 
         The parser leaves off behind a head with Upgrade, also when a body follows (curl --http2
-        sends such); it would take the body for the other protocol.
+        sends such), and would take the body for the other protocol. So the request is read again
+        as if it had not asked.
         """
-        asking = self._current
-        assert asking is not None
-        head = asking.head
-        if head.method == b"CONNECT":
-            self._refusal = InvalidInput("This is no proxy: CONNECT is not answered.")
-            return
-        self._parser = httptools.HttpRequestParser(self)
-        self._feed(without_upgrade(head) + rest)
+        try:
+            self._parser.feed_data(received)
+        except httptools.HttpParserUpgrade as upgrade:
+            asking = self._current
+            assert asking is not None
+            if asking.head.method == b"CONNECT":
+                raise InvalidInput("This is no proxy: CONNECT is not answered.") from None
+            self._parser = httptools.HttpRequestParser(self)
+            return without_upgrade(asking.head) + received[upgrade.args[0] :]
+        return b""
 
     def _note_unfinished(self, bytes_read: int) -> None:
         """A request is not yet whole: its time runs, and its head may not go on for ever."""

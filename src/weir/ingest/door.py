@@ -19,6 +19,7 @@ from weir.errors import Forbidden, Unauthenticated, Unavailable, WeirError
 from weir.ingest.admission import Limits, Reply, Submission
 from weir.ingest.body import INFLATE_ON_LOOP_BYTES_MAX, encoding_of, inflate
 from weir.ingest.head import HeadMemory
+from weir.ingest.inflating import Inflater
 from weir.ingest.limits import Usage
 from weir.ingest.replies import encode_reply, render_error
 from weir.ingest.responses import (
@@ -99,7 +100,7 @@ class Door:
         self.is_draining = False
         self.connections: set[Client] = set()
         self._parts = parts
-        self._loop = loop
+        self._inflater = Inflater(loop, bytes_max=parts.settings.inflated_bytes_max)
         self._routes = parts.routes
         self._registry = parts.registry
         self._journal = parts.journal
@@ -280,10 +281,6 @@ class Door:
         connection = exchange.connection
         connection.hold()
         exchange.is_away = True
-        bytes_max = self.settings.inflated_bytes_max
-        future = self._loop.run_in_executor(
-            None, lambda: inflate(encoding, body, bytes_max=bytes_max)
-        )
 
         def inflated(done: asyncio.Future[bytes]) -> None:
             route = exchange.route
@@ -300,7 +297,7 @@ class Door:
             finally:
                 connection.unhold()
 
-        future.add_done_callback(inflated)
+        self._inflater.inflate(encoding, body, inflated)
 
     def _hold_inflated(self, exchange: Exchange, body: bytes) -> None:
         """A small body may become a large one, and is held until it is on disk."""

@@ -203,6 +203,15 @@ def test_upgrade_is_not_taken_up(node: Node, framing: str) -> None:
     assert node.bodies() == [BODY] * (1 if framing == "none" else 5)
 
 
+def test_hundreds_of_upgrades_in_one_piece_are_answered(node: Node) -> None:
+    """Reading a request again does not pile up."""
+    sent = request("/v1/ingest", BODY, "Connection: Upgrade", "Upgrade: h2c", key=INGEST)
+    with node.connect() as wire:
+        wire.send(sent * 800)
+        assert {wire.read().status for _ in range(800)} == {202}
+    assert node.bodies() == [BODY] * 800
+
+
 def test_upgrade_and_close_still_closes(node: Node) -> None:
     """Of the Connection header only the upgrade is passed over."""
     sent = request("/livez", b"", "Connection: close, Upgrade", "Upgrade: websocket", method="GET")

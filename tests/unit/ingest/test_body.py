@@ -32,7 +32,7 @@ def _raw_deflate(content: bytes) -> bytes:
 
 
 PACKED = {
-    "gzip": gzip.compress(TEXT),
+    "gzip": gzip.compress(TEXT, mtime=0),
     "deflate": zlib.compress(TEXT),
     "raw deflate": _raw_deflate(TEXT),
     "zstd": zstd.compress(TEXT),
