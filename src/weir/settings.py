@@ -74,9 +74,7 @@ class Settings:
     header_count_max: int = _whole(100, "Headers of a request.", 8)
     target_bytes_max: int = _whole(65536, "Request target (path and query string).", 256)
     body_bytes_max: int = _whole(5 * MIB, "Request body as received.", 1024)
-    inflated_bytes_max: int = _whole(
-        20 * MIB, "Request body after decompression.", 1024, 128 * MIB
-    )
+    inflated_bytes_max: int = _whole(20 * MIB, "Request body after decompression.", 1024, 128 * MIB)
     event_bytes_max: int = _whole(MIB, "One event.", 256)
     json_depth_max: int = _whole(64, "Nesting of JSON, the outermost value included.", 4, 512)
     connections_max: int = _whole(10000, "Open connections of one edge worker.", 1)
