@@ -169,6 +169,7 @@ def run_edge(
                 clock=clock,
                 file_bytes=settings.journal_file_bytes,
                 notify=loop.call_soon_threadsafe,
+                defer=loop.call_soon,
             )
         )
         parts = Parts(

@@ -51,6 +51,13 @@ class Waiter(Protocol):
         ...
 
 
+_Entry = tuple[Draft, Waiter]
+
+
+def _at_once(function: Callable[[], None]) -> None:
+    function()
+
+
 class JournalWriter:
     """The one writer of a journal directory, from ``open`` to ``close``.
 
@@ -62,13 +69,15 @@ class JournalWriter:
         "_cause",
         "_clock",
         "_closed",
+        "_defer",
         "_directory",
         "_gathered",
         "_lock",
         "_notify",
+        "_pending",
         "_state",
+        "_taken",
         "_thread",
-        "_waiters",
     )
 
     def __init__(
@@ -80,6 +89,7 @@ class JournalWriter:
         *,
         clock: Clock,
         notify: Notify,
+        defer: Notify,
     ) -> None:
         self._directory = directory
         self._lock = lock
@@ -87,8 +97,13 @@ class JournalWriter:
         self._appender = appender
         self._clock = clock
         self._notify = notify
-        self._gathered: SimpleQueue[tuple[Draft, Waiter] | None] = SimpleQueue()
-        self._waiters: list[Waiter] = []
+        self._defer = defer
+        self._pending: list[_Entry] = []
+        """Appended in this turn of the caller's loop, not yet handed over."""
+        self._gathered: SimpleQueue[list[_Entry] | None] = SimpleQueue()
+        """Handed over, turn by turn; None is the end."""
+        self._taken: list[_Entry] = []
+        """With the thread: being written, or next."""
         self._cause: Exception | None = None
         self._closed = False
         self._thread = threading.Thread(
@@ -104,10 +119,14 @@ class JournalWriter:
         clock: Clock,
         file_bytes: int,
         notify: Notify,
+        defer: Notify = _at_once,
         disk: Disk = LOCAL_DISK,
     ) -> Self:
         """Takes the journal's lock, recovers what a predecessor left, and starts a fresh file.
 
+        ``defer`` runs a function at the end of the caller's present turn (an event loop's
+        ``call_soon``): the frames of one turn then reach the thread together, which wakes it
+        once instead of for each.
         The directory's name is the journal's id. ``Conflict`` (``locked``) while another process
         holds the journal: try again while it may be dying. ``Unavailable`` (``disk_full``,
         ``journal_failed``) when the disk refuses; ``Corrupt`` as in ``recovery.recover``.
@@ -134,7 +153,7 @@ class JournalWriter:
         state.publish(recovered.end, recovered.received_floor_us)
         state.writing_since_us = 0
         appender = Appender(directory, recovered, disk=disk, clock=clock, file_bytes=file_bytes)
-        writer = cls(directory, lock, state, appender, clock=clock, notify=notify)
+        writer = cls(directory, lock, state, appender, clock=clock, notify=notify, defer=defer)
         writer._thread.start()
         return writer
 
@@ -154,9 +173,9 @@ class JournalWriter:
             raise LimitExceeded("The body is too large for the journal.", code="payload_too_large")
         if self._cause is not None or self._closed:
             raise refusal(self._cause)
-        self._gathered.put((draft, waiter))
-        if self.dead:  # it died meanwhile and may not look here again
-            self._refuse_all()
+        self._pending.append((draft, waiter))
+        if len(self._pending) == 1:
+            self._defer(self._hand_over)
 
     def backlog_bytes(self) -> int:
         """Bytes of frames in all files that the journal still has, the active one included."""
@@ -171,47 +190,51 @@ class JournalWriter:
         if self._closed:
             return
         self._closed = True
+        self._hand_over()
         self._gathered.put(None)
         self._thread.join()
         self._state.close()
         self._lock.release()
 
+    def _hand_over(self) -> None:
+        if not self._pending:
+            return
+        entries, self._pending = self._pending, []
+        self._gathered.put(entries)
+        if self.dead:  # it died meanwhile and may not look here again
+            self._refuse_all()
+
     def _run(self) -> None:
         try:
-            while (entry := self._gathered.get()) is not None:
-                self._write_batch(entry)
+            while (entries := self._gathered.get()) is not None:
+                self._taken = entries
+                while self._taken:
+                    self._gather()
+                    self._write_batch()
             self._appender.close()
         except Exception as error:  # whatever it is, nobody may wait for an answer for ever
             self._die(error)
 
-    def _write_batch(self, entry: tuple[Draft, Waiter]) -> None:
-        """Writes and syncs this entry and those that wait behind it, then has them answered."""
+    def _gather(self) -> None:
+        """Takes what was handed over while the last batch was written."""
+        with contextlib.suppress(Empty):
+            while (entries := self._gathered.get_nowait()) is not None:
+                self._taken += entries
+            self._gathered.put(None)
+
+    def _write_batch(self) -> None:
+        """Writes and syncs what was taken, up to the bound, and has it answered."""
         clock = self._clock
         appender = self._appender
         started_s = clock.monotonic_s()
         self._state.writing_since_us = clock.now_us()
         now_us = clock.now_us()  # read after the store, so that a watermark can rely on it
-        waiters = self._waiters
-        drafts: list[Draft] = []
-        size = 0
-        more = self._gathered.get_nowait
-        following: tuple[Draft, Waiter] | None = entry
-        with contextlib.suppress(Empty):
-            while following is not None:
-                draft, waiter = following
-                drafts.append(draft)
-                waiters.append(waiter)
-                size += HEAD_BYTES + len(draft.meta) + len(draft.body)
-                if size >= BATCH_BYTES_MAX:
-                    break
-                following = more()
-        if following is None:
-            self._gathered.put(None)
+        drafts, waiters = _first_batch(self._taken)
         times = appender.append(drafts, now_us)
         self._state.publish(appender.end, appender.received_floor_us)
         self._state.writing_since_us = 0
         SYNC_SECONDS.observe(clock.monotonic_s() - started_s)
-        self._waiters = []
+        del self._taken[: len(drafts)]
         self._notify(partial(_tell_durable, waiters, times))
         appender.change_file_if_full()
 
@@ -223,7 +246,7 @@ class JournalWriter:
             journal=self._directory.name,
             reason=errno.errorcode.get(number or 0, type(error).__name__),
             code=refusal(error).code,
-            frames=len(self._waiters),
+            frames=len(self._taken),
         )
         with contextlib.suppress(OSError):
             self._appender.abandon()
@@ -231,18 +254,30 @@ class JournalWriter:
             self._notify(self._refuse_all)
 
     def _refuse_all(self) -> None:
-        """Refuses the batch that failed and everything gathered behind it."""
-        waiters, self._waiters = self._waiters, []
+        """Refuses what was being written and everything behind it."""
+        entries, self._taken = self._taken, []
         with contextlib.suppress(Empty):
             while True:
-                entry = self._gathered.get_nowait()
-                if entry is not None:
-                    waiters.append(entry[1])
-        for waiter in waiters:
+                entries += self._gathered.get_nowait() or []
+        for _, waiter in entries:
             try:
                 waiter.failed(refusal(self._cause))
             except Exception as error:  # one waiter's bug must not keep the others waiting
                 emit(Happening.REQUEST_FAILED, reason=type(error).__name__)
+
+
+def _first_batch(entries: list[_Entry]) -> tuple[list[Draft], list[Waiter]]:
+    """As many entries as one write takes, at least one."""
+    drafts: list[Draft] = []
+    waiters: list[Waiter] = []
+    size = 0
+    for draft, waiter in entries:
+        drafts.append(draft)
+        waiters.append(waiter)
+        size += HEAD_BYTES + len(draft.meta) + len(draft.body)
+        if size >= BATCH_BYTES_MAX:
+            break
+    return drafts, waiters
 
 
 def _tell_durable(waiters: list[Waiter], times: list[int]) -> None:

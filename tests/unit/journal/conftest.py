@@ -41,6 +41,7 @@ def open_writer(directory: Path, quarantine: Path, clock: SetClock) -> Iterator[
         clock: Clock = clock,
         file_bytes: int = FILE_BYTES,
         notify: Callable[[Callable[[], None]], object] = lambda function: function(),
+        defer: Callable[[Callable[[], None]], object] = lambda function: function(),
     ) -> JournalWriter:
         writer = JournalWriter.open(
             at,
@@ -48,6 +49,7 @@ def open_writer(directory: Path, quarantine: Path, clock: SetClock) -> Iterator[
             clock=clock,
             file_bytes=file_bytes,
             notify=notify,
+            defer=defer,
             disk=disk or QuickDisk(),
         )
         writers.append(writer)

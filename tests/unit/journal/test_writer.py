@@ -69,7 +69,7 @@ def test_one_sync_takes_all_that_gathered(open_writer: Open, directory: Path) ->
         calls.append(function)
         function()
 
-    writer = open_writer(disk=disk, notify=notify)
+    writer = open_writer(disk=disk, notify=notify, file_bytes=1 << 24)
     disk.gate.clear()
     disk.waiting.clear()
     answers = [Answer() for _ in range(1501)]
@@ -85,6 +85,31 @@ def test_one_sync_takes_all_that_gathered(open_writer: Open, directory: Path) ->
     assert times == sorted({time for time in times if time is not None})
     assert {answer.times_told for answer in answers} == {1}
     assert [frame.received_at_us for frame in read_all(directory).frames] == times
+
+
+def test_frames_of_one_turn_share_a_sync(open_writer: Open) -> None:
+    """What is appended before the caller's turn ends is written together, not one by one."""
+    disk = GateDisk()
+    turn_ends: list[Callable[[], None]] = []
+    writer = open_writer(disk=disk, defer=turn_ends.append, file_bytes=1 << 24)
+    before = disk.syncs
+    answers = [Answer() for _ in range(20)]
+    for answer in answers:
+        writer.append(draft(), answer)
+    assert not any(answer.told for answer in answers)
+    [hand_over] = turn_ends
+    hand_over()
+    assert all(answer.wait().received_at_us for answer in answers)
+    assert disk.syncs == before + 1
+
+
+def test_closing_writes_what_waits_for_the_end_of_the_turn(open_writer: Open) -> None:
+    """An orderly end leaves nobody waiting for a turn that never ends."""
+    writer = open_writer(defer=lambda _function: None)
+    answer = Answer()
+    writer.append(draft(), answer)
+    writer.close()
+    assert answer.wait().received_at_us is not None
 
 
 def test_batch_is_bounded_in_bytes(open_writer: Open, monkeypatch: pytest.MonkeyPatch) -> None:
