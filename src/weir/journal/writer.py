@@ -1,8 +1,9 @@
 """The journal's writer: frames go in, and waiters are told once the frames are on disk.
 
-One thread writes. While it writes and syncs a batch, further frames gather; the next batch takes
-them all. No timer waits for company. A frame gets its place and its time when its batch is
-written, so frames lie in the order in which they were appended and ``received_at`` only grows.
+One thread writes, one batch at a time. While it writes and syncs, further frames gather with the
+caller; when the waiters of the batch have been told, the next one takes all that gathered. No
+timer waits for company. A frame gets its place and its time when its batch is written, so frames
+lie in the order in which they were appended and ``received_at`` only grows.
 
 A write or sync that fails is never repeated on that file: the kernel may have dropped the pages
 and would report success. Everything unacknowledged is refused, the writer is dead, and its owner
@@ -24,7 +25,7 @@ from weir.errors import LimitExceeded
 from weir.journal.appender import Appender
 from weir.journal.disk import LOCAL_DISK, Disk, refusal
 from weir.journal.file import file_starts
-from weir.journal.frame import BODY_BYTES_MAX, HEAD_BYTES, META_BYTES_MAX
+from weir.journal.frame import BODY_BYTES_MAX, META_BYTES_MAX
 from weir.journal.recovery import recover
 from weir.journal.state import State
 from weir.storage.local import FileLock, make_directory
@@ -51,7 +52,7 @@ class Waiter(Protocol):
         ...
 
 
-_Entry = tuple[Draft, Waiter]
+_Batch = list[tuple[Draft, Waiter]]
 
 
 def _at_once(function: Callable[[], None]) -> None:
@@ -66,18 +67,21 @@ class JournalWriter:
 
     __slots__ = (
         "_appender",
+        "_batches",
         "_cause",
         "_clock",
         "_closed",
         "_defer",
         "_directory",
-        "_gathered",
+        "_in_flight",
         "_lock",
         "_notify",
         "_pending",
+        "_pending_bytes",
         "_state",
-        "_taken",
         "_thread",
+        "_turn",
+        "_writing",
     )
 
     def __init__(
@@ -98,12 +102,16 @@ class JournalWriter:
         self._clock = clock
         self._notify = notify
         self._defer = defer
-        self._pending: list[_Entry] = []
-        """Appended in this turn of the caller's loop, not yet handed over."""
-        self._gathered: SimpleQueue[list[_Entry] | None] = SimpleQueue()
-        """Handed over, turn by turn; None is the end."""
-        self._taken: list[_Entry] = []
-        """With the thread: being written, or next."""
+        self._pending: _Batch = []
+        """Appended, and not yet with the thread."""
+        self._pending_bytes = 0
+        self._in_flight = False
+        """A batch is being written or its waiters have not been told yet."""
+        self._turn = threading.Lock()
+        self._batches: SimpleQueue[_Batch | None] = SimpleQueue()
+        """For the thread; None is the end."""
+        self._writing: _Batch = []
+        """The thread's batch until it is durable."""
         self._cause: Exception | None = None
         self._closed = False
         self._thread = threading.Thread(
@@ -174,7 +182,8 @@ class JournalWriter:
         if self._cause is not None or self._closed:
             raise refusal(self._cause)
         self._pending.append((draft, waiter))
-        if len(self._pending) == 1:
+        self._pending_bytes += len(draft.body)
+        if len(self._pending) == 1 and not self._in_flight:
             self._defer(self._hand_over)
 
     def backlog_bytes(self) -> int:
@@ -190,52 +199,67 @@ class JournalWriter:
         if self._closed:
             return
         self._closed = True
-        self._hand_over()
-        self._gathered.put(None)
+        while self._pending and not self.dead:
+            self._batches.put(self._take_batch())
+        self._batches.put(None)
         self._thread.join()
         self._state.close()
         self._lock.release()
 
     def _hand_over(self) -> None:
-        if not self._pending:
-            return
-        entries, self._pending = self._pending, []
-        self._gathered.put(entries)
-        if self.dead:  # it died meanwhile and may not look here again
+        """Gives the thread what has gathered, unless it is still busy with the last batch."""
+        with self._turn:
+            if self._in_flight or not self._pending or self._closed:
+                return
+            self._in_flight = True
+            self._batches.put(self._take_batch())
+        if self.dead:  # it died meanwhile and does not look here again
             self._refuse_all()
+
+    def _take_batch(self) -> _Batch:
+        """All that is pending, or as much as one write takes."""
+        entries = self._pending
+        if self._pending_bytes <= BATCH_BYTES_MAX:
+            self._pending, self._pending_bytes = [], 0
+            return entries
+        count = size = 0
+        while count < len(entries) and (size < BATCH_BYTES_MAX or not count):
+            size += len(entries[count][0].body)
+            count += 1
+        self._pending, self._pending_bytes = entries[count:], self._pending_bytes - size
+        return entries[:count]
+
+    def _answer(self, batch: _Batch, times: list[int]) -> None:
+        """The batch is durable: its waiters hear of it, and the next one goes on its way."""
+        for (_, waiter), received_at_us in zip(batch, times, strict=True):
+            try:
+                waiter.durable(received_at_us)
+            except Exception as error:  # one waiter's bug must not keep the others waiting
+                emit(Happening.REQUEST_FAILED, reason=type(error).__name__)
+        self._in_flight = False
+        self._hand_over()
 
     def _run(self) -> None:
         try:
-            while (entries := self._gathered.get()) is not None:
-                self._taken = entries
-                while self._taken:
-                    self._gather()
-                    self._write_batch()
+            while (batch := self._batches.get()) is not None:
+                self._writing = batch
+                self._write_batch(batch)
             self._appender.close()
         except Exception as error:  # whatever it is, nobody may wait for an answer for ever
             self._die(error)
 
-    def _gather(self) -> None:
-        """Takes what was handed over while the last batch was written."""
-        with contextlib.suppress(Empty):
-            while (entries := self._gathered.get_nowait()) is not None:
-                self._taken += entries
-            self._gathered.put(None)
-
-    def _write_batch(self) -> None:
-        """Writes and syncs what was taken, up to the bound, and has it answered."""
+    def _write_batch(self, batch: _Batch) -> None:
         clock = self._clock
         appender = self._appender
         started_s = clock.monotonic_s()
         self._state.writing_since_us = clock.now_us()
         now_us = clock.now_us()  # read after the store, so that a watermark can rely on it
-        drafts, waiters = _first_batch(self._taken)
-        times = appender.append(drafts, now_us)
+        times = appender.append([draft for draft, _ in batch], now_us)
         self._state.publish(appender.end, appender.received_floor_us)
         self._state.writing_since_us = 0
         SYNC_SECONDS.observe(clock.monotonic_s() - started_s)
-        del self._taken[: len(drafts)]
-        self._notify(partial(_tell_durable, waiters, times))
+        self._writing = []
+        self._notify(partial(self._answer, batch, times))
         appender.change_file_if_full()
 
     def _die(self, error: Exception) -> None:
@@ -246,7 +270,7 @@ class JournalWriter:
             journal=self._directory.name,
             reason=errno.errorcode.get(number or 0, type(error).__name__),
             code=refusal(error).code,
-            frames=len(self._taken),
+            frames=len(self._writing),
         )
         with contextlib.suppress(OSError):
             self._appender.abandon()
@@ -254,35 +278,15 @@ class JournalWriter:
             self._notify(self._refuse_all)
 
     def _refuse_all(self) -> None:
-        """Refuses what was being written and everything behind it."""
-        entries, self._taken = self._taken, []
+        """Refuses the batch that failed and everything behind it."""
+        entries, self._writing = self._writing, []
         with contextlib.suppress(Empty):
             while True:
-                entries += self._gathered.get_nowait() or []
+                entries += self._batches.get_nowait() or []
+        entries += self._pending
+        self._pending, self._pending_bytes = [], 0
         for _, waiter in entries:
             try:
                 waiter.failed(refusal(self._cause))
             except Exception as error:  # one waiter's bug must not keep the others waiting
                 emit(Happening.REQUEST_FAILED, reason=type(error).__name__)
-
-
-def _first_batch(entries: list[_Entry]) -> tuple[list[Draft], list[Waiter]]:
-    """As many entries as one write takes, at least one."""
-    drafts: list[Draft] = []
-    waiters: list[Waiter] = []
-    size = 0
-    for draft, waiter in entries:
-        drafts.append(draft)
-        waiters.append(waiter)
-        size += HEAD_BYTES + len(draft.meta) + len(draft.body)
-        if size >= BATCH_BYTES_MAX:
-            break
-    return drafts, waiters
-
-
-def _tell_durable(waiters: list[Waiter], times: list[int]) -> None:
-    for waiter, received_at_us in zip(waiters, times, strict=True):
-        try:
-            waiter.durable(received_at_us)
-        except Exception as error:  # one waiter's bug must not keep the others waiting
-            emit(Happening.REQUEST_FAILED, reason=type(error).__name__)

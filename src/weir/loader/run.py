@@ -90,6 +90,7 @@ def run_loader(parts: LoaderParts, stop: threading.Event) -> None:
             loader.run(stop)
         finally:
             service.close()
+            loader.close()
             catalog.close()
     finally:
         lock.release()
@@ -150,6 +151,10 @@ class Loader:
             if self._step():
                 self._pause.wait(POLL_S)
         self._finish()
+
+    def close(self) -> None:
+        """Gives back what queries read the tail from; nobody asks any more."""
+        self._view.close()
 
     def snapshot(self, project_id: int) -> Shared:
         """Files and tail of one project at one moment."""

@@ -142,6 +142,13 @@ class View:
         with self._lock:
             return [row for each in self._generations() for row in each.counts.rows()]
 
+    def close(self) -> None:
+        """Closes the memory files; there are no snapshots after that."""
+        with self._lock:
+            for tail_file in self._tail_files.values():
+                tail_file.close()
+            self._tail_files.clear()
+
     def _generations(self) -> Iterable[Generation]:
         return (self._committing, self._growing) if self._committing else (self._growing,)
 
