@@ -15,7 +15,8 @@ from weir.control.records import (
     to_time,
 )
 from weir.control.tables import PLANS, TENANTS
-from weir.errors import Conflict, NotFound
+from weir.domain.registry import TENANTS_MAX
+from weir.errors import Conflict, LimitExceeded, NotFound
 
 IN_FORCE: Select[tuple[object, ...]] = select(
     TENANTS.c.id,
@@ -30,7 +31,10 @@ IN_FORCE: Select[tuple[object, ...]] = select(
 
 
 def create_tenant(connection: Connection, request: TenantRequest, *, now_us: int) -> TenantRecord:
-    """An active tenant without projects; ``Conflict`` when the slug is taken."""
+    """An active tenant without projects.
+
+    Raises ``Conflict`` when the slug is taken, ``LimitExceeded`` when the node is full.
+    """
     check_slug(request.slug)
     columns = _columns(connection, msgspec.structs.asdict(request))
     taken = connection.scalar(select(TENANTS.c.id).where(TENANTS.c.slug == request.slug))
@@ -39,6 +43,11 @@ def create_tenant(connection: Connection, request: TenantRequest, *, now_us: int
             f"There is already a tenant '{request.slug}'.",
             code="slug_taken",
             hint="Choose another slug.",
+        )
+    last_id = connection.scalar(select(func.max(TENANTS.c.id))) or 0
+    if last_id + 1 >= TENANTS_MAX:
+        raise LimitExceeded(
+            f"The node has {last_id} tenants, which is its limit.", code="too_many_tenants"
         )
     connection.execute(insert(TENANTS).values(active=True, created_at_us=now_us, **columns))
     return _record(_row(connection, request.slug))

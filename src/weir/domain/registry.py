@@ -16,6 +16,9 @@ from weir.errors import Forbidden, Unauthenticated
 KEY_SLOTS_MAX = 16384
 """Slots of the shared limit table: live keys of one node, at most."""
 
+TENANTS_MAX = 65536
+"""Tenants of a node; their ids are below, so that each has a cell of its own for limits."""
+
 
 class Tenant(msgspec.Struct, frozen=True):
     """An isolated customer and its limits: 0 is no limit, ``None`` is left to the settings."""

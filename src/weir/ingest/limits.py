@@ -13,12 +13,11 @@ from pathlib import Path
 
 import msgspec
 
-from weir.domain.registry import KEY_SLOTS_MAX, Principal, Tenant
+from weir.domain.registry import KEY_SLOTS_MAX, TENANTS_MAX, Principal, Tenant
 from weir.errors import LimitExceeded
 
 WINDOW_S = 60
-TENANT_CELLS = 4096
-_ROW_CELLS = KEY_SLOTS_MAX + TENANT_CELLS
+_ROW_CELLS = KEY_SLOTS_MAX + TENANTS_MAX
 _CELL = struct.Struct("<Q")
 _COUNT_BITS = 32
 _COUNT_MASK = (1 << _COUNT_BITS) - 1
@@ -78,7 +77,7 @@ class LimitTable:
         limit = self._events_limit(principal, tenant)
         if not limit:
             return None
-        cell = KEY_SLOTS_MAX + tenant.tenant_id % TENANT_CELLS
+        cell = KEY_SLOTS_MAX + tenant.tenant_id
         return self._count(cell, events, limit, now_us, "events per minute of this account")
 
     def _requests_limit(self, principal: Principal) -> int:

@@ -13,7 +13,7 @@ from weir.control.records import (
 )
 from weir.control.service import ControlService
 from weir.domain.registry import Principal, Tenant
-from weir.errors import Conflict, InvalidInput, NotFound
+from weir.errors import Conflict, InvalidInput, LimitExceeded, NotFound
 from weir.storage.registry import RegistryView
 
 
@@ -116,3 +116,14 @@ def test_wrong_plans_are_refused(service: ControlService) -> None:
     with pytest.raises(NotFound, match="pro"):
         service.create_tenant(TenantRequest(slug="acme", plan="pro"))
     assert len(service.list_plans()) == len(service.list_tenants()) == 1
+
+
+def test_tenants_end_where_the_limit_table_does(
+    service: ControlService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A node that is full says so, instead of letting two tenants share a limit."""
+    monkeypatch.setattr("weir.control.tenants.TENANTS_MAX", 3)
+    service.create_tenant(TenantRequest(slug="second"))
+    with pytest.raises(LimitExceeded) as caught:
+        service.create_tenant(TenantRequest(slug="third"))
+    assert caught.value.code == "too_many_tenants"
