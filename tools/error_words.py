@@ -73,4 +73,5 @@ ERROR_WORDS = {
     "validation.length": "The text is empty, too long, or the event too large.",
     "validation.required": "The field must be there.",
     "validation.type": "The value has another type than the field needs.",
+    "wrong_command_line": "Command line only: an option or argument is wrong; nothing was done.",
 }

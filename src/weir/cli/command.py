@@ -1,12 +1,24 @@
 """What every command shares: an error becomes words, a next step and an exit code."""
 
+import contextlib
 import sys
+from collections.abc import Iterator
 from enum import IntEnum
 from typing import Any
 
 import click
 
-from weir.errors import Forbidden, LimitExceeded, Unauthenticated, Unavailable, WeirError
+from weir.errors import (
+    Forbidden,
+    InvalidInput,
+    LimitExceeded,
+    Unauthenticated,
+    Unavailable,
+    WeirError,
+)
+
+JSON_WANTED = "weir.json"
+"""In the context's ``meta``: whether the command line says --json, known before it is parsed."""
 
 
 class Exit(IntEnum):
@@ -38,8 +50,17 @@ class Command(click.Command):
         try:
             return super().invoke(ctx)
         except WeirError as error:
-            report_error(error, as_json=bool(ctx.params.get("as_json")))
+            self._blame_option(ctx, error)
+            report_error(error)
             ctx.exit(_exit_code(error))
+
+    def _blame_option(self, ctx: click.Context, error: WeirError) -> None:
+        """Raises click's error when a detail names a field that stands on the command line."""
+        fields = {detail.get("field"): detail for detail in error.details or ()}
+        for param in self.params:
+            if param.name in fields:
+                words = f"{fields[param.name]['message']}."
+                raise click.BadParameter(words, ctx=ctx, param=param) from error
 
 
 class CommandGroup(click.Group):
@@ -48,9 +69,41 @@ class CommandGroup(click.Group):
     command_class = Command
 
 
-def report_error(error: WeirError, *, as_json: bool) -> None:
-    """Writes what happened and what to do next to standard error."""
-    if as_json:
+def tell(words: str) -> None:
+    """Writes what a person may want to know to standard error, as JSON with ``--json``."""
+    if wants_json():
+        from weir.cli.output import encode_json
+
+        words = encode_json({"note": words}).rstrip("\n")
+    click.echo(words, err=True)
+
+
+@contextlib.contextmanager
+def usage_told() -> Iterator[None]:
+    """With ``--json`` a wrong command line is told as JSON too."""
+    try:
+        yield
+    except click.UsageError as error:
+        if not wants_json():
+            raise
+        path = error.ctx.command_path if error.ctx else "weir"
+        report_error(
+            InvalidInput(
+                error.format_message(), code="wrong_command_line", hint=f"Try: {path} --help"
+            )
+        )
+        raise click.exceptions.Exit(Exit.WRONG_COMMAND_LINE) from None
+
+
+def wants_json() -> bool:
+    """Whether the command that runs was called with ``--json``."""
+    context = click.get_current_context(silent=True)
+    return bool(context and context.meta.get(JSON_WANTED))
+
+
+def report_error(error: WeirError) -> None:
+    """Writes what happened and what to do next to standard error, as JSON with ``--json``."""
+    if wants_json():
         from weir.cli.output import encode_json
 
         told = {"error": error.code, "message": error.message}
@@ -66,7 +119,7 @@ def report_error(error: WeirError, *, as_json: bool) -> None:
 
 def _exit_code(error: WeirError) -> Exit:
     match error:
-        case Unauthenticated() | Forbidden():
+        case Unauthenticated() | Forbidden() if error.code != "forbidden_query":
             return Exit.CREDENTIAL_REFUSED
         case Unavailable() | LimitExceeded():
             return Exit.NOT_AVAILABLE

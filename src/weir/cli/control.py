@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from weir.api.control_client import Control, open_control, open_or_make_control
+from weir.cli.command import tell
 from weir.cli.node import find_settings
 from weir.domain.directory import Directory
 from weir.settings import Settings
@@ -23,7 +24,11 @@ def open_node(data_dir: str | None) -> Iterator[Control]:
 def open_or_make_node(data_dir: str | None) -> Iterator[Control]:
     """The same for commands that create things: a new directory becomes a node."""
     settings = _prepare(data_dir)
-    with open_or_make_control(Directory(Path(settings.data_dir)), settings) as control:
+    directory = Directory(Path(settings.data_dir))
+    is_new = not directory.control_db.exists()
+    with open_or_make_control(directory, settings) as control:
+        if is_new:
+            tell(f"Made a new node in {directory.root.absolute()}.")
         yield control
 
 

@@ -1,10 +1,12 @@
 """``weir``: finds the command and loads only its module, so that help comes at once."""
 
 from importlib import import_module
+from typing import Any
 
 import click
 
 from weir import __version__
+from weir.cli.command import JSON_WANTED, usage_told
 
 COMMANDS = {
     "serve": "Start a node and keep it running.",
@@ -24,6 +26,19 @@ HIDDEN = ("edge", "loader", "api")
 
 class Commands(click.Group):
     """The list of commands; a command's module is imported when the command is called."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Notes ``--json`` first, so that even a wrong command line can be told as JSON."""
+        ctx.meta[JSON_WANTED] = "--json" in args
+        with usage_told():
+            if args[:1] == ["--json"]:
+                raise click.UsageError("--json stands after the command.", ctx)
+            return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the command that is named; its wrong command lines end here."""
+        with usage_told():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names that help shows, in the order of the table."""
@@ -47,6 +62,6 @@ class Commands(click.Group):
 def main() -> None:
     """Weir takes events over HTTP, keeps them safe on disk and answers SQL within a second.
 
-    Every command takes --json. Exit codes: 0 done, 1 failed, 2 wrong command line, 3 credential
-    refused, 4 not available now (try again), 5 some events were rejected.
+    Every command takes --json, after its name. Exit codes: 0 done, 1 failed, 2 wrong command
+    line, 3 credential refused, 4 not available now (try again), 5 some events were rejected.
     """

@@ -1,5 +1,7 @@
 """What commands print: JSON for scripts, a table for a person, tab-separated lines for a pipe.
 
+A table that is wider than the terminal is printed a field a line, so that a cell can be copied.
+
 Texts may come from anybody's events, so control characters are shown, never sent to a terminal.
 """
 
@@ -8,6 +10,9 @@ from collections.abc import Iterable, Sequence
 
 import click
 import msgspec
+
+TABLE_WIDTH_MAX = 100_000
+"""Columns of a terminal that no table needs."""
 
 _SHOWN = {code: f"\\x{code:02x}" for code in [*range(32), *range(127, 160)]} | {
     ord("\t"): "\\t",
@@ -59,7 +64,23 @@ def _draw_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        table.add_column(Text(show(column)), overflow="fold")
+        table.add_column(Text(show(column)), no_wrap=True)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    Console().print(table)
+    console = Console()
+    unbounded = console.options.update_width(TABLE_WIDTH_MAX)
+    if console.measure(table, options=unbounded).maximum <= console.width:
+        console.print(table)
+    else:
+        _print_fields([show(column) for column in columns], rows)
+
+
+def _print_fields(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A field a line, those that are empty left out; the terminal wraps what is too long."""
+    margin = max(map(len, columns))
+    for number, row in enumerate(rows):
+        if number:
+            click.echo()
+        for column, cell in zip(columns, row, strict=True):
+            if cell:
+                click.echo(f"{column:<{margin}}  {cell}")

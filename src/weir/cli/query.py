@@ -73,6 +73,8 @@ def query(
 
     SQL may be -, to read it from standard input.
     """
+    if as_json and form not in {None, "json"}:
+        raise click.UsageError("--json and --format contradict each other.")
     text = sys.stdin.read() if sql == "-" else sql
     wanted = "json" if as_json else form or ("table" if sys.stdout.isatty() else "ndjson")
     if wanted in BINARY and sys.stdout.isatty():

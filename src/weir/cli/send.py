@@ -12,12 +12,12 @@ import click
 import httpx
 
 from weir.cli import options
-from weir.cli.command import Command, Exit
+from weir.cli.command import Command, Exit, tell
 from weir.cli.http import connect
 from weir.cli.node import Target, find_target
 from weir.cli.output import print_json, show
 from weir.cli.send_delivery import Answer, Patience, Post, Tally, deliver
-from weir.cli.send_lines import BATCH_EVENTS_MAX, read_batches
+from weir.cli.send_lines import BATCH_EVENTS_MAX, arriving_lines, file_lines, read_batches
 from weir.clock import SystemClock
 from weir.errors import WeirError
 
@@ -62,10 +62,10 @@ def send(
 ) -> None:
     """Send the events of FILE, one JSON object a line.
 
-    FILE may be - for standard input. An event without event_id gets one, made of the run and the
-    line, so that neither a retry nor a second call with the same --run stores it twice (within
-    the node's dedup_window_s). The exit code is 5 when some events were rejected; all others are
-    on the node's disk.
+    FILE may be - for standard input; lines that come slowly are sent within a second. An event
+    without event_id gets one, made of the run and the line, so that neither a retry nor a second
+    call with the same --run stores it twice (within the node's dedup_window_s). The exit code is 5
+    when some events were rejected; all others are on the node's disk.
     """
     target = find_target(url=where["url"], key=where["key"], data_dir=where["data_dir"])
     run = _checked_run(run) or secrets.token_hex(8)
@@ -74,13 +74,16 @@ def send(
     try:
         with connect(target, timeout_s=TIMEOUT_S) as client, _progress(file, as_json) as advance:
             post = _poster(client, target)
-            for batch in read_batches(file, run=run, events_max=batch_events):
+            for batch in read_batches(_lines(file), run=run, events_max=batch_events):
                 tally.reject(batch.rejects)
                 if batch.lines:
                     deliver(batch.lines, post=post, patience=patience, tally=tally)
                 advance(batch.read_bytes)
     except WeirError as error:
-        error.hint = f"{error.hint or ''} Go on with the same file and: --run {run}".strip()
+        error.hint = f"{error.hint or ''} {_how_to_go_on(run)}".strip()
+        raise
+    except KeyboardInterrupt:
+        tell(_how_to_go_on(run))
         raise
     finally:
         _tell(tally, run=run, as_json=as_json)
@@ -91,6 +94,16 @@ def _checked_run(run: str | None) -> str | None:
     if run is not None and not (run.isascii() and run.isalnum() and len(run) <= RUN_CHARS_MAX):
         raise click.BadParameter("letters and digits only", param_hint="--run")
     return run
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes | None]:
+    if file.seekable():
+        return iter(file_lines(file))
+    return arriving_lines(file.fileno(), monotonic_s=SystemClock().monotonic_s)
+
+
+def _how_to_go_on(run: str) -> str:
+    return f"Go on with the same file and: --run {run}"
 
 
 def _poster(client: httpx.Client, target: Target) -> Post:
@@ -114,6 +127,7 @@ def _seconds(headers: httpx.Headers) -> float:
 
 
 def _tell(tally: Tally, *, run: str, as_json: bool) -> None:
+    rejects = sorted(tally.rejects, key=lambda reject: reject.line)
     if as_json:
         print_json(
             {
@@ -122,11 +136,11 @@ def _tell(tally: Tally, *, run: str, as_json: bool) -> None:
                 "requests": tally.requests,
                 "retries": tally.retries,
                 "run": run,
-                "rejects": [reject._asdict() for reject in tally.rejects],
+                "rejects": [reject._asdict() for reject in rejects],
             }
         )
         return
-    for reject in tally.rejects:
+    for reject in rejects:
         what = f"{reject.field} {reject.message}" if reject.field else reject.message
         click.echo(show(f"line {reject.line}: {what} ({reject.code})"), err=True)
     told = f"accepted {tally.accepted}, rejected {tally.rejected}"

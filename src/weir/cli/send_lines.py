@@ -4,17 +4,29 @@ A line is sent as it stands; only a missing ``event_id`` is added, made of the r
 number, so that sending the same line of the same run again is the same event.
 """
 
-from collections.abc import Iterator
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from select import select
 from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
+
+from weir.errors import InvalidInput
 
 BATCH_EVENTS_MAX = 1000
 BATCH_BYTES = 1_000_000
 """A batch is closed before it grows past this; a longer line goes alone."""
 
 LINE_BYTES_MAX = 5 * 1024 * 1024
+WAIT_S = 1.0
+"""A line out of a pipe waits no longer than this for others to fill its batch."""
+
+_READ_BYTES = 1 << 18
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_COMPRESSED = {b"\x1f\x8b": "zcat", b"\x28\xb5\x2f\xfd": "zstdcat"}
+_MALFORMED = re.compile(r"malformed: (.+) \(byte (\d+)\)")
+_SHOWN_BYTES = 10
 
 
 class Line(NamedTuple):
@@ -48,12 +60,53 @@ class _Event(msgspec.Struct):
 _decode = msgspec.json.Decoder(_Event).decode
 
 
-def read_batches(stream: BinaryIO, *, run: str, events_max: int) -> Iterator[Batch]:
-    """The batches of a stream, in order; empty lines count as lines and are not sent."""
+def file_lines(stream: BinaryIO) -> Iterator[bytes]:
+    """The lines of a file; of one that is too long only a part, of which the rest is skipped."""
+    while line := stream.readline(LINE_BYTES_MAX + 1):
+        rest = line
+        while len(rest) > LINE_BYTES_MAX and not rest.endswith(b"\n"):
+            rest = stream.readline(LINE_BYTES_MAX + 1)
+        yield line
+
+
+def arriving_lines(fd: int, *, monotonic_s: Callable[[], float]) -> Iterator[bytes | None]:
+    """The lines of a pipe as they come, and every ``WAIT_S`` a None."""
+    rest = b""
+    due_s = monotonic_s() + WAIT_S
+    while True:
+        left_s = due_s - monotonic_s()
+        if left_s <= 0 or not select([fd], [], [], left_s)[0]:
+            yield None
+            due_s = monotonic_s() + WAIT_S
+            continue
+        read = os.read(fd, _READ_BYTES)
+        if not read:
+            break
+        *whole, rest = (rest + read).split(b"\n")
+        rest = rest[: LINE_BYTES_MAX + 1]
+        for line in whole:
+            yield line + b"\n"
+    if rest:
+        yield rest
+
+
+def read_batches(texts: Iterable[bytes | None], *, run: str, events_max: int) -> Iterator[Batch]:
+    """The batches of a file's lines, in order; empty lines count as lines and are not sent.
+
+    None among the lines closes a batch. Raises ``InvalidInput`` for a file that is compressed.
+    """
     lines: list[Line] = []
     rejects: list[Reject] = []
-    size = read_bytes = 0
-    for number, text in enumerate(iter(lambda: _read_line(stream), b""), 1):
+    number = size = read_bytes = 0
+    for text in texts:
+        if text is None:
+            if lines or rejects:
+                yield Batch(lines, rejects, read_bytes)
+                lines, rejects, size = [], [], 0
+            continue
+        number += 1
+        if number == 1:
+            _check_plain(text)
         prepared = prepare_line(number, text, run=run)
         more = len(prepared.event) if isinstance(prepared, Line) else 0
         if len(lines) + len(rejects) >= events_max or (lines and size + more > BATCH_BYTES):
@@ -78,8 +131,8 @@ def prepare_line(number: int, text: bytes, *, run: str) -> Line | Reject | None:
         return Reject(number, "payload_too_large", "", f"is longer than {LINE_BYTES_MAX} bytes")
     try:
         known = _decode(event)
-    except (msgspec.DecodeError, RecursionError):
-        return Reject(number, "invalid_json", "", "is not a JSON object")
+    except (msgspec.DecodeError, RecursionError) as error:
+        return Reject(number, "invalid_json", "", _reason(error, event, start=text.find(event)))
     if known.event_id is not None:
         return Line(number, event)
     return Line(number, _with_event_id(event, f"{run}-{number}"))
@@ -92,10 +145,22 @@ def _with_event_id(event: bytes, event_id: str) -> bytes:
     return b'%s%s"event_id":"%s"}' % (members, comma, event_id.encode())
 
 
-def _read_line(stream: BinaryIO) -> bytes:
-    """The next line; of one that is too long only a part, of which the rest is skipped."""
-    line = stream.readline(LINE_BYTES_MAX + 1)
-    rest = line
-    while len(rest) > LINE_BYTES_MAX and not rest.endswith(b"\n"):
-        rest = stream.readline(LINE_BYTES_MAX + 1)
-    return line
+def _reason(error: msgspec.DecodeError | RecursionError, event: bytes, *, start: int) -> str:
+    """What is wrong with a line, and near which of its bytes; the first is byte 1."""
+    if isinstance(error, RecursionError):
+        return "is nested too deeply"
+    if isinstance(error, msgspec.ValidationError):
+        return "is JSON, but not an object"
+    if malformed := _MALFORMED.search(str(error)):
+        at = int(malformed[2])
+        near = event[max(0, at - _SHOWN_BYTES) : at + _SHOWN_BYTES].decode(errors="replace")
+        return f"is not JSON: {malformed[1]} near byte {start + at + 1}, at {near}"
+    return f"is not JSON: it ends too early, at byte {start + len(event)}"
+
+
+def _check_plain(text: bytes) -> None:
+    for magic, program in _COMPRESSED.items():
+        if text.startswith(magic):
+            raise InvalidInput(
+                "The file is compressed.", hint=f"Send it with: {program} FILE | weir send -"
+            )

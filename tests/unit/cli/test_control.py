@@ -162,6 +162,13 @@ def test_mistyped_directory_does_not_become_a_node(command: str, run: Run) -> No
     assert not Path("typo").exists()
 
 
+def test_new_node_is_announced_once(run: Run) -> None:
+    """Who stands in the wrong folder sees that a node was made there, and where."""
+    words = f"Made a new node in {Path('d').absolute()}."
+    assert words in run("keys", "create", "--data", "d").stderr
+    assert words not in run("keys", "create", "--data", "d").stderr
+
+
 MAKE_A_NODE = [
     "keys create",
     "keys import",
@@ -208,4 +215,4 @@ def test_standard_output_is_json_and_nothing_else(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "weir", "keys", "create", "--data", "d", "--json"]
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert json.loads(ended.stdout)["key"]
-    assert ended.stderr == ""
+    assert json.loads(ended.stderr) == {"note": f"Made a new node in {tmp_path / 'd'}."}

@@ -1,5 +1,6 @@
 """The list of commands, and how fast it comes."""
 
+import json
 import subprocess
 import sys
 
@@ -70,6 +71,20 @@ def test_unknown_command_is_a_wrong_command_line(run: Run) -> None:
     result = run("serv")
     assert result.exit_code == 2
     assert "No such command" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["--json query x", "nonsense --json", "keys list --nonsense --json", "query --json --limit 0"],
+)
+def test_wrong_command_line_is_json_when_asked(command: str, run: Run) -> None:
+    """A script can read even a usage error, with the same fields as any other."""
+    result = run(*command.split())
+    assert result.exit_code == 2
+    told = json.loads(result.stderr)
+    assert told["error"] == "wrong_command_line"
+    assert told["message"]
+    assert "--help" in told["hint"]
 
 
 def test_version_is_the_package_s(run: Run) -> None:

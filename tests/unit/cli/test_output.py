@@ -42,3 +42,14 @@ def test_terminal_gets_a_table(
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     print_table(["plan", "n"], [["[red]pro[/red]", 2]])
     assert "[red]pro[/red]" in capsys.readouterr().out
+
+
+def test_table_wider_than_the_terminal_is_a_field_a_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An id stays in one piece, however narrow the terminal, and empty fields take no line."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "40")
+    key_id = "key_" + "a" * 32
+    print_table(["id", "name", "plan"], [[key_id, None, "pro"], ["key_b", "web", ""]])
+    assert capsys.readouterr().out == (f"id    {key_id}\nplan  pro\n\nid    key_b\nname  web\n")

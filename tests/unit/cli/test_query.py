@@ -45,6 +45,13 @@ def test_answer_is_copied_byte_for_byte(
     assert node.asked[0].headers["accept"] == accept
 
 
+def test_json_and_another_format_are_refused(run: Run, node: FakeNode) -> None:
+    """Neither is dropped silently."""
+    result = run("query", "SELECT 1", "--json", "--format", "csv", "--url", node.url, "--key", "k")
+    assert result.exit_code == 2
+    assert node.asked == []
+
+
 def test_table_shows_rows_and_trust(run: Run, node: FakeNode) -> None:
     """The table's last line tells how complete the answer is."""
     node.respond = lambda _: Answer(200, json.dumps(ROWS).encode())
@@ -67,6 +74,7 @@ def test_statement_can_come_from_standard_input(run: Run, node: FakeNode) -> Non
         (400, {"error": "invalid_query", "message": "No.", "position": 7}, "invalid_query", 1),
         (401, {"error": "unauthorized", "message": "Unknown."}, "unauthorized", 3),
         (403, {"error": "forbidden", "message": "No."}, "forbidden", 3),
+        (403, {"error": "forbidden_query", "message": "No."}, "forbidden_query", 1),
         (429, {"error": "rate_limited", "message": "Later."}, "rate_limited", 4),
         (503, {"error": "unavailable", "message": "Later."}, "unavailable", 4),
         (502, "a proxy's page", "unavailable", 4),

@@ -66,10 +66,34 @@ def test_rejected_lines_are_told_and_fail_the_command(run: Run, node: FakeNode) 
     result = run("send", "-", "--url", node.url, "--key", "pk", input=text)
     assert result.exit_code == 5
     assert result.stderr.splitlines() == [
-        "line 2: is not a JSON object (invalid_json)",
+        "line 2: is not JSON: invalid character near byte 5, at nonsense (invalid_json)",
         "line 3: event needed (validation.required)",
     ]
     assert result.stdout == "accepted 1, rejected 2, retries 0\n"
+
+
+def test_rejected_lines_are_told_in_order(run: Run, node: FakeNode) -> None:
+    """Whoever found it, the command or the node, line 1 stands before line 2."""
+    results = [{"index": 0, "code": "validation.required", "field": "event", "message": "needed"}]
+    reply = {"accepted": 0, "rejected": 1, "results": results}
+    node.respond = lambda _: Answer(202, json.dumps(reply).encode())
+    arguments = ("send", "-", "--json", "--url", node.url, "--key", "pk")
+    told = json.loads(run(*arguments, input="{}\nnonsense\n").stdout)
+    assert [reject["line"] for reject in told["rejects"]] == [1, 2]
+
+
+def test_interrupted_run_says_how_to_go_on(
+    run: Run, node: FakeNode, file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C leaves the run's name, without which repeating would store twice."""
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("weir.cli.send.deliver", interrupt)
+    result = run("send", file, "--json", "--url", node.url, "--key", "pk")
+    assert result.exit_code == 1
+    assert f"--run {json.loads(result.stdout)['run']}" in result.stderr
 
 
 def test_broken_off_run_says_how_to_go_on(run: Run, node: FakeNode, file: str) -> None:

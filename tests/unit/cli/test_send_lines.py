@@ -1,21 +1,30 @@
 """NDJSON into batches: nothing of an event changes but a missing id."""
 
+import gzip
 import io
+import itertools
 import json
+import os
+import threading
 
 import pytest
+from backports import zstd
 from hypothesis import given
 from hypothesis import strategies as st
 
 from weir.cli.send_lines import (
     BATCH_BYTES,
     LINE_BYTES_MAX,
+    WAIT_S,
     Batch,
     Line,
     Reject,
+    arriving_lines,
+    file_lines,
     prepare_line,
     read_batches,
 )
+from weir.errors import InvalidInput
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
@@ -28,7 +37,7 @@ events = st.dictionaries(st.text(max_size=8) | st.just("event_id"), values, max_
 
 
 def _batches(text: bytes, events_max: int = 1000) -> list[Batch]:
-    return list(read_batches(io.BytesIO(text), run="r", events_max=events_max))
+    return list(read_batches(file_lines(io.BytesIO(text)), run="r", events_max=events_max))
 
 
 @given(events)
@@ -97,6 +106,67 @@ def test_endless_line_is_rejected_and_skipped() -> None:
     [batch] = _batches(text)
     assert [reject.code for reject in batch.rejects] == ["payload_too_large"]
     assert [line.number for line in batch.lines] == [2]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (b'  {"a":NaN}', 'near byte 8, at {"a":NaN}'),
+        (b'{"a":1', "ends too early, at byte 6"),
+        (b"{}{}", "trailing characters near byte 4"),
+        (b"[1]", "is JSON, but not an object"),
+        (b'{"a":' * 100_000, "nested too deeply"),
+    ],
+)
+def test_bad_line_is_told_what_is_wrong_and_where(text: bytes, words: str) -> None:
+    """A person finds the mistake without trying."""
+    prepared = prepare_line(7, text, run="r")
+    assert isinstance(prepared, Reject)
+    assert words in prepared.message
+
+
+@pytest.mark.parametrize(
+    ("text", "program"),
+    [(gzip.compress(b"{}\n"), "zcat"), (zstd.compress(b"{}\n"), "zstdcat")],
+)
+def test_compressed_file_is_refused_with_the_program_that_opens_it(
+    text: bytes, program: str
+) -> None:
+    """Not a list of nonsensical lines, but what to type instead."""
+    with pytest.raises(InvalidInput) as caught:
+        _batches(text)
+    assert f"{program} FILE | weir send -" in str(caught.value)
+
+
+def test_pipe_and_file_have_the_same_lines() -> None:
+    """However lines arrive, the too long one included, they are cut alike."""
+    text = b'{"event":"a"}\n\n' + b"x" * (LINE_BYTES_MAX + 9) + b'\n{"event":"b"}'
+    reading, writing = os.pipe()
+    thread = threading.Thread(target=_write_all, args=(writing, text))
+    thread.start()
+    arrived = [line for line in arriving_lines(reading, monotonic_s=lambda: 0.0) if line]
+    thread.join()
+    os.close(reading)
+    [from_pipe] = read_batches(arrived, run="r", events_max=10)
+    [from_file] = _batches(text)
+    assert (from_pipe.lines, from_pipe.rejects) == (from_file.lines, from_file.rejects)
+
+
+def _write_all(fd: int, text: bytes) -> None:
+    with os.fdopen(fd, "wb") as pipe:
+        pipe.write(text)
+
+
+def test_line_of_a_slow_pipe_does_not_wait_for_a_full_batch() -> None:
+    """What has come is handed on when its time is over, while the pipe stays open."""
+    reading, writing = os.pipe()
+    os.write(writing, b'{"event":"a"}\n')
+    seconds = itertools.chain([0.0, 0.0], itertools.repeat(WAIT_S))
+    lines = arriving_lines(reading, monotonic_s=lambda: next(seconds))
+    batch = next(read_batches(lines, run="r", events_max=1000))
+    assert [line.number for line in batch.lines] == [1]
+    os.close(writing)
+    os.close(reading)
 
 
 def test_empty_file_has_no_batches() -> None:
