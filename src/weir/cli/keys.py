@@ -15,6 +15,7 @@ from weir.control.records import KeyRecord, KeyRequest
 from weir.domain.keys import KEY_CHARS_MAX, Scope
 
 _IN_LIST = ("id", "name", "kind", "last_four", "tenant", "project", "scopes", "state")
+_NETWORK_HELP = "Address or network that may use it; behind a proxy that is the proxy's own."
 
 
 @click.group(cls=CommandGroup)
@@ -29,7 +30,7 @@ def _request_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--events-per-minute", type=options.Limit(), help="Default: its tenant's."),
         click.option("--requests-per-minute", type=options.Limit(), help="Default: its tenant's."),
         click.option("--origin", "origins", multiple=True, help="Web origin that may use it."),
-        click.option("--network", "networks", multiple=True, help="Address or network that may."),
+        click.option("--network", "networks", multiple=True, help=_NETWORK_HELP),
         click.option("--endpoint", help="Where its events go. Default: the project's endpoint."),
         click.option("--scopes", default="ingest", show_default=True, help=f"Of {scopes}."),
         click.option("--name", default="", help="What a person calls it."),
