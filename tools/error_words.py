@@ -60,6 +60,7 @@ ERROR_WORDS = {
     "tenant_inactive": "The account was switched off. `weir tenants change --active` opens it.",
     "tenant_not_found": "There is no such tenant. `weir tenants list` shows them.",
     "timeout": "It took longer than its deadline.",
+    "data_directory": "The data directory cannot be made or written. Choose another or mend it.",
     "too_many_tenants": "The node has as many tenants as it can hold.",
     "too_many_keys": "The node has as many live keys as it can hold. Revoke some.",
     "too_many_queries": "The tenant has `query_tenant_workers_max` queries running. Try again.",

@@ -22,7 +22,7 @@ from weir.domain.directory import Directory
 from weir.errors import Conflict, WeirError
 from weir.process import end_with_parent, ignore_interrupts
 from weir.settings import Settings, as_environment, worker_count
-from weir.storage.local import FileLock, make_directory, write_durable
+from weir.storage.local import FileLock, make_directory, make_root, write_durable
 
 LOCK_WAIT_S = 10.0
 LOCK_POLL_S = 0.02
@@ -51,7 +51,7 @@ def serve(settings: Settings, *, warnings: list[str]) -> int:
     """
     directory = Directory(Path(settings.data_dir).resolve())
     clock = SystemClock()
-    make_directory(directory.root)
+    make_root(directory.root)
     lock = FileLock(directory.node_lock, purpose="The data directory is in use")
     lock.acquire()
     check_format(directory)
@@ -108,6 +108,8 @@ def _supervise(settings: Settings, board: Board, listener: socket.socket, *, clo
     supervisor.watch(announce_once)
     emit(Happening.NODE_STOPPING)
     board.set(Slot.DRAINING, 1)
+    # Clients that come now are refused at once, as soon as the workers have closed theirs too.
+    listener.close()
     # Events first, then what makes them queryable, so that the last cut holds them all.
     supervisor.stop([name for name in supervisor.names if name.startswith("edge-")])
     supervisor.stop(["loader", "api"])

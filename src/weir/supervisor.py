@@ -77,7 +77,11 @@ class Supervisor:
                 self._spawn(child)
 
     def stop(self, names: Sequence[str]) -> None:
-        """Ends the children of these names (SIGTERM, later SIGKILL) and waits for them."""
+        """Ends the children of these names (SIGTERM) and waits for them.
+
+        What is still there at the deadline, or when a second stop signal comes, is killed; what
+        was acknowledged is on disk all the same.
+        """
         chosen = [child for child in self._children if child.role.name in names]
         for child in chosen:
             if child.process is not None and child.process.poll() is None:
@@ -129,11 +133,11 @@ class Supervisor:
         child.process = None
 
     def _await_end(self, child: _Child, deadline: float) -> None:
-        if child.process is None:
+        process = child.process
+        if process is None:
             return
-        try:
-            child.process.wait(max(0.1, deadline - self._clock.monotonic_s()))
-        except subprocess.TimeoutExpired:
-            child.process.kill()
-            child.process.wait()
+        while process.poll() is None:
+            if self._clock.monotonic_s() > deadline or self.stop_signals > 1:
+                process.kill()
+            signal.sigtimedwait([], POLL_S)
         child.process = None

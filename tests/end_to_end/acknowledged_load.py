@@ -11,14 +11,17 @@ class Load:
     """Threads that send events, one or a few a request, until told to stop.
 
     An event without an answer is sent again with the same id, as an SDK does. ``acknowledged``
-    holds the ids of events that were answered with 202.
+    holds the ids of events that were answered with 202; ``broken`` counts requests without an
+    answer on connections that had served one before.
     """
 
     def __init__(self, url: str, key: str, *, threads: int) -> None:
         self.acknowledged: set[str] = set()
         self.refused_statuses: set[int] = set()
+        self.broken = 0
         self._address = urlsplit(url).netloc
         self._headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+        self._proven: set[http.client.HTTPConnection] = set()
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._threads = [
@@ -45,6 +48,9 @@ class Load:
                 try:
                     status = self._send(connection, ids)
                 except (OSError, http.client.HTTPException):
+                    with self._lock:
+                        self.broken += connection in self._proven
+                        self._proven.discard(connection)
                     connection.close()
                     self._stop.wait(0.01)
                     continue
@@ -62,4 +68,9 @@ class Load:
         connection.request("POST", "/v1/batch", json.dumps({"events": events}), self._headers)
         answer = connection.getresponse()
         answer.read()
+        with self._lock:
+            if connection.sock is None:  # the answer said that it was the last
+                self._proven.discard(connection)
+            else:
+                self._proven.add(connection)
         return answer.status

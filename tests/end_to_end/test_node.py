@@ -2,12 +2,15 @@
 
 import json
 import os
+import signal
 import stat
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.end_to_end.running_node import Node, StartNode, wait_until
 
@@ -78,6 +81,60 @@ def test_a_second_node_on_the_directory_is_refused(start_node: StartNode) -> Non
     assert node.process is not None
     assert str(node.process.pid) in second.stderr
     assert node.send("/v1/ingest", {"event": "a"}).status_code == 202
+
+
+def test_a_query_that_runs_at_the_stop_is_answered(start_node: StartNode) -> None:
+    """It is not left without a word: refused with 503 when the time for draining is over."""
+    node = start_node(drain_timeout_s=0.5)
+    slow = "SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b"
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(node.ask, slow)
+        wait_until(lambda: _is_querying(node), within_s=20, what="the query is with a worker")
+        assert node.stop() == 0
+        answer = asked.result(30)
+    assert answer.status_code == 503
+    assert answer.json()["error"] == "unavailable"
+
+
+def test_a_second_interrupt_ends_at_once(start_node: StartNode) -> None:
+    """Whoever cannot wait presses Ctrl-C again; what was acknowledged is there afterwards."""
+    node = start_node(drain_timeout_s=60)
+    assert node.send("/v1/ingest", {"event": "kept"}).status_code == 202
+    process = node.process
+    assert process is not None
+    with ThreadPoolExecutor(1) as pool:
+        slow = "SELECT sum(a.range * b.range) FROM range(1000000) a, range(1000000) b"
+        asked = pool.submit(node.ask, slow)
+        wait_until(lambda: _is_querying(node), within_s=20, what="the query is with a worker")
+        process.send_signal(signal.SIGINT)
+        wait_until(
+            lambda: "node_stopping" in node.log.read_text(), within_s=20, what="the stop begun"
+        )
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+        assert asked.exception(30) is not None
+    node.forget()
+    node.start()
+    assert node.query("SELECT event FROM events") == [["kept"]]
+
+
+@pytest.mark.parametrize("command", [("serve", "--port", "0"), ("keys", "create")])
+def test_an_unusable_directory_is_told(
+    tmp_path: Path, command: tuple[str, ...], start_node: StartNode
+) -> None:
+    """No traceback: what is wrong, and what to do."""
+    occupied = tmp_path / "file"
+    occupied.write_text("in the way")
+    done = subprocess.run(
+        [sys.executable, "-m", "weir", *command, "--data", str(occupied)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "--data" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_taken_port_is_told(start_node: StartNode, tmp_path: Path) -> None:
@@ -183,6 +240,24 @@ def test_metrics_are_summed_over_the_processes(start_node: StartNode) -> None:
     wanted = 'weir_events_total{dialect="novamesh",result="accepted"} 8.0'
     wait_until(lambda: wanted in httpx.get(url).text, within_s=10, what=wanted)
     assert "weir_ledger_balance 0.0" in httpx.get(url).text
+
+
+def _is_querying(node: Node) -> bool:
+    """Whether a query worker, a grandchild of the api process, uses the processor."""
+    parents: dict[int, int] = {}
+    busy: list[int] = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        parents[int(entry.name)] = int(fields[1])
+        if int(fields[11]) > 20:
+            busy.append(int(entry.name))
+    [api] = node.pids("api")
+    return any(parents.get(parents[pid]) == api for pid in busy)
 
 
 def _create_key(directory: Path) -> str:

@@ -33,7 +33,7 @@ from weir.control.snapshot import advance_registry
 from weir.domain.directory import Directory
 from weir.domain.registry import Registry
 from weir.errors import Conflict, Corrupt, Unavailable
-from weir.storage.local import FileLock, make_directory
+from weir.storage.local import FileLock, make_root
 from weir.storage.registry import publish_registry
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -98,7 +98,7 @@ class ControlService:
         Raises ``Conflict``: ``locked`` when another process still has it open after ``wait_s``
         seconds, ``newer_database`` when a newer version has written it.
         """
-        make_directory(directory.root)
+        make_root(directory.root)
         lock = _acquire(directory, clock=clock, wait_s=wait_s)
         engine = open_engine(sqlite_url(directory.control_db))
         try:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 LINGER_S = 2.0
 """How long an early refusal waits for the client to stop sending, so that it is read."""
 
+QUIET_S = 0.5
+"""Without a request for so long, a client of a draining node is taken to be idle."""
+
 HEAD_SLACK_BYTES = 262144
 """One read of the socket: it may hold the end of one request and the start of the next."""
 
@@ -243,6 +246,7 @@ class Connection(asyncio.Protocol):
     def stream(self, output: bytes) -> None:
         """Writes a part of the answer of the first exchange in line."""
         if self._transport is not None:
+            self._line[0].has_begun = True
             self._transport.write(output)
 
     def follow(self, source: asyncio.Transport | None) -> None:
@@ -251,10 +255,27 @@ class Connection(asyncio.Protocol):
         if source is not None and self._write_blocked_since is not None:
             source.pause_reading()
 
-    def close_when_idle(self) -> None:
-        """For a draining node: close now if nothing is under way, else after the answers."""
-        if self.is_idle and self._transport is not None and self._ends_at is None:
+    def close_when_idle(self, now: float) -> None:
+        """For a draining node: closes a client that has been quiet for a while.
+
+        One that is busy learns from its next answer that it is the last; closing between two of
+        its requests would reset the second.
+        """
+        is_quiet = self.is_idle and now - self._idle_since > QUIET_S
+        if is_quiet and self._transport is not None and self._ends_at is None:
             self._close()
+
+    def give_up(self, error: WeirError) -> None:
+        """The node ends now: a relayed request without an answer is refused, all else breaks."""
+        first = self._line[0] if self._line else None
+        if first is None or first.cancel is None or first.has_begun:
+            self.abort()
+            return
+        first.cancel()
+        first.cancel = None
+        self.door.refuse(first, error)
+        if self._transport is not None:
+            self._transport.close()
 
     def abort(self) -> None:
         """Drops the connection at once."""
@@ -422,8 +443,8 @@ class Connection(asyncio.Protocol):
         """Tells a client that asked first to send the body, once the earlier answers have left."""
         if self._line:
             self._expects_continue = True
-        else:
-            self.stream(CONTINUE)
+        elif self._transport is not None:
+            self._transport.write(CONTINUE)
 
     def _pause(self) -> None:
         if not self._is_paused and self._transport is not None:

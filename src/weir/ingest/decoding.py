@@ -42,13 +42,15 @@ def check_json(body: bytes) -> None:
     try:
         msgspec.json.decode(body, type=msgspec.Raw)
     except msgspec.DecodeError as error:
-        raise malformed(error) from None
+        raise malformed(body, error) from None
     except RecursionError:
         raise InvalidInput("The JSON is nested too deeply.") from None
 
 
-def malformed(error: Exception) -> InvalidInput:
+def malformed(body: bytes, error: Exception) -> InvalidInput:
     """The error for a body that is not JSON."""
+    if not body.strip():
+        return InvalidInput("The body is empty.")
     return InvalidInput(f"The body is not valid JSON: {error}.")
 
 

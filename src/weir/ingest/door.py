@@ -402,7 +402,7 @@ class _Nobody:
 
 _NOBODY = _Nobody()
 _METHOD_NOT_ALLOWED = encode_reply(
-    405, {"error": "method_not_allowed", "message": "This path takes POST."}
+    405, {"error": "method_not_allowed", "message": "The path does not take this method."}
 )
 
 
@@ -417,6 +417,12 @@ def _check_origin(principal: Principal, origin: bytes) -> None:
         raise Forbidden("This origin is not allowed to use the API key.")
 
 
+_EXPOSED = (
+    b"Access-Control-Expose-Headers: "
+    b"Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset\r\n"
+)
+
+
 def _cors(exchange: Exchange) -> bytes:
     origin = exchange.head.headers.get(b"origin")
     if origin is None:
@@ -425,6 +431,7 @@ def _cors(exchange: Exchange) -> bytes:
         b"Access-Control-Allow-Origin: "
         + origin
         + b"\r\nAccess-Control-Allow-Credentials: true\r\nVary: Origin\r\n"
+        + _EXPOSED
     )
 
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 from weir.board import Board, Slot
+from weir.errors import Unavailable
 from weir.ingest.connection import Connection
 from weir.ingest.door import Door
 from weir.telemetry import Happening, emit
@@ -17,6 +18,9 @@ from weir.telemetry import Happening, emit
 EXIT_JOURNAL = 70
 SWEEP_INTERVAL_S = 0.25
 SWEEPS_PER_TICK = 4
+LAST_ACCEPT_S = 0.1
+"""How long a stopping worker still accepts: whoever has connected already is answered."""
+
 REGISTRY_POLL_S = 0.01
 BACKLOG_CONNECTIONS = 4096
 
@@ -56,6 +60,9 @@ async def serve_edge(edge: Edge, stop: asyncio.Event) -> int:
     edge.board.set(Slot.EDGE_READY + edge.worker, 1)
     emit(Happening.EDGE_READY, worker=edge.worker)
     await _work(edge, stop)
+    edge.door.is_draining = True
+    if not edge.journal.dead:
+        await asyncio.sleep(LAST_ACCEPT_S)
     server.close()
     await _drain(edge.door)
     if edge.journal.dead:
@@ -89,11 +96,12 @@ async def _work(edge: Edge, stop: asyncio.Event) -> None:
 
 async def _drain(door: Door) -> None:
     """Lets open requests finish, each answer with ``Connection: close``; bounded in time."""
-    door.is_draining = True
     deadline = door.loop_time() + door.settings.drain_timeout_s
-    while door.connections and door.loop_time() < deadline:
+    while door.connections and (now := door.loop_time()) < deadline:
         for connection in list(door.connections):
-            connection.close_when_idle()
+            connection.close_when_idle(now)
         await asyncio.sleep(0.02)
+    ending = Unavailable("The node is stopping.", retry_after_s=1)
     for connection in list(door.connections):
-        connection.abort()
+        connection.give_up(ending)
+    await asyncio.sleep(LAST_ACCEPT_S)

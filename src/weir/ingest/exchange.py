@@ -73,8 +73,12 @@ class Client(Protocol):
         """Ends what took too long."""
         ...
 
-    def close_when_idle(self) -> None:
-        """Closes now if nothing is under way, else after the answers."""
+    def close_when_idle(self, now: float) -> None:
+        """Closes a client that has been quiet for a while."""
+        ...
+
+    def give_up(self, error: WeirError) -> None:
+        """Ends now; a relayed request without an answer is refused."""
         ...
 
     def abort(self) -> None:
@@ -99,6 +103,8 @@ class Exchange:
     """What is answered once the frame is durable."""
     is_away: bool = False
     """Worked on by another thread, which gives it back whatever becomes of the connection."""
+    has_begun: bool = False
+    """A part of a streamed answer has been written."""
     extra_headers: bytes = b""
     output: bytes | None = None
     """The answer's bytes, once it is complete."""

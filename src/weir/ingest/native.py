@@ -158,7 +158,7 @@ def _split_lines(text: bytes, error: Exception) -> _Split:
     check_count(len(lines), LINES_MAX)
     lines = [line for line in lines if line.strip()]
     if len(lines) < 2 or not any(map(_is_json_object, lines)):
-        raise malformed(error)
+        raise malformed(text, error)
     return _Split([msgspec.Raw(line) for line in lines])
 
 

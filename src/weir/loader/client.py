@@ -34,8 +34,8 @@ from weir.loader.wire import (
 )
 from weir.storage.sockets import connect_unix
 
-PATIENCE_S = 3.0
-"""How long a loader that is away is waited for."""
+PATIENCE_S = 10.0
+"""How long a loader is waited for that is away, or reads again what it held in memory."""
 
 ANSWER_S = 10.0
 """How long an answer is waited for."""

@@ -6,6 +6,7 @@ answer. What is in memory can be lost at any moment: the journals hold it until 
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from weir.board import Board, Slot
@@ -85,11 +86,16 @@ def run_loader(parts: LoaderParts, stop: threading.Event) -> None:
         epoch = catalog.take_over()
         loader = Loader(parts, catalog, epoch=epoch, state=catalog.load())
         make_directory(parts.directory.run)
-        service = Service(parts.directory.loader_socket, loader)
         try:
-            loader.run(stop)
+            with ExitStack() as served:
+                # Nobody is answered before what was acknowledged earlier has been read again.
+                loader.run(
+                    stop,
+                    when_caught_up=lambda: served.callback(
+                        Service(parts.directory.loader_socket, loader).close
+                    ),
+                )
         finally:
-            service.close()
             loader.close()
             catalog.close()
     finally:
@@ -114,6 +120,7 @@ class Loader:
         "_settings",
         "_ticket",
         "_view",
+        "_when_caught_up",
     )
 
     def __init__(
@@ -136,6 +143,7 @@ class Loader:
         self._demand = Demand()
         # Never set. Waiting on ``stop`` itself would hold its lock while a signal sets it.
         self._pause = threading.Event()
+        self._when_caught_up: Callable[[], object] | None = None
         self._ticket = 0
         self._intent = state.intent
         self._gauges_at_s = 0.0
@@ -143,8 +151,12 @@ class Loader:
         strays = set(store.names("dedup")) - {each.path for each in state.sidecars}
         self._committer.clean_up((*state.removals, *sorted(strays)))
 
-    def run(self, stop: threading.Event) -> None:
-        """Reads and cuts until ``stop``, then finishes."""
+    def run(self, stop: threading.Event, *, when_caught_up: Callable[[], object]) -> None:
+        """Reads and cuts until ``stop``, then finishes.
+
+        ``when_caught_up`` is called once, when everything that was durable at the start is read.
+        """
+        self._when_caught_up = when_caught_up
         if self._intent is not None:
             self._resume(self._intent, stop)
         while not stop.is_set():
@@ -201,7 +213,9 @@ class Loader:
         caught_up = found is not None and found.caught_up
         if not self._committer.busy:
             self._cut(wanted, caught_up=caught_up)
-        if caught_up and not self._board.get(Slot.LOADER_READY):
+        if caught_up and self._when_caught_up is not None:
+            self._when_caught_up()
+            self._when_caught_up = None
             self._board.set(Slot.LOADER_READY, 1)
         self._show_gauges()
         return caught_up or full

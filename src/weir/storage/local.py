@@ -4,12 +4,13 @@ The one place where the order temporary name, fsync, rename, fsync of the direct
 """
 
 import contextlib
+import errno
 import fcntl
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from weir.errors import Conflict
+from weir.errors import Conflict, InvalidInput
 
 
 def write_durable(path: Path, parts: Iterable[bytes | memoryview], *, mode: int = 0o600) -> None:
@@ -40,6 +41,20 @@ def make_directory(path: Path) -> None:
     with contextlib.suppress(FileExistsError):
         path.mkdir(mode=0o700)
     sync_directory(path.parent)
+
+
+def make_root(path: Path) -> None:
+    """Makes the node's directory, or finds it usable; ``InvalidInput`` says why it is not."""
+    try:
+        make_directory(path)
+        if not os.access(path, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise InvalidInput(
+            f"The data directory {path} cannot be used: {error.strerror}.",
+            code="data_directory",
+            hint="Choose another with --data, or mend its permissions.",
+        ) from error
 
 
 def sync_directory(path: Path) -> None:
