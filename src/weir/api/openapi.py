@@ -19,9 +19,13 @@ _ERROR_WORDS = {
     400: "The request cannot be taken as it is.",
     401: "No API key, or one that is unknown, revoked or expired.",
     403: "The key lacks the scope, or may not be used from here, or the account is not active.",
+    405: "The path does not take this method; Allow lists those it takes.",
+    408: "The request did not arrive whole in time.",
     413: "The body is too large.",
+    415: "The Content-Encoding is not known.",
     422: "A parameter is out of its range.",
     429: "Over a limit; Retry-After says when to come back.",
+    431: "The request's headers are too large.",
     503: "Not now; Retry-After says when to try again.",
     504: "The query ran past its deadline.",
 }

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 
 import msgspec
 
+from weir.query.request import CONTENT_TYPES, ROWS_DEFAULT, Format
+
 OBJECT: Mapping[str, object] = {"type": "object"}
 TEXT: Mapping[str, object] = {"type": "string"}
 
@@ -44,7 +46,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     errors: tuple[int, ...] = ()
 
 
-INGEST_ERRORS = (400, 401, 403, 413, 429, 503)
+INGEST_ERRORS = (400, 401, 403, 405, 408, 413, 415, 429, 431, 503)
 
 NATIVE_EVENT: Mapping[str, object] = {
     "type": "object",
@@ -226,12 +228,21 @@ _QUERY_REPLY = Body(
             },
         }
     },
-    other_types=("application/x-ndjson", "text/csv"),
+    other_types=tuple(
+        words.partition(";")[0] for kind, words in CONTENT_TYPES.items() if kind != Format.JSON
+    ),
 )
-_QUERY_ERRORS = (400, 401, 403, 422, 429, 503, 504)
+_QUERY_ERRORS = (400, 401, 403, 405, 422, 429, 431, 503, 504)
+_QUERY_BY_BODY_ERRORS = (400, 401, 403, 405, 408, 413, 422, 429, 431, 503, 504)
 _SQL = "SELECT event, count() FROM events GROUP BY event LIMIT 10"
-_FORMATS: Mapping[str, object] = {"type": "string", "enum": ["json", "ndjson", "csv"]}
-_LIMIT: Mapping[str, object] = {"type": "integer", "minimum": 1, "maximum": 50000, "default": 1000}
+_FORMATS: Mapping[str, object] = {"type": "string", "enum": list(Format)}
+_LIMIT: Mapping[str, object] = {
+    "type": "integer",
+    "minimum": 1,
+    "maximum": 50000,
+    "default": ROWS_DEFAULT,
+}
+_FLAG: Mapping[str, object] = {"type": "integer", "enum": [0, 1], "default": 0}
 
 QUERY = Operation(
     method="GET",
@@ -241,8 +252,14 @@ QUERY = Operation(
     scope="query",
     parameters=(
         Parameter(name="q", words=f"The SQL, for example: {_SQL}", required=True),
-        Parameter(name="format", words="The form of the result.", schema=_FORMATS),
+        Parameter(
+            name="format",
+            words="The form of the result; without it the `Accept` header decides.",
+            schema=_FORMATS,
+        ),
         Parameter(name="limit", words="Most rows of the result.", schema=_LIMIT),
+        Parameter(name="safe", words="1: CSV without what a sheet runs as formula.", schema=_FLAG),
+        Parameter(name="meta", words="1: NDJSON ends with a line of meta.", schema=_FLAG),
     ),
     reply_words="The result.",
     reply=_QUERY_REPLY,
@@ -259,13 +276,19 @@ QUERY_BY_BODY = Operation(
         schema={
             "type": "object",
             "required": ["q"],
-            "properties": {"q": TEXT, "format": _FORMATS, "limit": _LIMIT},
+            "properties": {
+                "q": TEXT,
+                "format": _FORMATS,
+                "limit": _LIMIT,
+                "safe": _FLAG,
+                "meta": _FLAG,
+            },
         },
         examples={"count": {"q": _SQL, "format": "json", "limit": 10}},
     ),
     reply_words="The result.",
     reply=_QUERY_REPLY,
-    errors=_QUERY_ERRORS,
+    errors=_QUERY_BY_BODY_ERRORS,
 )
 
 LEDGER = Operation(
@@ -307,7 +330,7 @@ LEDGER = Operation(
             }
         }
     ),
-    errors=(400, 401, 403, 503),
+    errors=(400, 401, 403, 405, 431, 503),
 )
 
 DESCRIPTION = Operation(

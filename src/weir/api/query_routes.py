@@ -1,8 +1,8 @@
-"""``/v1/query``: SQL over HTTP. Reads the request, asks for a snapshot, runs, streams back."""
+"""``/v1/query``: SQL over HTTP. A request is read, finds room, gets a snapshot, runs, streams."""
 
 import asyncio
 import os
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import Final, Protocol
 
 import msgspec
@@ -12,22 +12,18 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from weir.api.auth import Authenticate
+from weir.api.query_fields import read_query
 from weir.api.replies import error_headers, json_reply
 from weir.domain import keys
-from weir.domain.registry import Principal
 from weir.domain.snapshot import Snapshot
-from weir.errors import InvalidInput, Unprocessable, WeirError
+from weir.errors import InvalidInput, WeirError
+from weir.ingest.refusals import body_too_large
 from weir.query.pool import QueryPool, QueryResult
-from weir.query.request import CONTENT_TYPES, ROWS_DEFAULT, Format, QueryRequest
+from weir.query.request import QueryRequest
 from weir.settings import Settings
 
 CLIENT_GONE: Final = 499
 """Seen by nobody: the client went away before the answer began."""
-
-_FORMATS_BY_TYPE = {
-    content_type.partition(";")[0]: kind for kind, content_type in CONTENT_TYPES.items()
-}
-_FLAGS = {"": False, "0": False, "false": False, "1": True, "true": True}
 
 
 class SnapshotSource(Protocol):
@@ -36,16 +32,6 @@ class SnapshotSource(Protocol):
     async def snapshot(self, project_id: int) -> tuple[Snapshot, int | None]:
         """The snapshot and its tail's descriptor, which becomes the caller's to close."""
         ...
-
-
-class Asked(msgspec.Struct, forbid_unknown_fields=True):
-    """The fields of a query, alike in a query string and in a JSON body."""
-
-    q: str
-    format: str | None = None
-    limit: int = ROWS_DEFAULT
-    safe: bool | int = False
-    meta: bool | int = False
 
 
 def query_routes(
@@ -58,19 +44,23 @@ def query_routes(
     """``GET`` and ``POST /v1/query``; a key with the scope ``query`` is needed."""
 
     async def start(query: QueryRequest, project_id: int) -> QueryResult:
-        snapshot, tail_fd = await snapshots.snapshot(project_id)
-        try:
-            return await pool.run(query, snapshot, tail_fd)
-        finally:
-            if tail_fd is not None:
-                os.close(tail_fd)
+        async with pool.place(query.tenant_id) as place:
+            snapshot, tail_fd = await snapshots.snapshot(project_id)
+            try:
+                return await place.run(query, snapshot, tail_fd)
+            finally:
+                if tail_fd is not None:
+                    os.close(tail_fd)
 
     async def answer(request: Request) -> Response:
         try:
             principal = authenticate(request)
             principal.require(keys.Scope.QUERY)
             asked = await _asked(request, settings)
-            query = _query_request(asked, request, principal, settings)
+            accept = request.headers.get("accept", "")
+            query = read_query(
+                asked, accept, tenant_id=principal.tenant_id, rows_max=settings.query_rows_max
+            )
             result = await _unless_gone(request, start(query, principal.project_id))
         except WeirError as error:
             return _refusal(error)
@@ -99,16 +89,19 @@ class _QueryResponse(StreamingResponse):
             self._result.finish()
 
 
-async def _asked(request: Request, settings: Settings) -> Asked:
+async def _asked(request: Request, settings: Settings) -> Mapping[str, object]:
+    """The fields as sent, from the query string or a JSON body."""
+    if request.method != "POST":
+        return dict(request.query_params)
+    body = await _body(request, bytes_max=6 * settings.query_sql_bytes_max + 4096)
+    if not body:
+        raise InvalidInput("The body is empty.", hint='Send {"q": "SELECT …"}.')
     try:
-        if request.method == "POST":
-            body = await _body(request, bytes_max=6 * settings.query_sql_bytes_max + 4096)
-            return msgspec.json.decode(body, type=Asked)
-        fields = dict(request.query_params)
-        flags = {name: _FLAGS.get(fields[name]) for name in ("safe", "meta") if name in fields}
-        return msgspec.convert(fields | flags, Asked, strict=False)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidInput(f"The query cannot be read: {error}.") from None
+        return msgspec.json.decode(body, type=dict[str, object])
+    except msgspec.ValidationError:
+        raise InvalidInput("The body must be a JSON object.") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidInput(f"The body is not valid JSON: {error}.") from None
 
 
 async def _body(request: Request, *, bytes_max: int) -> bytes:
@@ -117,40 +110,8 @@ async def _body(request: Request, *, bytes_max: int) -> bytes:
     async for part in request.stream():
         body += part
         if len(body) > bytes_max:
-            raise InvalidInput("The request body is too long.", code="payload_too_large")
+            raise body_too_large(bytes_max)
     return bytes(body)
-
-
-def _query_request(
-    asked: Asked, request: Request, principal: Principal, settings: Settings
-) -> QueryRequest:
-    if not 1 <= asked.limit <= settings.query_rows_max:
-        raise Unprocessable(
-            f"limit must be from 1 to {settings.query_rows_max}.", code="limit_out_of_range"
-        )
-    return QueryRequest(
-        tenant_id=principal.tenant_id,
-        sql=asked.q,
-        format=_format(asked.format, request.headers.get("accept", "")),
-        row_limit=asked.limit,
-        safe=bool(asked.safe),
-        with_meta=bool(asked.meta),
-    )
-
-
-def _format(named: str | None, accept: str) -> Format:
-    """The named format, else the first that the client accepts by name, else JSON."""
-    if named:
-        try:
-            return Format(named.lower())
-        except ValueError:
-            known = ", ".join(Format)
-            raise InvalidInput(f"format must be one of {known}.") from None
-    for part in accept.split(","):
-        kind = _FORMATS_BY_TYPE.get(part.partition(";")[0].strip().lower())
-        if kind is not None:
-            return kind
-    return Format.JSON
 
 
 async def _unless_gone(

@@ -13,7 +13,8 @@ import duckdb
 import pyarrow as pa
 
 from weir.engine.failures import out_of_memory
-from weir.errors import Forbidden, InvalidInput, Unavailable, WeirError
+from weir.engine.mistakes import mistake
+from weir.errors import Forbidden, Unavailable, WeirError
 
 TABLE: Final = "events"
 MESSAGE_CHARS_MAX: Final = 500
@@ -52,6 +53,11 @@ _FIRST = (
     " FROM range(2) t(x) GROUP BY ALL ORDER BY ALL"
 )
 """Loads what the engine loads late: time zones above all."""
+_NAMES = (
+    "SELECT lower(function_name) FROM duckdb_functions()"
+    " UNION SELECT lower(view_name) FROM duckdb_views()"
+    " UNION SELECT lower(table_name) FROM duckdb_tables()"
+)
 _TAIL = "weir_tail"
 _WARM_UP = f"SELECT count(*) AS rows FROM {_TAIL} GROUP BY ALL ORDER BY ALL LIMIT 3"  # noqa: S608  # no input
 
@@ -80,10 +86,11 @@ class Rows(NamedTuple):
 class Engine:
     """A connected, empty database without threads, from which forked processes make sessions."""
 
-    __slots__ = ("_connection",)
+    __slots__ = ("_connection", "_names")
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, names: frozenset[str]) -> None:
         self._connection = connection
+        self._names = names
 
     @classmethod
     def open(cls, *, memory_bytes: int) -> Self:
@@ -92,22 +99,24 @@ class Engine:
         connection = duckdb.connect(":memory:", config=config)
         _apply(connection, (*_OF_ENGINE, *_OF_SESSION))
         connection.sql(_FIRST).to_arrow_table()
-        return cls(connection)
+        return cls(connection, frozenset(name for (name,) in connection.sql(_NAMES).fetchall()))
 
     def session(self, *, threads: int) -> "Session":
         """A session of its own, with its own random numbers. One for each engine and process."""
         connection = self._connection.cursor()
         _apply(connection, (f"SET GLOBAL threads = {threads:d}", *_OF_SESSION))
-        return Session(connection)
+        return Session(connection, self._names)
 
 
 class Session:
     """Given its rows, then locked."""
 
-    __slots__ = ("_connection",)
+    __slots__ = ("_connection", "engine_names")
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, engine_names: frozenset[str]) -> None:
         self._connection = connection
+        self.engine_names = engine_names
+        """The functions, tables and views that the engine brings, in lower case."""
 
     def warm_up(self, schema: pa.Schema) -> None:
         """Runs the usual path once over no rows, so that a first query finds it in memory."""
@@ -159,7 +168,7 @@ def translate(error: Exception) -> WeirError:
     if isinstance(error, duckdb.PermissionException) or kind == "Permission":
         return Forbidden("The query reads what it may not.", code="forbidden_query")
     if isinstance(error, _USER_MISTAKES):
-        return InvalidInput(words, code="invalid_query")
+        return mistake(words)
     if isinstance(error, duckdb.IOException | duckdb.HTTPException):
         return Unavailable("The stored events cannot be read now.")
     return WeirError("The query failed inside the node.", kind=type(error).__name__)

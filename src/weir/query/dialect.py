@@ -82,9 +82,22 @@ def shown(tree: exp.Expr) -> str:
     return tree.sql(dialect=_DIALECT, comments=False)
 
 
-def invalid(message: str, *, position: int | None = None) -> InvalidInput:
+def invalid(message: str, *, position: int | None = None, hint: str | None = None) -> InvalidInput:
     """A query that cannot be understood; ``position`` counts characters from 0."""
-    return InvalidInput(message, code="invalid_query", position=position)
+    return InvalidInput(message, code="invalid_query", position=position, hint=hint)
+
+
+def positions_of_name(sql: str, name: str) -> list[int]:
+    """Where a name or sign stands in a text that ``parse`` took; not where ``AS`` gives it."""
+    wanted = name.lower()
+    tokens = _DIALECT.tokenize(sql)
+    return [
+        token.start
+        for before, token in zip([None, *tokens], tokens, strict=False)
+        if token.text.lower() == wanted
+        and token.token_type is not TokenType.STRING
+        and not (before and before.token_type is TokenType.ALIAS)
+    ]
 
 
 def position_of(tree: exp.Expr) -> int | None:

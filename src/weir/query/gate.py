@@ -7,12 +7,14 @@ Source: docs/decisions/0004-query-isolation.md; the language is docs/reference/s
 """
 
 import re
+from collections.abc import Collection
 from typing import Final
 
 import msgspec
 from sqlglot import exp
 
-from weir.errors import Forbidden
+from weir.engine.mistakes import did_you_mean
+from weir.errors import Forbidden, WeirError
 from weir.query.dialect import invalid, parse, position_of, shown, write
 from weir.query.functions import FUNCTIONS, SIZED_FUNCTIONS, TABLE_FUNCTIONS
 from weir.query.rewrite import JSON_COLUMNS, name_columns, rewrite_properties
@@ -46,6 +48,7 @@ _NODES: Final = frozenset(
 _QUERIES: Final = (exp.Select, exp.SetOperation, exp.Subquery)
 _TABLE_PARTS: Final = frozenset({"this", "alias", "joins", "sample", "ordinality"})
 _CTE_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_ ]*\Z")
+_PLAIN_NAME: Final = re.compile(r"[^\W\d][\w$ -]*\Z")
 _WORD: Final = re.compile(r"[A-Za-z_ ]+\Z")
 
 _T = exp.DataType.Type
@@ -68,16 +71,20 @@ class Passed(msgspec.Struct, frozen=True):
     reads_events: bool
 
 
-def pass_query(sql: str, *, rows_max: int, sql_bytes_max: int) -> Passed:
+def pass_query(
+    sql: str, *, rows_max: int, sql_bytes_max: int, engine_names: Collection[str]
+) -> Passed:
     """The statement for the engine, which yields at most ``rows_max`` + 1 rows.
 
-    Raises ``InvalidInput`` (``invalid_query``, with ``position`` where it is known) for what
-    cannot be understood and ``Forbidden`` (``forbidden_query``) for what policy refuses.
+    ``engine_names`` are the functions and tables that the engine has, in lower case; they decide
+    only how a refused name is told. Raises ``InvalidInput`` (``invalid_query``, with
+    ``position`` where it is known) for what cannot be understood, unknown names among it, and
+    ``Forbidden`` (``forbidden_query``) for what policy refuses.
     """
     _check_text(sql, sql_bytes_max)
     try:
         tree = _only_statement(parse(sql))
-        reads_events = _check_tree(tree)
+        reads_events = _check_tree(tree, engine_names)
         if isinstance(tree, exp.Describe):
             return Passed(write(tree), reads_events)
         name_columns(tree)
@@ -115,7 +122,7 @@ def _only_statement(trees: list[exp.Expr]) -> exp.Expr:
     return tree
 
 
-def _check_tree(tree: exp.Expr) -> bool:
+def _check_tree(tree: exp.Expr, engine_names: Collection[str]) -> bool:
     """Holds every node against the lists; whether ``events`` itself is read."""
     reads_events = False
     for count, node in enumerate(tree.walk()):
@@ -125,9 +132,9 @@ def _check_tree(tree: exp.Expr) -> bool:
             raise _forbidden(f"{_kind(node)} is not allowed in a query.", node)
         match node:
             case exp.Table():
-                reads_events |= _check_table(node)
+                reads_events |= _check_table(node, engine_names)
             case exp.Anonymous():
-                _check_call(node)
+                _check_call(node, engine_names)
             case exp.DataType():
                 _check_type(node)
             case exp.With() | exp.TableAlias() | exp.Var() | exp.Dot() | exp.Lateral():
@@ -137,7 +144,7 @@ def _check_tree(tree: exp.Expr) -> bool:
     return reads_events
 
 
-def _check_table(table: exp.Table) -> bool:
+def _check_table(table: exp.Table, engine_names: Collection[str]) -> bool:
     extra = set(_given(table)) - _TABLE_PARTS
     if {"db", "catalog"} & extra:
         raise _forbidden("Tables are named without a schema.", table)
@@ -146,18 +153,39 @@ def _check_table(table: exp.Table) -> bool:
     source = table.this
     if isinstance(source, exp.Anonymous):
         if source.name.lower() not in TABLE_FUNCTIONS:
-            raise _forbidden(
-                f"The table function '{source.name[:60]}' is not allowed in a query.", source
-            )
+            raise _refused_function(source, engine_names, TABLE_FUNCTIONS)
         return False
     if type(source) is not exp.Identifier:
         raise _forbidden("This kind of table is not allowed in a query.", table)
     name = source.name.lower()
-    if name in _visible_ctes(table):
+    ctes = _visible_ctes(table)
+    if name in ctes:
         return False
     if name != EVENTS:
-        raise _forbidden(f"There is no table '{source.name[:60]}': a query reads 'events'.", source)
+        raise _refused_table(source, engine_names, {EVENTS, *ctes})
     return True
+
+
+def _refused_table(
+    table: exp.Identifier, engine_names: Collection[str], readable: Collection[str]
+) -> WeirError:
+    """Forbidden for what the engine would find, a file above all; else a mistake."""
+    name = table.name
+    if name.lower() in engine_names or not _PLAIN_NAME.match(name):
+        return _forbidden(f"The table '{name[:60]}' may not be read: use 'events'.", table)
+    hint = did_you_mean(name, readable) or "A query reads 'events'."
+    return invalid(f"There is no table '{name[:60]}'.", position=position_of(table), hint=hint)
+
+
+def _refused_function(
+    call: exp.Anonymous, engine_names: Collection[str], allowed: Collection[str]
+) -> WeirError:
+    """Forbidden for what the engine has; a mistake for what nobody has."""
+    name = call.name
+    if name.lower() in engine_names:
+        return _forbidden(f"The function '{name[:60]}' is not allowed here.", call)
+    hint = did_you_mean(name, allowed)
+    return invalid(f"There is no function '{name[:60]}'.", position=position_of(call), hint=hint)
 
 
 def _visible_ctes(table: exp.Table) -> set[str]:
@@ -183,10 +211,10 @@ def _names_before(clause: exp.With, end: exp.Expr | None) -> list[str]:
     return names
 
 
-def _check_call(call: exp.Anonymous) -> None:
+def _check_call(call: exp.Anonymous, engine_names: Collection[str]) -> None:
     name = call.name.lower()
     if name not in FUNCTIONS:
-        raise _forbidden(f"The function '{call.name[:60]}' is not allowed in a query.", call)
+        raise _refused_function(call, engine_names, FUNCTIONS)
     if name not in SIZED_FUNCTIONS:
         return
     for literal in call.find_all(exp.Literal):

@@ -1,8 +1,9 @@
 """The pool: admits queries, hands each to a worker of its own, and kills at the deadline.
 
-At most ``query_workers`` run at a time, ``query_tenant_workers_max`` of one tenant. A query that
-finds no room waits for a moment, then gets 429. Whatever happens to a worker happens to its one
-query only. Lives on one event loop.
+``async with pool.place(tenant_id) as place`` first, then the snapshot, then ``place.run``: who
+is refused has cost nobody anything. At most ``query_workers`` run at a time,
+``query_tenant_workers_max`` of one tenant. A query that finds no room waits for a moment, then
+gets 429. Whatever happens to a worker happens to its one query only. Lives on one event loop.
 """
 
 import asyncio
@@ -12,6 +13,8 @@ import signal
 import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -37,20 +40,53 @@ _SIGNS_OF_MEMORY = (signal.SIGKILL, signal.SIGABRT, signal.SIGSEGV, signal.SIGBU
 class QueryResult:
     """A result on its way. Whoever holds it calls ``finish``, read to the end or not."""
 
-    __slots__ = ("_query", "content_type")
+    __slots__ = ("_format", "_query")
 
-    def __init__(self, query: "_Query", content_type: str) -> None:
+    def __init__(self, query: "_Query", kind: Format) -> None:
         self._query = query
-        self.content_type = content_type
+        self._format = kind
+
+    @property
+    def content_type(self) -> str:
+        """The media type of the body."""
+        return CONTENT_TYPES[self._format]
 
     def body(self) -> AsyncIterator[bytes]:
         """The bytes, once. After the first ones NDJSON tells an error in a last line
         ``{"error", "message"}``; other formats raise the ``WeirError``."""
-        return self._query.body()
+        return self._query.body(self._format)
 
     def finish(self) -> None:
         """Ends the worker if it still runs and frees its place."""
         self._query.finish("aborted")
+
+
+class Place:
+    """One query's room in the pool, from ``QueryPool.place``."""
+
+    __slots__ = ("_make_job", "_query", "_spares")
+
+    def __init__(
+        self,
+        query: "_Query",
+        spares: Spares,
+        make_job: Callable[[QueryRequest, Snapshot], Job],
+    ) -> None:
+        self._query = query
+        self._spares = spares
+        self._make_job = make_job
+
+    async def run(
+        self, request: QueryRequest, snapshot: Snapshot, tail_fd: int | None
+    ) -> QueryResult:
+        """Starts the one query; returns at its first bytes. ``tail_fd`` stays the caller's.
+
+        From then on the result holds the room. Raises ``InvalidInput`` (``invalid_query``),
+        ``Forbidden`` (``forbidden_query``), ``Unprocessable`` (``query_memory_exceeded``),
+        ``TimedOut`` (``query_timeout``) or a plain ``WeirError`` when a worker fails.
+        """
+        await self._query.begin(self._spares, self._make_job(request, snapshot), tail_fd)
+        return QueryResult(self._query, request.format)
 
 
 class QueryPool:
@@ -82,33 +118,30 @@ class QueryPool:
         """Ends all workers; queries that run break off."""
         await self._spares.close()
 
-    async def run(
-        self, request: QueryRequest, snapshot: Snapshot, tail_fd: int | None
-    ) -> QueryResult:
-        """Starts a query; returns at its first bytes. ``tail_fd`` stays the caller's.
+    @asynccontextmanager
+    async def place(self, tenant_id: int) -> AsyncIterator[Place]:
+        """Room for one query, whose deadline runs from here.
 
-        Raises ``LimitExceeded`` (``too_many_queries``), ``InvalidInput`` (``invalid_query``),
-        ``Forbidden`` (``forbidden_query``), ``Unprocessable`` (``query_memory_exceeded``),
-        ``TimedOut`` (``query_timeout``) or a plain ``WeirError`` when a worker fails.
+        It is given up at the end of the context, unless a result that was returned holds it.
+        Raises ``LimitExceeded`` (``too_many_queries``) when no room is found in time.
         """
         started_s = self._clock.monotonic_s()
         deadline = asyncio.get_running_loop().time() + self._settings.query_timeout_s
-        await self._admit(request.tenant_id)
+        await self._admit(tenant_id)
         query = _Query(
-            request.format,
-            on_finish=lambda result: self._leave(request.tenant_id, started_s, result),
+            on_finish=lambda result: self._leave(tenant_id, started_s, result),
             deadline=deadline,
         )
         try:
-            job = _job(request, snapshot, self._root, self._settings, started_s)
-            await query.begin(self._spares, job, tail_fd)
+            yield Place(query, self._spares, partial(self._job, started_s=started_s))
         except WeirError as error:
             query.finish(error.code)
             raise
         except BaseException:
             query.finish("aborted")
             raise
-        return QueryResult(query, CONTENT_TYPES[request.format])
+        if not query.has_begun:
+            query.finish("aborted")
 
     async def _admit(self, tenant_id: int) -> None:
         try:
@@ -124,6 +157,22 @@ class QueryPool:
                 retry_after_s=1,
             ) from None
         self._running[tenant_id] += 1
+
+    def _job(self, request: QueryRequest, snapshot: Snapshot, *, started_s: float) -> Job:
+        return Job(
+            sql=request.sql,
+            sql_bytes_max=self._settings.query_sql_bytes_max,
+            format=request.format,
+            row_limit=request.row_limit,
+            safe=request.safe,
+            with_meta=request.with_meta,
+            files=tuple(f"{self._root}/{file.path}" for file in snapshot.files),
+            row_count=sum(file.row_count for file in snapshot.files) + snapshot.tail_row_count,
+            byte_count=sum(file.byte_count for file in snapshot.files) + snapshot.tail_byte_count,
+            tail_byte_count=snapshot.tail_byte_count,
+            watermark_us=snapshot.watermark_us,
+            started_s=started_s,
+        )
 
     def _has_room(self, tenant_id: int) -> bool:
         if self._running.total() >= self._settings.query_workers:
@@ -142,8 +191,7 @@ class QueryPool:
 class _Query:
     """One query's worker, deadline and place in the pool, given up exactly once."""
 
-    def __init__(self, kind: Format, *, on_finish: Callable[[str], None], deadline: float) -> None:
-        self._format = kind
+    def __init__(self, *, on_finish: Callable[[str], None], deadline: float) -> None:
         self._on_finish: Callable[[str], None] | None = on_finish
         self._deadline = deadline
         self._timer = asyncio.get_running_loop().call_at(deadline, self._expire)
@@ -153,8 +201,15 @@ class _Query:
         self._writer: asyncio.StreamWriter | None = None
         self._first = b""
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether a worker was given the query."""
+        return self._worker is not None
+
     async def begin(self, spares: Spares, job: Job, tail_fd: int | None) -> None:
         """Hands the job to a worker and waits for the first bytes of its answer."""
+        if self._expired:
+            raise _timed_out()
         try:
             async with asyncio.timeout_at(self._deadline):
                 self._worker = await spares.take()
@@ -164,7 +219,7 @@ class _Query:
             self._expire()
             raise _timed_out() from None
 
-    async def body(self) -> AsyncIterator[bytes]:
+    async def body(self, kind: Format) -> AsyncIterator[bytes]:
         """See ``QueryResult.body``."""
         try:
             part: bytes | None = self._first
@@ -173,7 +228,7 @@ class _Query:
                 part = await self._next()
         except WeirError as error:
             self.finish(error.code)
-            if self._format is not Format.NDJSON:
+            if kind is not Format.NDJSON:
                 raise
             told = {"error": error.code, "message": str(error)}
             yield msgspec.json.encode(told) + b"\n"
@@ -247,25 +302,6 @@ class _Query:
         if by in _SIGNS_OF_MEMORY:
             return out_of_memory()
         return WeirError("The query failed inside the node.")
-
-
-def _job(
-    request: QueryRequest, snapshot: Snapshot, root: Path, settings: Settings, started_s: float
-) -> Job:
-    return Job(
-        sql=request.sql,
-        sql_bytes_max=settings.query_sql_bytes_max,
-        format=request.format,
-        row_limit=request.row_limit,
-        safe=request.safe,
-        with_meta=request.with_meta,
-        files=tuple(f"{root}/{file.path}" for file in snapshot.files),
-        row_count=sum(file.row_count for file in snapshot.files) + snapshot.tail_row_count,
-        byte_count=sum(file.byte_count for file in snapshot.files) + snapshot.tail_byte_count,
-        tail_byte_count=snapshot.tail_byte_count,
-        watermark_us=snapshot.watermark_us,
-        started_s=started_s,
-    )
 
 
 def _worker_limits(settings: Settings) -> WorkerLimits:

@@ -17,6 +17,7 @@ from weir.engine import sandbox
 from weir.engine.session import Engine, Session, translate
 from weir.errors import InvalidInput, WeirError
 from weir.lake.schema import CANONICAL
+from weir.query.dialect import positions_of_name
 from weir.query.formats import ResultShape, writer_for
 from weir.query.gate import pass_query
 from weir.query.wire import (
@@ -49,7 +50,7 @@ def warm_up_gate() -> None:
     Writing to memory shared with the parent costs a page fault each first time: better while
     nobody waits.
     """
-    pass_query(_WARM_UP, rows_max=1, sql_bytes_max=len(_WARM_UP))
+    pass_query(_WARM_UP, rows_max=1, sql_bytes_max=len(_WARM_UP), engine_names=())
 
 
 def serve_one(
@@ -90,9 +91,17 @@ def _serve(
 def _answer(
     connection: socket.socket, session: Session, job: Job, tail: int | None, clock: Clock
 ) -> Meta:
-    passed = pass_query(job.sql, rows_max=job.row_limit, sql_bytes_max=job.sql_bytes_max)
+    passed = pass_query(
+        job.sql,
+        rows_max=job.row_limit,
+        sql_bytes_max=job.sql_bytes_max,
+        engine_names=session.engine_names,
+    )
     session.publish(job.files, _tail_rows(tail, job.tail_byte_count), CANONICAL)
-    kinds, batches = session.run(passed.sql, batch_rows=BATCH_ROWS)
+    try:
+        kinds, batches = session.run(passed.sql, batch_rows=BATCH_ROWS)
+    except InvalidInput as error:
+        raise _placed(error, job.sql) from None
     shape = ResultShape(batches.schema, kinds)
     writer = writer_for(job.format, shape.schema, safe=job.safe, with_meta=job.with_meta)
     waiting = bytearray(writer.head())
@@ -118,6 +127,19 @@ def _answer(
     waiting += writer.tail(meta)
     _send(connection, Kind.BODY, waiting)
     return meta
+
+
+def _placed(error: InvalidInput, sql: str) -> InvalidInput:
+    """The engine's error with the place of its name in the text as sent.
+
+    The engine counts in the rewritten statement. An unknown name is at fault wherever it stands,
+    so its first place is told; a misused one only where it stands once.
+    """
+    unknown, misused = error.context.get("unknown"), error.context.get("misused")
+    places = positions_of_name(sql, str(unknown or misused or ""))
+    if not places or (misused and len(places) > 1):
+        return error
+    return InvalidInput(error.message, code=error.code, hint=error.hint, position=places[0])
 
 
 def _tail_rows(descriptor: int | None, byte_count: int) -> pa.Table | None:

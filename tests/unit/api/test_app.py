@@ -81,7 +81,10 @@ def test_wrong_method_is_told_every_right_one(app: Starlette, call: Call) -> Non
     reply = call(app, "DELETE", "/hello")
     assert reply.status_code == 405
     assert reply.headers["allow"] == "GET, HEAD, OPTIONS, PUT"
-    assert reply.json()["error"] == "method_not_allowed"
+    assert reply.json() == {
+        "error": "method_not_allowed",
+        "message": "The path does not take this method.",
+    }
 
 
 def test_options_is_answered(app: Starlette, call: Call) -> None:

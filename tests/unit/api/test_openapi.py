@@ -8,6 +8,8 @@ import pytest
 
 from weir.api.openapi import describe_api
 from weir.api.operations import OPERATIONS, Operation
+from weir.api.query_fields import FIELDS
+from weir.query.request import CONTENT_TYPES, Format
 
 DOCUMENT: Any = msgspec.json.decode(msgspec.json.encode(describe_api()))
 
@@ -60,3 +62,25 @@ def test_ingest_and_query_are_described() -> None:
     assert {"/v1/events", "/v1/ingest", "/v1/batch", "/v1/query", "/v1/ledger", "/v1/health"} <= (
         DOCUMENT["paths"].keys()
     )
+
+
+def test_query_is_described_with_all_its_fields_and_formats() -> None:
+    """Each field that the route takes and each format that it writes, in both methods."""
+    path = DOCUMENT["paths"]["/v1/query"]
+    body = path["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert {item["name"] for item in path["get"]["parameters"]} == set(FIELDS)
+    assert body["properties"].keys() == set(FIELDS)
+    assert body["properties"]["format"]["enum"] == [kind.value for kind in Format]
+    media_types = {words.partition(";")[0] for words in CONTENT_TYPES.values()}
+    for method in path.values():
+        assert method["responses"]["200"]["content"].keys() == media_types
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+def test_refusals_of_the_protocol_are_described(operation: Operation) -> None:
+    """Of every route with a key: methods and heads; of bodies: time and size; encodings."""
+    told = set(operation.errors)
+    assert (operation.scope is not None) == ({405, 431} <= told)
+    assert (operation.body is not None) == ({408, 413} <= told)
+    assert (operation.scope == "ingest") == (415 in told)
+    assert list(operation.errors) == sorted(told)

@@ -4,8 +4,9 @@ import asyncio
 import json
 import os
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import httpx
 import pytest
@@ -191,31 +192,43 @@ def test_limit_at_the_edge_is_taken(site: Site, limit: str) -> None:
     ],
 )
 def test_unreadable_parameters_are_400(site: Site, parameters: dict[str, str]) -> None:
-    """A missing, mistyped or unknown field is named."""
+    """A missing, mistyped or unknown field."""
     reply = site.send("GET", params=parameters)
     assert reply.status_code == 400
     assert reply.json()["error"] == "invalid_request"
+    assert site.snapshots.asked == []
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"q": 5}', b'{"q": "SELECT 1", "x": 1}'])
-def test_unreadable_body_is_400(site: Site, body: bytes) -> None:
-    """The same for a JSON body."""
-    assert site.send("POST", content=body).status_code == 400
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"", 'The body is empty. Send {"q": "SELECT \u2026"}.'),
+        (b"[]", "The body must be a JSON object."),
+        (b"{", "The body is not valid JSON: Input data was truncated."),
+        (b"{}", "q is missing. It holds the SQL."),
+        (b'{"q": 5}', "q must be a text, the SQL."),
+    ],
+)
+def test_unreadable_body_is_400(site: Site, body: bytes, words: str) -> None:
+    """A body that is no object of fields, and the words for it."""
+    reply = site.send("POST", content=body)
+    assert (reply.status_code, reply.json()["message"]) == (400, words)
 
 
 def test_oversized_body_is_refused_while_it_is_read(site: Site) -> None:
     """A body is not gathered beyond what a query can need."""
     reply = site.send("POST", content=b'{"q":"' + b"x" * (1 << 20) + b'"}')
-    assert (reply.status_code, reply.json()["error"]) == (400, "payload_too_large")
+    assert (reply.status_code, reply.json()["error"]) == (413, "payload_too_large")
 
 
 @pytest.mark.parametrize(
     ("sql", "status", "code", "position"),
     [
         ("SELECT a frm b c", 400, "invalid_query", 13),
-        ("SELECT nope FROM events", 400, "invalid_query", None),
+        ("SELECT nope FROM events", 400, "invalid_query", 7),
+        ("SELECT * FROM evnts", 400, "invalid_query", 14),
         ("SELECT " + "1" * 70_000, 400, "invalid_query", None),
-        ("SELECT getenv('HOME')", 403, "forbidden_query", 7),
+        ("SELECT current_setting('threads')", 403, "forbidden_query", 7),
         ("DROP TABLE events", 403, "forbidden_query", None),
         ("SELECT repeat('a', 4000 * 1000000::BIGINT)", 422, "query_memory_exceeded", None),
     ],
@@ -260,6 +273,26 @@ def test_loader_that_does_not_answer_is_503(site: Site) -> None:
     assert (reply.status_code, reply.headers["retry-after"]) == (503, "1")
 
 
+def test_query_that_finds_no_room_asks_nothing_of_the_loader(tmp_path: Path) -> None:
+    """429 comes before the snapshot is taken, not after."""
+    settings = Settings(
+        query_workers=1, query_queue_wait_s=0.0, query_spares=1, query_memory_bytes=512 << 20
+    )
+    node = Node(tmp_path, settings)
+    site = Site(node)
+    place = node.pool.place(3)
+    try:
+        node.loop.run_until_complete(place.__aenter__())
+        reply = site.get("SELECT 1")
+        node.loop.run_until_complete(place.__aexit__(None, None, None))
+        after = site.get("SELECT 1")
+    finally:
+        node.close()
+    assert (reply.status_code, reply.json()["error"]) == (429, "too_many_queries")
+    assert after.status_code == 200
+    assert site.snapshots.asked == [7]
+
+
 def test_deadline_is_504(tmp_path: Path) -> None:
     """Before the first byte the status says so; NDJSON says so in its last line."""
     settings = Settings(query_timeout_s=1.0, query_spares=1, query_memory_bytes=512 << 20)
@@ -278,6 +311,10 @@ class StalledPool:
     def __init__(self, *, starts: bool) -> None:
         self.starts = starts
         self.ended = asyncio.Event()
+
+    @asynccontextmanager
+    async def place(self, _tenant_id: int) -> AsyncIterator[Self]:
+        yield self
 
     async def run(
         self, _request: QueryRequest, _snapshot: Snapshot, _tail_fd: int | None

@@ -87,7 +87,8 @@ class Node:
         snapshot, tail_fd = snapshot_of(files, tail)
         request = QueryRequest(tenant_id=tenant_id, sql=sql, **options)
         try:
-            result = await self.pool.run(request, snapshot, tail_fd)
+            async with self.pool.place(tenant_id) as place:
+                result = await place.run(request, snapshot, tail_fd)
         finally:
             if tail_fd is not None:
                 os.close(tail_fd)

@@ -182,10 +182,13 @@ MISTAKEN = {
     "SELECT properties.x FROM events AS properties": 35,
 }
 
+ENGINE_NAMES = {"current_setting", "read_csv", "duckdb_settings", "sqlite_master", "count", "glob"}
+"""Some of what an engine has."""
+
 
 def gate(sql: str, *, rows_max: int = 1000) -> Passed:
     """The gate with ordinary limits."""
-    return pass_query(sql, rows_max=rows_max, sql_bytes_max=65536)
+    return pass_query(sql, rows_max=rows_max, sql_bytes_max=65536, engine_names=ENGINE_NAMES)
 
 
 @pytest.mark.parametrize("sql", ALLOWED)
@@ -207,12 +210,18 @@ def test_anything_but_reading_events_is_refused(sql: str) -> None:
     "sql",
     [
         "SELECT * FROM read_csv('/etc/passwd')",
-        "SELECT getenv('HOME')",
+        "SELECT current_setting('threads')",
+        "SELECT Current_Setting('threads')",
+        "SELECT * FROM count(1)",
+        "SELECT * FROM duckdb_settings",
+        "SELECT * FROM SQLITE_MASTER",
+        "SELECT * FROM main.evnts",
         "SELECT 1; SELECT 2",
         "SET threads = 8",
         "COPY events TO '/tmp/x'",
         "ATTACH '/tmp/x.db'",
         "SELECT * FROM '/x.parquet'",
+        "SELECT * FROM 'x.csv'",
     ],
 )
 def test_policy_is_forbidden_and_not_invalid(sql: str) -> None:
@@ -235,9 +244,31 @@ def test_mistake_is_invalid_with_its_position(sql: str, position: int | None) ->
 def test_position_counts_characters_over_lines() -> None:
     """The place is an offset into the text as sent, not a column."""
     sql = "SELECT event,\n  gétenv('x')\nFROM events"
-    with pytest.raises(Forbidden) as caught:
+    with pytest.raises(InvalidInput) as caught:
         gate(sql)
     assert caught.value.context["position"] == sql.index("gétenv")
+
+
+@pytest.mark.parametrize(
+    ("sql", "name", "hint"),
+    [
+        ("SELECT * FROM evnts", "evnts", "Did you mean 'events'?"),
+        ("SELECT * FROM Event", "Event", "Did you mean 'events'?"),
+        ("SELECT * FROM other", "other", "A query reads 'events'."),
+        ("WITH daily AS (SELECT 1) SELECT * FROM dialy", "dialy", "Did you mean 'daily'?"),
+        ("SELECT coutn(*) FROM events", "coutn", "Did you mean 'count'?"),
+        ("SELECT Date_Trnc('day', ts) FROM events", "Date_Trnc", "Did you mean 'date_trunc'?"),
+        ("SELECT zzz(1) FROM events", "zzz", None),
+        ("SELECT * FROM generate_serie(1, 2)", "generate_serie", "Did you mean 'generate_series'?"),
+    ],
+)
+def test_unknown_name_is_a_mistake_with_a_suggestion(sql: str, name: str, hint: str | None) -> None:
+    """What nobody has is not forbidden: 400, the place, and the name that may have been meant."""
+    with pytest.raises(InvalidInput) as caught:
+        gate(sql)
+    assert (caught.value.code, caught.value.hint) == ("invalid_query", hint)
+    assert f"'{name}'" in caught.value.message
+    assert caught.value.context["position"] == sql.index(name)
 
 
 @pytest.mark.parametrize(
@@ -262,7 +293,7 @@ def test_position_counts_characters_over_lines() -> None:
 def test_bombs_are_refused_without_harm(sql: str) -> None:
     """Deep, long and wide statements end in a 400."""
     with pytest.raises(InvalidInput) as caught:
-        pass_query(sql, rows_max=10, sql_bytes_max=150_000)
+        pass_query(sql, rows_max=10, sql_bytes_max=150_000, engine_names=ENGINE_NAMES)
     assert caught.value.code == "invalid_query"
 
 

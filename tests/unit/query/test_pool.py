@@ -124,7 +124,10 @@ def test_equal_names_are_told_apart(node: Node) -> None:
         ("SELECT CAST(event AS INT) FROM events", InvalidInput, "invalid_query"),
         ("SELECT sum(event) FROM events", InvalidInput, "invalid_query"),
         ("SELECT 9223372036854775807 + 1 + seq FROM events", InvalidInput, "invalid_query"),
-        ("SELECT getenv('HOME')", Forbidden, "forbidden_query"),
+        ("SELECT current_setting('threads')", Forbidden, "forbidden_query"),
+        ("SELECT * FROM duckdb_settings", Forbidden, "forbidden_query"),
+        ("SELECT * FROM evnts", InvalidInput, "invalid_query"),
+        ("SELECT coutn(*) FROM events", InvalidInput, "invalid_query"),
         ("SELECT repeat('a', 4000 * 1000000::BIGINT)", Unprocessable, "query_memory_exceeded"),
         (
             "SELECT len(range(3000::BIGINT * 1000000)) FROM events",
@@ -152,6 +155,69 @@ def test_failure_is_told_in_its_own_words(
     assert caught.value.code == code
     assert str(node.root) not in str(caught.value)
     assert node.answer("SELECT 1")["rows"] == [[1]]
+
+
+@pytest.mark.parametrize(
+    ("sql", "message", "hint", "position"),
+    [
+        ("SELECT coutn(*)", "There is no function 'coutn'.", "Did you mean 'count'?", 7),
+        ("SELECT 1 FROM evnts", "There is no table 'evnts'.", "Did you mean 'events'?", 14),
+        ("SELECT seq, evnt FROM events", "no column 'evnt'.", "Did you mean 'event'?", 12),
+        ("SELECT 1 AS a, e.nope FROM events e", "no column 'nope' in 'e'.", "DESCRIBE", 17),
+        ("SELECT sum(event) FROM events", "'sum' cannot take (TEXT).", "TRY_CAST", 7),
+        ("SELECT '+', event + 1 FROM events", "'+' cannot take (TEXT, ", "TRY_CAST", 18),
+        ("SELECT event FROM events GROUP BY seq", "'event' is neither", "GROUP BY", 7),
+        ("SELECT seq FROM events a, events b", "in more than one table", "a.seq", 7),
+        ("SELECT sum(event), sum(1) FROM events", "'sum' cannot take", "TRY_CAST", None),
+    ],
+)
+def test_mistake_is_told_in_plain_words_with_its_place(
+    node: Node, sql: str, message: str, hint: str, position: int | None
+) -> None:
+    """Unknown names and wrong arguments: what, where in the text as sent, and what to do."""
+    with pytest.raises(InvalidInput) as caught:
+        node.ask(sql)
+    assert message in caught.value.message
+    assert hint in str(caught.value.hint)
+    assert caught.value.context["position"] == position
+    assert "andidate" not in str(caught.value)
+
+
+def test_place_is_given_up_however_it_is_left(node: Node) -> None:
+    """Unused, after an error and after a result that is finished."""
+
+    async def leave() -> list[int]:
+        counts = []
+        async with node.pool.place(1):
+            counts.append(node.pool.running_count)
+        counts.append(node.pool.running_count)
+        with pytest.raises(Unavailable):
+            async with node.pool.place(1):
+                raise Unavailable("The loader does not answer.")
+        counts.append(node.pool.running_count)
+        snapshot, _ = snapshot_of([], None)
+        async with node.pool.place(1) as place:
+            result = await place.run(QueryRequest(tenant_id=1, sql="SELECT 1"), snapshot, None)
+        counts.append(node.pool.running_count)
+        result.finish()
+        return [*counts, node.pool.running_count]
+
+    assert node.loop.run_until_complete(leave()) == [1, 0, 0, 1, 0]
+
+
+def test_deadline_runs_before_the_query_does(make_node: Callable[..., Node]) -> None:
+    """Who waits too long for a snapshot gets no worker for a query that has expired."""
+    node = make_node(query_timeout_s=0.05)
+
+    async def late() -> None:
+        snapshot, _ = snapshot_of([], None)
+        async with node.pool.place(1) as place:
+            await _until(lambda: node.pool.running_count == 0)
+            await place.run(QueryRequest(tenant_id=1, sql="SELECT 1"), snapshot, None)
+
+    with pytest.raises(TimedOut):
+        node.loop.run_until_complete(late())
+    assert node.pool.running_count == 0
 
 
 def test_missing_file_is_unavailable_and_not_named(node: Node) -> None:
@@ -196,7 +262,8 @@ def test_many_rows_are_streamed_and_not_gathered(node: Node) -> None:
     async def read() -> int:
         snapshot, _ = snapshot_of([], None)
         request = QueryRequest(tenant_id=1, sql=sql, format=Format.NDJSON, row_limit=50_000)
-        result = await node.pool.run(request, snapshot, None)
+        async with node.pool.place(1) as place:
+            result = await place.run(request, snapshot, None)
         total = 0
         async for part in result.body():
             total += len(part)

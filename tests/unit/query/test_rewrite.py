@@ -44,7 +44,7 @@ def run(sql: str, properties: object = PROPERTIES) -> tuple[list[str], list[tupl
     connection().execute(f"CREATE OR REPLACE TABLE events ({columns})")
     row = ["click", 1, json.dumps(properties), '{"os": "linux"}']
     connection().execute("INSERT INTO events VALUES (?, ?, ?, ?)", row)
-    passed = pass_query(sql, rows_max=100, sql_bytes_max=65536)
+    passed = pass_query(sql, rows_max=100, sql_bytes_max=65536, engine_names=())
     result = connection().sql(passed.sql)
     return result.columns, result.fetchall()
 

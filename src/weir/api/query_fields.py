@@ -1,0 +1,82 @@
+"""The fields of ``/v1/query``, alike in a query string (all texts) and in a JSON body."""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from weir.errors import InvalidInput, Unprocessable
+from weir.query.request import CONTENT_TYPES, ROWS_DEFAULT, Format, QueryRequest
+
+FIELDS: Final = ("q", "format", "limit", "safe", "meta")
+
+_FORMATS_BY_TYPE = {
+    content_type.partition(";")[0]: kind for kind, content_type in CONTENT_TYPES.items()
+}
+_FLAGS: Final[dict[object, bool]] = {
+    **dict.fromkeys(("", "0", "false", 0, None), False),
+    **dict.fromkeys(("1", "true", 1), True),
+}
+"""``False`` and ``True`` of JSON are equal to 0 and 1."""
+_WHOLE: Final = re.compile(r"-?[0-9]{1,18}\Z")
+
+
+def read_query(
+    fields: Mapping[str, object], accept: str, *, tenant_id: int, rows_max: int
+) -> QueryRequest:
+    """The query that the fields ask for; ``accept`` is the header, used when no format is named.
+
+    Raises ``InvalidInput`` for a field that is missing, unknown or cannot be read, and
+    ``Unprocessable`` (``limit_out_of_range``).
+    """
+    for name in fields:
+        if name not in FIELDS:
+            known = ", ".join(FIELDS)
+            raise InvalidInput(f"There is no field '{name[:60]}'.", hint=f"There are {known}.")
+    return QueryRequest(
+        tenant_id=tenant_id,
+        sql=_sql(fields.get("q")),
+        format=_format(fields.get("format"), accept),
+        row_limit=_limit(fields.get("limit"), rows_max),
+        safe=_flag("safe", fields.get("safe")),
+        with_meta=_flag("meta", fields.get("meta")),
+    )
+
+
+def _sql(value: object) -> str:
+    if value is None:
+        raise InvalidInput("q is missing.", hint="It holds the SQL.")
+    if not isinstance(value, str):
+        raise InvalidInput("q must be a text, the SQL.")
+    return value
+
+
+def _limit(value: object, rows_max: int) -> int:
+    if value is None:
+        return ROWS_DEFAULT
+    if isinstance(value, str) and _WHOLE.match(value):
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InvalidInput(f"limit must be a whole number from 1 to {rows_max}.")
+    if not 1 <= value <= rows_max:
+        raise Unprocessable(f"limit must be from 1 to {rows_max}.", code="limit_out_of_range")
+    return value
+
+
+def _flag(name: str, value: object) -> bool:
+    if not isinstance(value, str | int | None) or value not in _FLAGS:
+        raise InvalidInput(f"{name} must be 0 or 1.")
+    return _FLAGS[value]
+
+
+def _format(named: object, accept: str) -> Format:
+    """The named format, else the first that the client accepts by name, else JSON."""
+    if named is not None and named != "":
+        if isinstance(named, str) and named.lower() in list(Format):
+            return Format(named.lower())
+        known = ", ".join(Format)
+        raise InvalidInput(f"format must be one of {known}.")
+    for part in accept.split(","):
+        kind = _FORMATS_BY_TYPE.get(part.partition(";")[0].strip().lower())
+        if kind is not None:
+            return kind
+    return Format.JSON
