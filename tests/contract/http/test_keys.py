@@ -265,6 +265,8 @@ def test_wrong_method_is_told_which_are_right(node: Node, method: str) -> None:
             answer = wire.ask(request(path, b"", method=method), method=method)
             assert (answer.status, answer["allow"]) == (405, "POST, OPTIONS")
             assert bool(answer.body) == (method != "HEAD")
+            if answer.body:
+                assert answer.json["message"] == "The path does not take this method."
 
 
 def test_unknown_paths_belong_to_the_api(node: Node) -> None:

@@ -126,6 +126,15 @@ def test_one_bad_line_alone_is_not_ndjson() -> None:
         assert "not valid JSON" in _refusal(body).message
 
 
+@pytest.mark.parametrize("path", ["/v1/events", "/v1/ingest", "/v1/batch"])
+@pytest.mark.parametrize("body", [b"", b" \r\n"])
+def test_empty_body_is_told_as_such(path: str, body: bytes) -> None:
+    """In every dialect; not as JSON that was cut off."""
+    with pytest.raises(InvalidInput) as caught:
+        admit(path, body, LIMITS)
+    assert caught.value.message == "The body is empty."
+
+
 @pytest.mark.parametrize("form", ["array", "envelope", "lines"])
 @pytest.mark.parametrize("spoil", [False, True], ids=["quick", "slow"])
 def test_a_thousand_events_are_taken_and_one_more_is_not(form: str, *, spoil: bool) -> None:
