@@ -20,7 +20,7 @@ from weir import telemetry
 from weir.api.operations import OPERATIONS, Operation
 from weir.cli.command import EXIT_WORDS, Exit
 from weir.cli.main import main as weir
-from weir.settings import DEFAULTS, GIB, MIB, SPECS, Scalar, Spec
+from weir.settings import DEFAULTS, SPECS, Spec, written
 from weir.telemetry import Happening
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -176,14 +176,7 @@ def _value(name: str) -> str:
     default = DEFAULTS[name]
     if default == "":
         return ""
-    return f"`{_size(default) if 'bytes' in name else default}`"
-
-
-def _size(value: Scalar) -> str:
-    for factor, unit in ((GIB, "GiB"), (MIB, "MiB"), (1024, "KiB")):
-        if isinstance(value, int) and value and value % factor == 0:
-            return f"{value // factor}{unit}"
-    return str(value)
+    return f"`{written(name, default)}`"
 
 
 def _bounds(spec: Spec) -> str:

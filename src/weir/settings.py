@@ -107,11 +107,15 @@ class Settings:
 
 
 class Found(NamedTuple):
-    """The effective settings, where each value came from, and what to warn about."""
+    """The effective settings, where each value came from, and what to warn about.
+
+    ``file`` is the absolute path of the file that was read, None when there is none.
+    """
 
     settings: Settings
     sources: dict[str, str]
     warnings: list[str]
+    file: Path | None
 
 
 SPECS: dict[str, Spec] = {item.name: item.metadata["spec"] for item in fields(Settings)}
@@ -133,8 +137,9 @@ def load_settings(flags: Mapping[str, Scalar | None], environ: Mapping[str, str]
     warnings: list[str] = []
     values: dict[str, Scalar] = {}
     sources = dict.fromkeys(SPECS, "default")
+    path = _find_file(environ, problems)
     layers = [
-        (_file_layer(environ, problems), "file"),
+        (_file_layer(path, problems) if path else {}, "file"),
         (_environment_layer(environ, warnings), "environment"),
         ({name: value for name, value in flags.items() if value is not None}, "flag"),
     ]
@@ -145,21 +150,34 @@ def load_settings(flags: Mapping[str, Scalar | None], environ: Mapping[str, str]
                 values[name] = value
                 sources[name] = source
     if problems:
-        raise InvalidInput("\n".join(problems), code="invalid_settings")
-    return Found(_build(values), sources, warnings)
+        raise InvalidInput("\n".join([*problems, *warnings]), code="invalid_settings")
+    return Found(_build(values), sources, warnings, path and path.absolute())
+
+
+def written(name: str, value: Scalar) -> str:
+    """A value as a person writes it in a settings file: sizes with a unit, as ``64MiB``."""
+    if _is_size(name) and isinstance(value, int) and value:
+        for unit, factor in reversed(_FACTORS.items()):
+            if value % factor == 0:
+                return f"{value // factor}{unit}"
+    return str(value)
 
 
 def _build(values: dict[str, Scalar]) -> Settings:
     return Settings(**values)  # type: ignore[arg-type]  # parsed by the table's own types
 
 
-def _file_layer(environ: Mapping[str, str], problems: list[str]) -> dict[str, Scalar]:
+def _find_file(environ: Mapping[str, str], problems: list[str]) -> Path | None:
     named = environ.get("WEIR_CONFIG")
     path = Path(named or CONFIG_FILE)
-    if not path.is_file():
-        if named:
-            problems.append(f"WEIR_CONFIG names {path}, which is not a file.")
-        return {}
+    if path.is_file():
+        return path
+    if named:
+        problems.append(f"WEIR_CONFIG names {path}, which is not a file.")
+    return None
+
+
+def _file_layer(path: Path, problems: list[str]) -> dict[str, Scalar]:
     try:
         table = tomllib.loads(path.read_text())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -195,7 +213,8 @@ def _parse(name: str, text: object, source: str, problems: list[str]) -> Scalar 
         value = _convert(text, default)
     except ValueError:
         kind = {str: "text", int: "a whole number", float: "a number"}[type(default)]
-        problems.append(f"{shown} ({source}): {text!r} is not {kind}.")
+        hint = " A size is written 64MiB: KiB, MiB, GiB or TiB." if _is_size(name) else ""
+        problems.append(f"{shown} ({source}): {text!r} is not {kind}.{hint}")
         return None
     if spec.choices and value not in spec.choices:
         problems.append(f"{shown} ({source}): {value!r} is not one of {', '.join(spec.choices)}.")
@@ -204,6 +223,10 @@ def _parse(name: str, text: object, source: str, problems: list[str]) -> Scalar 
     if spec.maximum is not None and isinstance(value, int | float) and value > spec.maximum:
         problems.append(f"{shown} ({source}): {value} is above {spec.maximum:g}.")
     return value
+
+
+def _is_size(name: str) -> bool:
+    return name.endswith(("_bytes", "_bytes_max"))
 
 
 def _convert(text: object, default: Scalar) -> Scalar:

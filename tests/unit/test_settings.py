@@ -17,6 +17,7 @@ from weir.settings import (
     as_environment,
     load_settings,
     worker_count,
+    written,
 )
 
 
@@ -124,6 +125,24 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
         "WEIR_PORT (environment): 70000 is above 65535.",
         "cut_age_s (flag): 'soon' is not a number.",
     ]
+
+
+def test_misspelt_variable_is_told_beside_the_problems() -> None:
+    """It may be the very setting that somebody meant to give."""
+    told = _problems({"WEIR_PORT": "x", "WEIR_PROT": "1"})
+    assert told[-1] == "There is no setting WEIR_PROT; it is ignored."
+
+
+@pytest.mark.parametrize("text", ["10 MB", "7XiB"])
+def test_wrong_size_is_told_how_sizes_are_written(text: str) -> None:
+    """Units are binary only, and the message shows one."""
+    assert "64MiB" in _problems({"WEIR_BODY_BYTES_MAX": text})[0]
+
+
+def test_written_values_are_read_back_unchanged() -> None:
+    """What is shown to a person may be copied into a file or a variable."""
+    environ = {f"WEIR_{name.upper()}": written(name, value) for name, value in DEFAULTS.items()}
+    assert load_settings({}, environ).settings == Settings()
 
 
 @pytest.mark.parametrize(

@@ -70,11 +70,11 @@ class CommandGroup(click.Group):
 
 
 def tell(words: str) -> None:
-    """Writes what a person may want to know to standard error, as JSON with ``--json``."""
+    """Writes a note for a person to standard error, a line; with ``--json`` a line of JSON."""
     if wants_json():
-        from weir.cli.output import encode_json
+        import msgspec
 
-        words = encode_json({"note": words}).rstrip("\n")
+        words = msgspec.json.encode({"note": words}).decode()
     click.echo(words, err=True)
 
 

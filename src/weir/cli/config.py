@@ -1,11 +1,14 @@
 """``weir config``: every setting, its value, and where that came from."""
 
+from pathlib import Path
+
 import click
 
 from weir.cli import options
-from weir.cli.command import Command
+from weir.cli.command import Command, tell
 from weir.cli.node import find_settings
 from weir.cli.output import print_json, print_table
+from weir.settings import written
 
 
 @click.command(cls=Command)
@@ -19,14 +22,16 @@ def config(data_dir: str | None, as_json: bool) -> None:
     """
     found = find_settings(data_dir=data_dir)
     for warning in found.warnings:
-        click.echo(f"Warning: {warning}", err=True)
+        tell(f"Warning: {warning}")
+    tell(f"Read {found.file}." if found.file else "No weir.toml is here; none was read.")
     values = {name: getattr(found.settings, name) for name in found.sources}
+    values["data_dir"] = str(Path(found.settings.data_dir).absolute())
     if as_json:
         told = {
             name: {"value": values[name], "source": source}
             for name, source in found.sources.items()
         }
         print_json(told)
-    else:
-        rows = [(name, values[name], source) for name, source in found.sources.items()]
-        print_table(("setting", "value", "source"), rows)
+        return
+    rows = [(name, written(name, values[name]), source) for name, source in found.sources.items()]
+    print_table(("setting", "value", "source"), rows)

@@ -11,8 +11,11 @@ from weir.cli import options
 from weir.cli.command import CommandGroup
 from weir.cli.control import open_node, open_or_make_node
 from weir.cli.output import print_json, print_table
-from weir.control.records import KeyRecord, KeyRequest
+from weir.clock import SystemClock
+from weir.control.checks import check_key_request, check_key_text
+from weir.control.records import KeyRecord, KeyRequest, to_time
 from weir.domain.keys import KEY_CHARS_MAX, Scope
+from weir.errors import InvalidInput
 
 _IN_LIST = ("id", "name", "kind", "last_four", "tenant", "project", "scopes", "state")
 _NETWORK_HELP = "Address or network that may use it; behind a proxy that is the proxy's own."
@@ -26,7 +29,9 @@ def keys() -> None:
 def _request_options(command: Callable[..., None]) -> Callable[..., None]:
     scopes = ", ".join(Scope)
     for option in (
-        click.option("--expires", type=click.DateTime(), help="When it ends, in UTC."),
+        click.option(
+            "--expires", "expires_at", type=click.DateTime(), help="When it ends, in UTC."
+        ),
         click.option("--events-per-minute", type=options.Limit(), help="Default: its tenant's."),
         click.option("--requests-per-minute", type=options.Limit(), help="Default: its tenant's."),
         click.option("--origin", "origins", multiple=True, help="Web origin that may use it."),
@@ -54,6 +59,7 @@ def create(public: bool, test: bool, data_dir: str | None, as_json: bool, **want
     becomes a node.
     """
     request = _request(wanted, public=public, mode="test" if test else "live")
+    _check(request)
     with open_or_make_node(data_dir) as control:
         made = control.create_key(request)
     if as_json:
@@ -75,6 +81,8 @@ def import_key(data_dir: str | None, as_json: bool, **wanted: object) -> None:
     """
     request = _request(wanted)
     text = _read_secret()
+    check_key_text(text)
+    _check(request, text=text)
     with open_or_make_node(data_dir) as control:
         taken = control.import_key(text, request)
     if as_json:
@@ -95,7 +103,8 @@ def list_keys(tenant: str | None, project: str | None, data_dir: str | None, as_
     if as_json:
         print_json(found)
         return
-    print_table(_IN_LIST, [_row(key) for key in found])
+    now = to_time(SystemClock().now_us())
+    print_table(_IN_LIST, [_row(key, now=now) for key in found])
 
 
 @keys.command()
@@ -113,7 +122,7 @@ def revoke(key_id: str, data_dir: str | None, as_json: bool) -> None:
 
 
 def _request(wanted: dict[str, object], **more: object) -> KeyRequest:
-    expires = wanted.pop("expires")
+    expires = wanted.pop("expires_at")
     texts = str(wanted.pop("scopes")).replace(",", " ").split()
     unknown = sorted(set(texts) - set(Scope))
     if unknown:
@@ -124,16 +133,32 @@ def _request(wanted: dict[str, object], **more: object) -> KeyRequest:
     return msgspec.convert(wanted | more | {"scopes": texts, "expires_at": expires_at}, KeyRequest)
 
 
+def _check(request: KeyRequest, *, text: str = "") -> None:
+    """Refuses what control would refuse, before a directory becomes a node for it."""
+    check_key_request(request, text=text, now_us=SystemClock().now_us())
+
+
 def _read_secret() -> str:
     if sys.stdin.isatty():
         prompted: str = click.prompt("Key", hide_input=True)
         return prompted
-    return sys.stdin.readline(KEY_CHARS_MAX + 2).strip("\r\n")
+    text = sys.stdin.read(KEY_CHARS_MAX + 2).rstrip("\r\n")
+    if "\n" in text:
+        raise InvalidInput(
+            "Standard input has more than one line.", hint="Import one key with each call."
+        )
+    return text
 
 
-def _row(key: KeyRecord) -> tuple[object, ...]:
-    state = "revoked" if key.revoked_at else "live"
-    if key.expires_at and not key.revoked_at:
-        state = f"until {key.expires_at:%Y-%m-%d}"
-    scopes = " ".join(key.scopes)
+def _row(key: KeyRecord, *, now: datetime) -> tuple[object, ...]:
+    scopes, state = " ".join(key.scopes), _state(key, now=now)
     return (key.id, key.name, key.kind, key.last_four, key.tenant, key.project, scopes, state)
+
+
+def _state(key: KeyRecord, *, now: datetime) -> str:
+    if key.revoked_at:
+        return "revoked"
+    if key.expires_at is None:
+        return "live"
+    when = f"{key.expires_at:%Y-%m-%dT%H:%M:%SZ}"
+    return f"until {when}" if now < key.expires_at else f"expired {when}"

@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
+from weir.settings import SPECS
+
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 
 data_dir = click.option(
@@ -83,6 +85,15 @@ def limits(*words: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     return add
 
 
+def in_bounds(setting: str) -> click.IntRange:
+    """The type of an option that gives a setting: whole numbers within its bounds."""
+    spec = SPECS[setting]
+    return click.IntRange(
+        None if spec.minimum is None else int(spec.minimum),
+        None if spec.maximum is None else int(spec.maximum),
+    )
+
+
 def given_as(ctx: click.Context, kind: type[Kind]) -> Kind:
     """What stands on the command line as a ``kind``; the rest has that kind's defaults."""
     given = {
@@ -91,3 +102,11 @@ def given_as(ctx: click.Context, kind: type[Kind]) -> Kind:
         if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
     }
     return msgspec.convert(given, kind)
+
+
+def given_change(ctx: click.Context, kind: type[Kind]) -> Kind:
+    """The same for a change, of which something must stand on the command line."""
+    change = given_as(ctx, kind)
+    if change == kind():
+        raise click.UsageError("Say what to change with an option.", ctx)
+    return change

@@ -6,6 +6,7 @@ from weir.cli import options
 from weir.cli.command import CommandGroup
 from weir.cli.control import open_node, open_or_make_node
 from weir.cli.output import print_json, print_table
+from weir.control.checks import check_slug
 from weir.control.records import LIMITS, PlanChange, PlanRequest
 
 
@@ -26,6 +27,7 @@ def create(ctx: click.Context, /, data_dir: str | None, as_json: bool, **_: obje
     What is not given, or is 'none', has no limit but the node's own settings: see weir config.
     """
     request = options.given_as(ctx, PlanRequest)
+    check_slug(request.slug)
     with open_or_make_node(data_dir) as control:
         made = control.create_plan(request)
     if as_json:
@@ -63,7 +65,7 @@ def change(
 
     They hold at once for every tenant of the plan that has no limit of its own there.
     """
-    asked = options.given_as(ctx, PlanChange)
+    asked = options.given_change(ctx, PlanChange)
     with open_node(data_dir) as control:
         changed = control.change_plan(slug, asked)
     if as_json:

@@ -6,6 +6,8 @@ from weir.cli import options
 from weir.cli.command import CommandGroup
 from weir.cli.control import open_node, open_or_make_node
 from weir.cli.output import print_json, print_table
+from weir.control.checks import check_slug
+from weir.control.records import ProjectRequest
 
 
 @click.group(cls=CommandGroup)
@@ -20,8 +22,7 @@ def projects() -> None:
 @options.as_json
 def create(slug: str, tenant: str, data_dir: str | None, as_json: bool) -> None:
     """Create a project with its default endpoint."""
-    from weir.control.records import ProjectRequest
-
+    check_slug(slug)
     with open_or_make_node(data_dir) as control:
         made = control.create_project(ProjectRequest(slug=slug, tenant=tenant))
     if as_json:

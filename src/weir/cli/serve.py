@@ -10,8 +10,18 @@ from weir.cli.node import find_settings
 @click.command(cls=Command)
 @options.data_dir
 @click.option("--host", metavar="HOST", help="Address to listen on. Default: 127.0.0.1.")
-@click.option("--port", type=int, metavar="PORT", help="Port; 0 takes a free one. Default: 8080.")
-@click.option("--workers", type=int, metavar="N", help="Edge workers; 0 is one per core.")
+@click.option(
+    "--port",
+    type=options.in_bounds("port"),
+    metavar="PORT",
+    help="Port; 0 takes a free one. Default: 8080.",
+)
+@click.option(
+    "--workers",
+    type=options.in_bounds("workers"),
+    metavar="N",
+    help="Edge workers; 0 is one per core.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Log lines as JSON, for machines.")
 @click.pass_context
 def serve(ctx: click.Context, /, as_json: bool, **flags: str | int | None) -> None:

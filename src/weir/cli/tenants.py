@@ -6,6 +6,7 @@ from weir.cli import options
 from weir.cli.command import CommandGroup
 from weir.cli.control import open_node, open_or_make_node
 from weir.cli.output import print_json, print_table
+from weir.control.checks import check_slug
 from weir.control.records import AS_PLAN, LIMITS, TenantChange, TenantRequest
 
 
@@ -24,6 +25,7 @@ def tenants() -> None:
 def create(ctx: click.Context, /, data_dir: str | None, as_json: bool, **_: object) -> None:
     """Create a tenant. A limit that is not given is that of its plan."""
     request = options.given_as(ctx, TenantRequest)
+    check_slug(request.slug)
     with open_or_make_node(data_dir) as control:
         made = control.create_tenant(request)
     if as_json:
@@ -73,7 +75,7 @@ def change(
     What is not given stays. A limit of the tenant's own, 'none' included, goes before its plan's;
     'plan' takes it away again.
     """
-    asked = options.given_as(ctx, TenantChange)
+    asked = options.given_change(ctx, TenantChange)
     with open_node(data_dir) as control:
         changed = control.change_tenant(slug, asked)
     if as_json:

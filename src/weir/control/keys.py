@@ -3,36 +3,23 @@
 Of a key's text only the SHA-256 and the last four characters are stored.
 """
 
-import re
 from collections.abc import Callable
-from datetime import datetime
 from ipaddress import ip_network
 
 from sqlalchemy import Connection, Row, Select, insert, or_, select, update
 
-from weir.control.checks import check_limit
+from weir.control.checks import check_key_request, check_key_text
 from weir.control.projects import check_known, find_place
 from weir.control.records import KeyKind, KeyRecord, KeyRequest, NewKey, to_microseconds, to_time
 from weir.control.tables import ENDPOINTS, KEYS, PROJECTS, TENANTS
-from weir.domain.keys import (
-    KEY_CHARS_MAX,
-    KEY_CHARS_MIN,
-    Scope,
-    digest_of,
-    make_key,
-    make_key_id,
-)
+from weir.domain.keys import Scope, digest_of, make_key, make_key_id
 from weir.domain.registry import KEY_SLOTS_MAX
-from weir.errors import Conflict, InvalidInput, LimitExceeded, NotFound
+from weir.errors import Conflict, LimitExceeded, NotFound
 
-KEY_NAME_CHARS_MAX = 100
-ALLOW_LIST_MAX = 100
 SLOT_REST_US = 120_000_000
 """A slot rests two of the limits' minutes after its key ended, so that a new key starts at 0."""
 
 Random = Callable[[int], bytes]
-
-_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s,]{1,255}")
 
 
 def create_key(
@@ -50,10 +37,10 @@ def import_key(
 ) -> KeyRecord:
     """A key made elsewhere, so that SDKs in the field go on working.
 
-    Any text of 16 to 512 printable ASCII characters that an HTTP header can carry. ``Conflict``
-    when it is known already, revoked ones included.
+    Any text of 16 to 512 printable ASCII characters without a space, as a header carries
+    it. ``Conflict`` when it is known already, revoked ones included.
     """
-    check_text(text)
+    check_key_text(text)
     return add_key(connection, request, text=text, kind="imported", now_us=now_us, random=random)
 
 
@@ -67,7 +54,7 @@ def add_key(
     random: Random,
 ) -> KeyRecord:
     """Stores a key whose text was made or checked by the caller."""
-    _check_request(request, text=text, now_us=now_us)
+    check_key_request(request, text=text, now_us=now_us)
     _check_unknown(connection, text)
     place = find_place(
         connection, tenant=request.tenant, project=request.project, endpoint=request.endpoint
@@ -129,68 +116,6 @@ def key_names(connection: Connection, project_id: int) -> dict[int, str]:
         select(KEYS.c.id, KEYS.c.public_id).where(KEYS.c.project_id == project_id)
     )
     return {row.id: row.public_id for row in rows}
-
-
-def check_text(text: str) -> None:
-    """Raises ``InvalidInput`` for a text that cannot be an imported key."""
-    printable = text.isascii() and text.isprintable() and text == text.strip()
-    if printable and KEY_CHARS_MIN <= len(text) <= KEY_CHARS_MAX:
-        return
-    raise InvalidInput(
-        "The text cannot be an API key.",
-        code="invalid_key_text",
-        hint=f"A key has {KEY_CHARS_MIN} to {KEY_CHARS_MAX} printable ASCII characters and no "
-        "space at either end.",
-    )
-
-
-def _check_request(request: KeyRequest, *, text: str, now_us: int) -> None:
-    check_limit(request.requests_per_minute, field="requests_per_minute")
-    check_limit(request.events_per_minute, field="events_per_minute")
-    _check_scopes(request, text=text)
-    _check_networks(request.networks)
-    _check_origins(request.origins)
-    if request.expires_at is not None:
-        _check_expiry(request.expires_at, now_us=now_us)
-    if len(request.name) > KEY_NAME_CHARS_MAX or not request.name.isprintable():
-        raise _invalid("name", f"must be at most {KEY_NAME_CHARS_MAX} printable characters")
-
-
-def _check_scopes(request: KeyRequest, *, text: str) -> None:
-    if not request.scopes:
-        raise _invalid("scopes", f"must name at least one of {', '.join(Scope)}")
-    public = request.public or text.startswith("pk_")
-    if public and set(request.scopes) != {Scope.INGEST}:
-        raise _invalid("scopes", "must be 'ingest' alone for a public key: it is seen in browsers")
-
-
-def _check_networks(networks: tuple[str, ...]) -> None:
-    if len(networks) > ALLOW_LIST_MAX:
-        raise _invalid("networks", f"must be at most {ALLOW_LIST_MAX}")
-    for network in networks:
-        try:
-            ip_network(network)
-        except ValueError as error:
-            raise _invalid("networks", f"{error} (write 10.0.0.7 or 10.0.0.0/8)") from error
-
-
-def _check_origins(origins: tuple[str, ...]) -> None:
-    if len(origins) > ALLOW_LIST_MAX:
-        raise _invalid("origins", f"must be at most {ALLOW_LIST_MAX}")
-    for origin in origins:
-        if not _ORIGIN.fullmatch(origin.lower()):
-            raise _invalid("origins", f"{origin[:80]!r} is not scheme://host or scheme://host:port")
-
-
-def _check_expiry(expires_at: datetime, *, now_us: int) -> None:
-    if expires_at.tzinfo is None:
-        raise _invalid("expires_at", "must have a time zone, for example 2027-01-31T00:00:00Z")
-    if to_microseconds(expires_at) <= now_us:
-        raise _invalid("expires_at", "must lie in the future")
-
-
-def _invalid(field: str, message: str) -> InvalidInput:
-    return InvalidInput(f"{field} {message}.", details=[{"field": field, "message": message}])
 
 
 def _check_unknown(connection: Connection, text: str) -> None:

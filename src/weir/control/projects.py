@@ -34,11 +34,11 @@ def create_project(
             code="slug_taken",
             hint="Choose another slug.",
         )
-    project_id = connection.scalar(
+    project_id = connection.execute(
         insert(PROJECTS)
         .values(tenant_id=tenant_id, slug=request.slug, created_at_us=now_us)
         .returning(PROJECTS.c.id)
-    )
+    ).scalar_one()
     connection.execute(
         insert(ENDPOINTS).values(
             project_id=project_id,
@@ -52,6 +52,8 @@ def create_project(
         slug=request.slug,
         tenant=request.tenant,
         endpoint=str(endpoint),
+        number=project_id,
+        tenant_number=tenant_id,
         created_at=to_time(now_us),
     )
 
@@ -60,8 +62,10 @@ def list_projects(
     connection: Connection, *, tenant: str | None = None
 ) -> tuple[ProjectRecord, ...]:
     """The projects of a tenant, or all, oldest first."""
-    statement: Select[tuple[str, str, str, int]] = (
+    statement: Select[tuple[int, int, str, str, str, int]] = (
         select(
+            PROJECTS.c.id,
+            PROJECTS.c.tenant_id,
             PROJECTS.c.slug,
             TENANTS.c.slug.label("tenant"),
             ENDPOINTS.c.public_id.label("endpoint"),
@@ -79,6 +83,8 @@ def list_projects(
             slug=row.slug,
             tenant=row.tenant,
             endpoint=row.endpoint,
+            number=row.id,
+            tenant_number=row.tenant_id,
             created_at=to_time(row.created_at_us),
         )
         for row in connection.execute(statement)

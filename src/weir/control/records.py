@@ -96,11 +96,16 @@ class ProjectRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class ProjectRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A project; ``endpoint`` is the public id of its default one."""
+    """A project; ``endpoint`` is the public id of its default one.
+
+    The lake names its folders by numbers: ``lake/<tenant_number>/<number>``.
+    """
 
     slug: str
     tenant: str
     endpoint: str
+    number: int
+    tenant_number: int
     created_at: datetime
 
 

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -55,12 +56,19 @@ def test_key_options_reach_the_key(run: Run) -> None:
         ("--scopes", "ingest,everything"),
         ("--events-per-minute", "0"),
         ("--expires", "tomorrow"),
+        ("--expires", "2020-01-01"),
+        ("--network", "300.1.1.1"),
+        ("--origin", "nonsense"),
+        ("--name", "a\nb"),
+        ("--scopes", "query", "--public"),
+        ("--scopes", ""),
     ],
 )
-def test_wrong_value_is_a_wrong_command_line(arguments: tuple[str, str], run: Run) -> None:
-    """Nothing is made of a value that is not understood."""
+def test_wrong_value_is_a_wrong_command_line(arguments: tuple[str, ...], run: Run) -> None:
+    """Nothing is made of a value that is not understood, and the option is named."""
     result = run("keys", "create", "--data", "d", *arguments)
     assert result.exit_code == 2
+    assert arguments[0] in result.stderr
     assert not Path("d").exists()
 
 
@@ -72,6 +80,43 @@ def test_imported_key_comes_from_standard_input(run: Run) -> None:
     again = run("keys", "import", "--data", "d", "--json", input=IMPORTED)
     assert again.exit_code == 1
     assert json.loads(again.stderr)["error"] == "key_known"
+
+
+@pytest.mark.parametrize(
+    "text", [f"{IMPORTED}\nnm_live_second_key_here\n", "nm_live two words here"]
+)
+def test_text_that_is_not_one_key_is_not_imported(text: str, run: Run) -> None:
+    """A second line is not dropped, and no node is made for the mistake."""
+    result = run("keys", "import", "--data", "d", input=text)
+    assert result.exit_code == 1
+    assert IMPORTED not in result.output
+    assert not Path("d").exists()
+
+
+@pytest.mark.parametrize("command", ["tenants create", "projects create", "plans create"])
+def test_wrong_slug_is_a_wrong_command_line(command: str, run: Run) -> None:
+    """Said before a directory becomes a node."""
+    result = run(*command.split(), "Not A Slug", "--data", "d")
+    assert result.exit_code == 2
+    assert "SLUG" in result.stderr
+    assert not Path("d").exists()
+
+
+@pytest.mark.parametrize("command", ["tenants change default", "plans change default"])
+def test_change_of_nothing_is_a_wrong_command_line(command: str, run: Run) -> None:
+    """Nothing is called changed that was not."""
+    run("keys", "create", "--data", "d")
+    result = run(*command.split(), "--data", "d")
+    assert (result.exit_code, result.stdout) == (2, "")
+
+
+def test_key_that_ends_is_shown_with_its_time(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until then it works; afterwards it is called expired."""
+    run("keys", "create", "--data", "d", "--expires", "2060-01-31T10:30:00", "--name", "guest")
+    assert "until 2060-01-31T10:30:00Z" in run("keys", "list", "--data", "d").stdout
+    later = datetime(2061, 1, 1, tzinfo=UTC)
+    monkeypatch.setattr("weir.cli.keys.to_time", lambda _: later)
+    assert "expired 2060-01-31T10:30:00Z" in run("keys", "list", "--data", "d").stdout
 
 
 def test_revoked_key_is_shown_as_revoked(run: Run) -> None:
@@ -96,7 +141,9 @@ def test_project_of_a_new_tenant_can_have_a_key(run: Run) -> None:
     tenant = json.loads(run("tenants", "create", "acme", "--data", "d", "--json").stdout)
     assert (tenant["slug"], tenant["active"]) == ("acme", True)
     project = ("projects", "create", "web", "--tenant", "acme", "--data", "d", "--json")
-    assert json.loads(run(*project).stdout)["tenant"] == "acme"
+    made = json.loads(run(*project).stdout)
+    assert made["tenant"] == "acme"
+    assert (made["number"], made["tenant_number"]) > (1, 1)
     key = ("keys", "create", "--tenant", "acme", "--project", "web", "--data", "d", "--json")
     assert json.loads(run(*key).stdout)["project"] == "web"
     listed = json.loads(run("keys", "list", "--tenant", "acme", "--data", "d", "--json").stdout)

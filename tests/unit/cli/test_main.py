@@ -87,6 +87,16 @@ def test_wrong_command_line_is_json_when_asked(command: str, run: Run) -> None:
     assert "--help" in told["hint"]
 
 
+@pytest.mark.parametrize("arguments", [("--port", "99999"), ("--workers", "65")])
+def test_setting_out_of_bounds_is_a_wrong_command_line(
+    arguments: tuple[str, str], run: Run
+) -> None:
+    """An option is held to its setting's bounds before anything starts."""
+    result = run("serve", *arguments)
+    assert result.exit_code == 2
+    assert arguments[0] in result.stderr
+
+
 def test_version_is_the_package_s(run: Run) -> None:
     """--version prints the name and the version."""
     assert run("--version").stdout == f"weir {__version__}\n"

@@ -80,6 +80,16 @@ def test_config_tells_value_and_source(run: Run, monkeypatch: pytest.MonkeyPatch
     result = run("config", "--data", "d", "--json")
     told = json.loads(result.stdout)
     assert told["port"] == {"value": 9000, "source": "environment"}
-    assert told["data_dir"] == {"value": "d", "source": "flag"}
-    assert "WEIR_PROT" in result.stderr
+    assert told["data_dir"] == {"value": str(Path("d").absolute()), "source": "flag"}
+    notes = [json.loads(line)["note"] for line in result.stderr.splitlines()]
+    assert "WEIR_PROT" in notes[0]
     assert "port\t9000\tenvironment\n" in run("config").stdout
+
+
+def test_config_tells_sizes_with_a_unit_and_the_file_it_read(run: Run) -> None:
+    """What is shown can be written into the file that is named."""
+    assert "none was read" in run("config").stderr
+    Path("weir.toml").write_text('event_bytes_max = "2MiB"\n')
+    result = run("config")
+    assert str(Path("weir.toml").absolute()) in result.stderr
+    assert "event_bytes_max\t2MiB\tfile\n" in result.stdout

@@ -141,7 +141,16 @@ def test_imported_key_goes_on_working(service: ControlService, view: RegistryVie
 
 @pytest.mark.parametrize(
     "text",
-    ["short", "x" * 15, "x" * 513, " " + "x" * 16, "ключ" * 8, "x" * 16 + "\n", "\ud800" * 16],
+    [
+        "short",
+        "x" * 15,
+        "x" * 513,
+        " " + "x" * 16,
+        "x" * 9 + " " + "x" * 9,
+        "ключ" * 8,
+        "x" * 16 + "\n",
+        "\ud800" * 16,
+    ],
 )
 def test_text_that_no_header_carries_is_not_imported(service: ControlService, text: str) -> None:
     """Refused with what a key's text may be."""
