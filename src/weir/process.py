@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import resource
 import signal
 import sys
 import threading
@@ -33,3 +34,11 @@ def _watch(lifeline: int) -> None:
 def ignore_interrupts() -> None:
     """Ctrl-C reaches the whole process group; the supervisor decides who ends when."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def raise_file_limit() -> int:
+    """Raises the soft limit of open files to the hard one; gives what may be open then."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return hard if hard != resource.RLIM_INFINITY else sys.maxsize

@@ -20,13 +20,16 @@ from weir.board import Board, Slot
 from weir.clock import Clock, SystemClock
 from weir.domain.directory import Directory
 from weir.errors import Conflict, WeirError
-from weir.process import end_with_parent, ignore_interrupts
+from weir.process import end_with_parent, ignore_interrupts, raise_file_limit
 from weir.settings import Settings, as_environment, worker_count
 from weir.storage.local import FileLock, make_directory, make_root, write_durable
 
 LOCK_WAIT_S = 10.0
 LOCK_POLL_S = 0.02
 LISTEN_BACKLOG = 4096
+FILES_RESERVED = 128
+"""Open files that an edge worker needs besides its clients' connections."""
+
 FORMAT_VERSION = 1
 """Of the directory as a whole; parts carry their own versions."""
 
@@ -160,6 +163,7 @@ def run_edge(
     from weir.storage.registry import RegistryView
 
     directory, board = _begin_child(f"edge-{worker}", settings, lifeline_fd)
+    settings = _within_file_limit(settings)
     clock = SystemClock()
 
     async def main(stop: asyncio.Event) -> int:
@@ -360,6 +364,21 @@ def _begin_child(name: str, settings: Settings, lifeline: int | None) -> tuple[D
         make_directory(directory.root)
         return directory, prepare_run(directory, workers=worker_count(settings))
     return directory, Board.open(directory.board)
+
+
+def _within_file_limit(settings: Settings) -> Settings:
+    """The settings with no more connections than files may be open, less what the rest needs."""
+    from weir.telemetry import Happening, emit
+
+    room = max(1, raise_file_limit() - FILES_RESERVED)
+    if room >= settings.connections_max:
+        return settings
+    emit(
+        Happening.PLATFORM_WARNING,
+        message="The limit of open files (ulimit -n) bounds the connections of a worker.",
+        connections_max=room,
+    )
+    return replace(settings, connections_max=room)
 
 
 def _start_logging(name: str, settings: Settings) -> None:

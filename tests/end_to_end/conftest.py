@@ -1,6 +1,6 @@
 """Nodes for the tests of the whole program."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,9 +13,9 @@ def start_node(tmp_path: Path) -> Iterator[StartNode]:
     """Starts nodes with settings of the test's choice; ends them all after it."""
     nodes: list[Node] = []
 
-    def start(name: str = "node", **settings: object) -> Node:
+    def start(name: str = "node", wrapper: Sequence[str] = (), **settings: object) -> Node:
         texts = {f"WEIR_{key.upper()}": str(value) for key, value in settings.items()}
-        node = Node(tmp_path / name, texts)
+        node = Node(tmp_path / name, texts, wrapper=wrapper)
         nodes.append(node)
         node.start()
         return node

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import httpx
@@ -19,7 +19,11 @@ STOP_WITHIN_S = 40.0
 class Node:
     """``weir serve`` on a directory of its own and a free port."""
 
-    def __init__(self, directory: Path, settings: dict[str, str]) -> None:
+    def __init__(
+        self, directory: Path, settings: dict[str, str], *, wrapper: Sequence[str] = ()
+    ) -> None:
+        self.wrapper = wrapper
+        """A command that runs the node, such as one that sets limits first."""
         self.directory = directory
         self.settings = settings
         self.url = ""
@@ -33,7 +37,7 @@ class Node:
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "weir", "serve"),
+                    *(*self.wrapper, sys.executable, "-m", "weir", "serve"),
                     *("--data", str(self.directory), "--host", "127.0.0.1", "--port", port),
                 ],
                 env={**environment, **self.settings},

@@ -32,12 +32,19 @@ class Gate:
         """What every event meets while the gate is closed."""
 
     def look(self) -> None:
-        """Opens or closes the gate by what the disk and the journal say now."""
-        backlog = self._backlog_bytes()
-        BACKLOG_BYTES.set(backlog)
-        disk = os.statvfs(self._directory)
-        free = disk.f_bavail * disk.f_frsize
-        reason = self._reason(free, backlog)
+        """Opens or closes the gate by what the disk and the journal say now.
+
+        A disk that cannot be asked (no descriptor is left, say) closes it too.
+        """
+        backlog = free = -1
+        try:
+            backlog = self._backlog_bytes()
+            BACKLOG_BYTES.set(backlog)
+            disk = os.statvfs(self._directory)
+            free = disk.f_bavail * disk.f_frsize
+            reason = self._reason(free, backlog)
+        except OSError as error:
+            reason = f"The node cannot look at its disk: {error.strerror}."
         was_closed = self.refusal is not None
         self.refusal = None if reason is None else Unavailable(reason, retry_after_s=5)
         if reason is not None and not was_closed:

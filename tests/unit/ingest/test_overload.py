@@ -1,0 +1,66 @@
+"""The gate: closed while there is no room, and while nobody can tell."""
+
+import errno
+import os
+from pathlib import Path
+
+from weir.errors import Unavailable
+from weir.ingest.overload import Gate
+
+
+class _Journal:
+    """A backlog that the test sets, or that cannot be asked for."""
+
+    def __init__(self) -> None:
+        self.backlog = 0
+        self.error: OSError | None = None
+
+    def backlog_bytes(self) -> int:
+        if self.error:
+            raise self.error
+        return self.backlog
+
+
+def _gate(directory: Path, journal: _Journal, *, reserve_bytes: int = 0) -> Gate:
+    return Gate(
+        directory,
+        reserve_bytes=reserve_bytes,
+        backlog_bytes=journal.backlog_bytes,
+        backlog_bytes_max=1000,
+    )
+
+
+def _looks(gate: Gate) -> Unavailable | None:
+    gate.look()
+    return gate.refusal
+
+
+def test_the_gate_closes_above_the_backlog_and_opens_again(tmp_path: Path) -> None:
+    """Refused while the loader is behind, taken when it has caught up."""
+    journal = _Journal()
+    gate = _gate(tmp_path, journal)
+    assert _looks(gate) is None
+    journal.backlog = 1001
+    refusal = _looks(gate)
+    assert refusal is not None
+    assert refusal.retry_after_s
+    journal.backlog = 1000
+    assert _looks(gate) is None
+
+
+def test_the_gate_closes_below_the_disk_reserve(tmp_path: Path) -> None:
+    """A reserve that no disk has."""
+    gate = _gate(tmp_path, _Journal(), reserve_bytes=1 << 60)
+    refusal = _looks(gate)
+    assert refusal is not None
+    assert "disk" in refusal.message
+
+
+def test_the_gate_closes_when_the_disk_cannot_be_asked(tmp_path: Path) -> None:
+    """Without a descriptor left nobody knows the backlog: refuse, do not end."""
+    journal = _Journal()
+    gate = _gate(tmp_path, journal)
+    journal.error = OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+    assert _looks(gate) is not None
+    journal.error = None
+    assert _looks(gate) is None
