@@ -23,9 +23,9 @@ def config(data_dir: str | None, as_json: bool) -> None:
     found = find_settings(data_dir=data_dir)
     for warning in found.warnings:
         tell(f"Warning: {warning}")
+    tell(f"The directory of the node is {Path(found.settings.data_dir).absolute()}.")
     tell(f"Read {found.file}." if found.file else "No weir.toml is here; none was read.")
     values = {name: getattr(found.settings, name) for name in found.sources}
-    values["data_dir"] = str(Path(found.settings.data_dir).absolute())
     if as_json:
         told = {
             name: {"value": values[name], "source": source}

@@ -80,7 +80,8 @@ def send(
                     deliver(batch.lines, post=post, patience=patience, tally=tally)
                 advance(batch.read_bytes)
     except WeirError as error:
-        error.hint = f"{error.hint or ''} {_how_to_go_on(run)}".strip()
+        if tally.requests:
+            error.hint = f"{error.hint or ''} {_how_to_go_on(run)}".strip()
         raise
     except KeyboardInterrupt:
         tell(_how_to_go_on(run))

@@ -1,5 +1,6 @@
 """``weir send`` over real HTTP: what is told, what can be repeated."""
 
+import gzip
 import json
 from pathlib import Path
 
@@ -80,6 +81,18 @@ def test_rejected_lines_are_told_in_order(run: Run, node: FakeNode) -> None:
     arguments = ("send", "-", "--json", "--url", node.url, "--key", "pk")
     told = json.loads(run(*arguments, input="{}\nnonsense\n").stdout)
     assert [reject["line"] for reject in told["rejects"]] == [1, 2]
+
+
+def test_compressed_file_is_refused_before_anything_is_sent(
+    run: Run, node: FakeNode, tmp_path: Path
+) -> None:
+    """There is nothing to go on with; the hint is what to type instead."""
+    (tmp_path / "e.gz").write_bytes(gzip.compress(b"{}\n"))
+    result = run("send", "e.gz", "--url", node.url, "--key", "pk")
+    assert result.exit_code == 1
+    assert "zcat FILE | weir send -" in result.stderr
+    assert "--run" not in result.stderr
+    assert node.asked == []
 
 
 def test_interrupted_run_says_how_to_go_on(
