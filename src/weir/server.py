@@ -199,11 +199,7 @@ def run_edge(
             local=local_routes(board, settings),
             relay=Relay(directory.api_socket, loop).pass_on,
         )
-        listener = (
-            bind(settings.host, settings.port)
-            if listen_fd is None
-            else socket.socket(fileno=listen_fd)
-        )
+        listener = bind(settings.host, settings.port) if listen_fd is None else adopt(listen_fd)
         return await serve_edge(Edge(worker, Door(parts, loop), journal, board, listener), stop)
 
     return _run_loop(main)
@@ -347,6 +343,11 @@ def bind(host: str, port: int) -> socket.socket:
             code="address_in_use",
             hint="Choose another --port (0 takes a free one) or --host.",
         ) from error
+
+
+def adopt(descriptor: int) -> socket.socket:
+    """The listening socket that the supervisor handed down."""
+    return socket.socket(fileno=descriptor)
 
 
 def url_of(listener: socket.socket, host: str) -> str:
