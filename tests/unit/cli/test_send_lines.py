@@ -128,6 +128,7 @@ def test_bad_line_is_told_what_is_wrong_and_where(text: bytes, words: str) -> No
 @pytest.mark.parametrize(
     ("text", "program"),
     [(gzip.compress(b"{}\n"), "zcat"), (zstd.compress(b"{}\n"), "zstdcat")],
+    ids=["gzip", "zstd"],
 )
 def test_compressed_file_is_refused_with_the_program_that_opens_it(
     text: bytes, program: str
