@@ -11,7 +11,7 @@ import msgspec
 
 from weir.domain.event import Dialect, Event
 from weir.domain.frame import Frame, Place
-from weir.loader.rows import build_block
+from weir.loader.rows import Block, build_block, decode_frames
 
 NOW_US = 1_790_000_000_000_000
 EVENTS = 50_000
@@ -34,8 +34,12 @@ def main() -> None:
             for start in range(0, len(frames), ROUND_EVENTS // size)
         ]
         decoding = _rate(lambda frame_list: [dialect.decode(f) for f in frame_list], rounds)
-        building = _rate(lambda frame_list: build_block(frame_list, {1: dialect}, {1: "e"}), rounds)
+        building = _rate(lambda frame_list: _build(frame_list, {1: dialect}), rounds)
         print(f"{size:4d} events a frame: decode {decoding:5.0f} k/s, rows {building:5.0f} k/s")
+
+
+def _build(frames: Sequence[Frame], dialects: dict[int, Dialect]) -> Block:
+    return build_block(decode_frames(frames, dialects), dialects, {1: "e"})
 
 
 def _rate(work: Callable[[Sequence[Frame]], object], rounds: Sequence[Sequence[Frame]]) -> float:

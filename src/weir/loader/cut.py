@@ -39,14 +39,14 @@ class CutLimits(msgspec.Struct, frozen=True):
 
 
 def plan_cut(
-    limits: CutLimits, *, age_s: float | None, tail_bytes: int, demanded: bool
+    limits: CutLimits, *, age_s: float | None, full: bool, demanded: bool
 ) -> CutReason | None:
     """Whether to cut now, and why; ``age_s`` is None while nothing was read since the last cut."""
     if age_s is None:
         return None
     if demanded:
         return CutReason.DEMAND
-    if is_full(limits, tail_bytes=tail_bytes):
+    if full:
         return CutReason.SIZE
     return CutReason.AGE if age_s >= limits.age_s else None
 
@@ -67,8 +67,9 @@ def decide_cut(
 ) -> Intent:
     """The intent of a cut over these spans.
 
-    ``received_us`` is the newest time per journal in the cut. Journals only move forward, and
-    one that has nothing in the cut had nothing unread, so nothing older than the least of these
+    ``received_us`` is per journal the newest time in the cut, or that of its first frame when the
+    cut was made before it. Journals only move forward, and one that has neither had nothing
+    unread, so nothing older than the least of these
     times and now (less ``LATE_US``) is still to come.
     """
     return Intent(

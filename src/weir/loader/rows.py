@@ -1,13 +1,13 @@
 """Frames become canonical rows: the one place where events turn into Arrow columns.
 
-``build_block`` takes all the frames of one round of reading, whatever their projects, and makes
-one record batch grouped by project: the price of a round does not grow with the number of
-projects. Work per event is list building only; nothing here looks into ``properties``. A frame
-that cannot be decoded, gives another number of events than it says, or holds a value that cannot
-stand in a column becomes a dead letter as a whole and leaves the others alone.
+``decode_frames`` takes frames of one round of reading, whatever their projects, as many as one
+block holds; ``build_block`` makes one record batch of them, grouped by project: the price of a
+round does not grow with the number of projects. Work per event is list building only; nothing
+here looks into ``properties``. A frame that cannot be decoded or gives another number of events
+than it says becomes a dead letter as a whole and leaves the others alone.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
@@ -22,10 +22,21 @@ import pyarrow as pa
 from weir.domain.event import Dialect, Event
 from weir.domain.frame import SEQ_PER_US, Frame, FrameFlag, decode_meta, seq_of
 from weir.domain.times import SKEW_US, TIME_MAX_US, TIME_MIN_US, TsSource, correct_times
-from weir.errors import InvalidInput
+from weir.errors import InvalidInput, LimitExceeded
 from weir.lake.schema import CANONICAL, SCHEMA_VERSION
 from weir.lake.sidecar import I64, Ids
 from weir.loader.identity import body_hashes, made_id_of, project_hash, user_key_of
+
+BLOCK_BYTES_MAX = 32 * 1024 * 1024
+"""Size at which a block takes no further frame. What frames hold says little about it: the
+events of a batch may share a long text, which then stands in every row."""
+
+FRAME_BYTES_MAX = 512 * 1024 * 1024
+"""Size as rows above which a frame becomes a dead letter. A generation at its own bound and one
+such frame stay within the 31-bit offsets of text columns."""
+
+ROW_BYTES = 256
+"""What a row costs besides its JSON texts, at the most that matters here."""
 
 REASON_CHARS_MAX = 500
 
@@ -49,7 +60,7 @@ class DeadFrame(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """The rows of one round of reading.
+    """The rows of a portion of a round of reading.
 
     ``rows`` are CANONICAL, duplicates included, grouped by project; ``spans`` tells where each
     project's rows begin and end. ``frame_of`` gives each row's frame and ``index`` its place in
@@ -66,36 +77,63 @@ class Block:
     dead: tuple[DeadFrame, ...]
 
 
-class _Decoded(NamedTuple):
+class DecodedFrame(NamedTuple):
+    """A frame and its events."""
+
     frame: Frame
     events: Sequence[Event]
 
 
-def build_block(
-    frames: Sequence[Frame], dialects: Mapping[int, Dialect], endpoints: Mapping[int, str]
-) -> Block:
-    """The rows of frames that carry events (no tallies); never raises on what they contain.
+class Decoded(NamedTuple):
+    """The first of some frames, each of them either whole or dead."""
 
-    ``endpoints`` names every endpoint id of the frames.
+    whole: list[DecodedFrame]
+    dead: list[DeadFrame]
+
+    @property
+    def frame_count(self) -> int:
+        return len(self.whole) + len(self.dead)
+
+
+def decode_frames(frames: Iterable[Frame], dialects: Mapping[int, Dialect]) -> Decoded:
+    """The first of these frames, at least one if there is one, until a block is full.
+
+    The frames carry events (no tallies). Raises nothing but ``MemoryError``, whatever is in them.
     """
-    decoded: list[_Decoded] = []
-    dead: list[DeadFrame] = []
-    for frame in sorted(frames, key=lambda frame: frame.place.project_id):
+    decoded = Decoded([], [])
+    byte_count = 0
+    for frame in frames:
         try:
-            decoded.append(_Decoded(frame, _decode(frame, dialects)))
+            events = _decode(frame, dialects)
+            size = _row_bytes(frame, events)
+        except MemoryError:  # says nothing of the frame
+            raise
         except Exception as error:  # a body may break a decoder in any way; it is kept
-            dead.append(DeadFrame(frame, _reason(error)))
-    try:
-        return _assemble(decoded, dead, dialects, endpoints)
-    except Exception:  # some value cannot stand in a column: find its frame, keep the others
-        good = []
-        for one in decoded:
-            try:
-                _assemble([one], [], dialects, endpoints)
-                good.append(one)
-            except Exception as error:  # the same, for the one frame
-                dead.append(DeadFrame(one.frame, _reason(error)))
-        return _assemble(good, dead, dialects, endpoints)
+            decoded.dead.append(dead_frame(frame, error))
+            continue
+        decoded.whole.append(DecodedFrame(frame, events))
+        byte_count += size
+        if byte_count >= BLOCK_BYTES_MAX:
+            break
+    return decoded
+
+
+def dead_frame(frame: Frame, error: Exception) -> DeadFrame:
+    """A frame with the reason why it gives no rows, as an operator reads it."""
+    text = f"{type(error).__name__}: {error}"[:REASON_CHARS_MAX]
+    return DeadFrame(frame, text.encode(errors="backslashreplace").decode().replace("\0", ""))
+
+
+def build_block(
+    decoded: Decoded, dialects: Mapping[int, Dialect], endpoints: Mapping[int, str]
+) -> Block:
+    """The rows of decoded frames; ``endpoints`` names every endpoint id of them.
+
+    Raises whatever a value raises that cannot stand in a column; some other part of the frames
+    may do.
+    """
+    whole = sorted(decoded.whole, key=lambda one: one.frame.place.project_id)
+    return _assemble(whole, decoded.dead, dialects, endpoints)
 
 
 def _decode(frame: Frame, dialects: Mapping[int, Dialect]) -> Sequence[Event]:
@@ -108,13 +146,17 @@ def _decode(frame: Frame, dialects: Mapping[int, Dialect]) -> Sequence[Event]:
     return events
 
 
-def _reason(error: Exception) -> str:
-    text = f"{type(error).__name__}: {error}"[:REASON_CHARS_MAX]
-    return text.encode(errors="backslashreplace").decode().replace("\0", "")
+def _row_bytes(frame: Frame, events: Sequence[Event]) -> int:
+    """About the size of the frame's rows, and never far below it."""
+    size = len(frame.body) + ROW_BYTES * len(events)
+    size += sum(len(event.properties) + len(event.context) for event in events)
+    if size > FRAME_BYTES_MAX:
+        raise LimitExceeded(f"The events take {size} bytes as rows, {FRAME_BYTES_MAX} may be.")
+    return size
 
 
 def _assemble(
-    decoded: Sequence[_Decoded],
+    decoded: Sequence[DecodedFrame],
     dead: Sequence[DeadFrame],
     dialects: Mapping[int, Dialect],
     endpoints: Mapping[int, str],
@@ -254,7 +296,7 @@ def _texts(values: Sequence[msgspec.Raw | None], *, absent: bytes | None) -> lis
     return texts
 
 
-def _identify(decoded: Sequence[_Decoded]) -> tuple[list[str], list[bytes]]:
+def _identify(decoded: Sequence[DecodedFrame]) -> tuple[list[str], list[bytes]]:
     """Every row's event id, and the hash of those that the client gave (of others: empty)."""
     event_ids: list[str] = []
     digests: list[bytes] = []

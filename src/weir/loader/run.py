@@ -24,9 +24,9 @@ from weir.loader.committer import Committer, Ports
 from weir.loader.cut import CutLimits, CutReason, decide_cut, is_full, plan_cut
 from weir.loader.dedup import find_duplicates
 from weir.loader.demand import Demand
-from weir.loader.journals import Journals, LocalJournals, Readers, Round
+from weir.loader.journals import Journals, LocalJournals, Readers
 from weir.loader.ledger import Counts, total_by_key
-from weir.loader.rows import build_block
+from weir.loader.portions import Portion, Portions
 from weir.loader.service import Service
 from weir.loader.view import View
 from weir.loader.wire import LedgerReply, LedgerRequest, Shared, Status
@@ -116,8 +116,10 @@ class Loader:
         "_limits",
         "_parts",
         "_pause",
+        "_portions",
         "_readers",
         "_settings",
+        "_short_of_memory",
         "_ticket",
         "_view",
         "_when_caught_up",
@@ -140,6 +142,10 @@ class Loader:
         self._committer = Committer(
             ports, self._view, epoch=epoch, explained_before=state.explained
         )
+        self._portions: Portions | None = None
+        """A round of which some is not in the tail yet."""
+        self._short_of_memory = False
+        """A frame did not fit beside the tail: nothing is read until the tail is in the lake."""
         self._demand = Demand()
         # Never set. Waiting on ``stop`` itself would hold its lock while a signal sets it.
         self._pause = threading.Event()
@@ -208,9 +214,10 @@ class Loader:
     def _step(self) -> bool:
         """One round of reading and at most one cut; whether there is nothing to do at once."""
         wanted = self._demand.wanted
-        full = is_full(self._limits, tail_bytes=self._view.growing.byte_count)
-        found = None if full else self._read_round()
-        caught_up = found is not None and found.caught_up
+        if not self._view.holds_rows:
+            self._short_of_memory = False
+        full = self._is_full()
+        caught_up = not full and self._read_on()
         if not self._committer.busy:
             self._cut(wanted, caught_up=caught_up)
         if caught_up and self._when_caught_up is not None:
@@ -220,15 +227,44 @@ class Loader:
         self._show_gauges()
         return caught_up or full
 
-    def _read_round(self, intent: Intent | None = None) -> Round:
-        found = self._readers.read(until=intent.spans if intent else None)
-        if not found.spans:
-            self._view.watermark_us = found.watermark_us
-            self._board.set(Slot.WATERMARK_US, found.watermark_us)
-            return found
-        growing = self._view.growing
-        self._name_endpoints(found.frames, growing.endpoints)
-        block = build_block(found.frames, self._parts.dialects, growing.endpoints)
+    def _is_full(self) -> bool:
+        tail_bytes = self._view.growing.byte_count
+        return self._short_of_memory or is_full(self._limits, tail_bytes=tail_bytes)
+
+    def _read_on(self, intent: Intent | None = None) -> bool:
+        """Brings a round of reading, or what is left of the last one, into the tail.
+
+        Stops in the middle when the tail is full; not with an intent, whose rows fitted before.
+        Whether everything that was durable at the call has been read.
+        """
+        caught_up = False
+        if self._portions is None:
+            found = self._readers.read(until=intent.spans if intent else None)
+            if not found.spans:
+                self._show_watermark(found.watermark_us)
+                return found.caught_up
+            self._portions = Portions(found)
+            caught_up = found.caught_up
+        while not self._portions.done:
+            if intent is None and self._is_full():
+                return False
+            try:
+                portion = self._portions.take(self._parts.dialects, self._name_endpoints)
+            except MemoryError as error:
+                if self._view.holds_rows:
+                    if intent is not None:
+                        raise
+                    self._short_of_memory = True
+                    return False
+                portion = self._portions.bury(error, self._parts.dialects)
+            self._add(portion)
+        self._show_watermark(self._portions.watermark_us)
+        self._portions = None
+        return caught_up
+
+    def _add(self, portion: Portion) -> None:
+        """Makes a portion visible."""
+        found, block = portion
         for frame, reason in block.dead:
             emit(
                 Happening.FRAME_DEAD_LETTERED,
@@ -243,11 +279,14 @@ class Loader:
         verdict = find_duplicates(block.ids, self._view.indexes(), window_us=window_us)
         now_minute = self._clock.now_us() // MINUTE_US
         self._view.add(found, block, verdict, now_s=self._clock.monotonic_s(), minute=now_minute)
-        self._board.set(Slot.WATERMARK_US, found.watermark_us)
-        return found
 
-    def _name_endpoints(self, frames: Sequence[Frame], names: dict[int, str]) -> None:
-        """Decides the names of endpoints that this generation has not met yet."""
+    def _show_watermark(self, watermark_us: int) -> None:
+        self._view.watermark_us = watermark_us
+        self._board.set(Slot.WATERMARK_US, watermark_us)
+
+    def _name_endpoints(self, frames: Sequence[Frame]) -> Mapping[int, str]:
+        """Names of endpoints; decides those that the growing generation has not met yet."""
+        names = self._view.growing.endpoints
         unnamed = {frame.place.endpoint_id for frame in frames} - names.keys()
         for endpoint_id in sorted(unnamed):
             try:
@@ -255,6 +294,7 @@ class Loader:
             except Unavailable:
                 endpoint = None
             names[endpoint_id] = endpoint.public_id if endpoint else str(endpoint_id)
+        return names
 
     def _cut(self, wanted: int, *, caught_up: bool) -> None:
         self._demand.serve(self._ticket)
@@ -263,7 +303,7 @@ class Loader:
         reason = plan_cut(
             self._limits,
             age_s=None if growing.since_s is None else self._clock.monotonic_s() - growing.since_s,
-            tail_bytes=growing.byte_count,
+            full=self._is_full(),
             demanded=demanded,
         )
         if reason is not None:
@@ -280,7 +320,8 @@ class Loader:
                 self._view.commit_id + 1,
                 generation.spans,
                 endpoints=generation.endpoints,
-                received_us=generation.received_us,
+                received_us=(self._portions.left_us() if self._portions else {})
+                | generation.received_us,
                 now_us=self._clock.now_us(),
                 dedup_window_us=self._settings.dedup_window_s * 1_000_000,
             )
@@ -291,7 +332,7 @@ class Loader:
     def _resume(self, intent: Intent, stop: threading.Event) -> None:
         """Reads exactly what an unfinished cut covers, and commits that."""
         while not stop.is_set():
-            if self._read_round(intent).caught_up:
+            if self._read_on(intent):
                 self._begin_commit(CutReason.RESUME, intent)
                 return
             self._pause.wait(_PAUSE_S)
@@ -302,8 +343,8 @@ class Loader:
         self._committer.stop()
         if not self._committer.wait(LAST_CUT_S) or self._view.is_committing:
             return
-        while not is_full(self._limits, tail_bytes=self._view.growing.byte_count):
-            if self._read_round().caught_up or self._clock.monotonic_s() >= deadline_s:
+        while not self._is_full():
+            if self._read_on() or self._clock.monotonic_s() >= deadline_s:
                 break
         if self._view.growing.since_s is not None:
             self._begin_commit(CutReason.DEMAND)

@@ -74,6 +74,11 @@ class View:
         return self._committing is not None
 
     @property
+    def holds_rows(self) -> bool:
+        """Whether anything is in memory that is not in the lake yet."""
+        return self.is_committing or self._growing.since_s is not None
+
+    @property
     def byte_count(self) -> int:
         """Bytes of rows and frames in memory, over both generations."""
         with self._lock:
@@ -88,10 +93,9 @@ class View:
     def add(
         self, found: Round, block: Block, verdict: Verdict, *, now_s: float, minute: int
     ) -> None:
-        """Makes a round visible and moves the watermark."""
+        """Makes a portion of a round visible."""
         with self._lock:
             self._growing.add(found, block, verdict, now_s=now_s, minute=minute)
-            self.watermark_us = found.watermark_us
 
     def begin_commit(self) -> Generation:
         """Closes the growing generation; its rows stay visible until ``end_commit``."""

@@ -4,7 +4,7 @@ from tests.unit.ingest.corpus import TAKEN_VALUES
 from tests.unit.ingest.node import INGEST, Node
 from tests.unit.ingest.wire import request
 from weir.ingest.dialects import dialects_by_code
-from weir.loader.rows import build_block
+from weir.loader.rows import build_block, decode_frames
 
 TIMES = [
     "0001-01-01T00:00:00+14:00",
@@ -40,7 +40,8 @@ def test_every_accepted_body_becomes_rows(node: Node) -> None:
         for path, body in _bodies():
             assert wire.ask(request(path, body, key=INGEST)).status == 202, body[:100]
     frames = node.frames()
-    block = build_block(frames, dialects_by_code(), {1: "endpoint"})
+    dialects = dialects_by_code()
+    block = build_block(decode_frames(frames, dialects), dialects, {1: "endpoint"})
     assert block.dead == ()
     assert block.rows.num_rows == sum(frame.event_count for frame in frames)
     properties = block.rows.column("properties").to_pylist()

@@ -12,6 +12,7 @@ from weir.loader.cut import (
     CutLimits,
     CutReason,
     decide_cut,
+    is_full,
     plan_cut,
     plan_sidecars,
 )
@@ -38,7 +39,8 @@ def test_cut_reasons(
     age_s: float | None, tail_bytes: int, demanded: bool, reason: CutReason | None
 ) -> None:
     """Nothing is never cut; age, size and demand each suffice."""
-    found = plan_cut(LIMITS, age_s=age_s, tail_bytes=tail_bytes, demanded=demanded)
+    full = is_full(LIMITS, tail_bytes=tail_bytes)
+    found = plan_cut(LIMITS, age_s=age_s, full=full, demanded=demanded)
     assert found == reason
 
 

@@ -15,9 +15,10 @@ from weir.lake.raw import encode_raw
 from weir.lake.records import Intent, Span
 from weir.lake.schema import SORT_KEY
 from weir.lake.sidecar import encode_sidecar
-from weir.loader.journals import LostEvents
+from weir.loader.journals import LostEvents, Round
+from weir.loader.portions import Portions
 from weir.loader.render import Judged, count_outcomes, raw_files
-from weir.loader.rows import build_block
+from weir.loader.rows import Block
 from weir.loader.tail import Contents
 
 INTENT = Intent(1, START_US, 10**12, 0, {}, {})
@@ -60,9 +61,19 @@ _journals = st.lists(st.lists(_specs, max_size=5), min_size=1, max_size=3)
 
 def contents_of(rounds: list[list[Frame]], losses: tuple[LostEvents, ...] = ()) -> Contents:
     """What a generation holds after these rounds of reading."""
-    blocks = [build_block(frames, {1: JSON_DIALECT}, {7: "e"}) for frames in rounds]
+    blocks = [block for frames in rounds for block in blocks_of(frames)]
     journals = {frame.journal_id for frames in rounds for frame in frames}
     return Contents(tuple(blocks), (), losses, {name: Span(0, 9, 0, 9) for name in journals})
+
+
+def blocks_of(frames: list[Frame]) -> list[Block]:
+    """The rows of one round."""
+    spans = {frame.journal_id: Span(0, 9, 0, 9) for frame in frames}
+    portions = Portions(Round(frames, [], [], spans, 0, caught_up=True))
+    blocks = []
+    while not portions.done:
+        blocks.append(portions.take({1: JSON_DIALECT}, lambda _: {7: "e"}).block)
+    return blocks
 
 
 def split(frames: list[Frame], cuts: list[int]) -> list[list[Frame]]:

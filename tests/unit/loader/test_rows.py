@@ -13,7 +13,7 @@ from tests.unit.loader.rig import JSON_DIALECT, START_US
 from weir.domain.frame import Frame, FrameFlag, FrameMeta, Place, encode_meta, seq_of
 from weir.domain.times import correct_times
 from weir.lake.schema import CANONICAL
-from weir.loader.rows import Block, build_block
+from weir.loader.rows import Block, build_block, decode_frames
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -39,7 +39,8 @@ def make_frame(events: list[dict[str, Any]], position: int = 0, **fields: Any) -
 
 def build(*frames: Frame) -> Block:
     """A block without dead frames."""
-    block = build_block(frames, {1: JSON_DIALECT}, {7: "e-7"})
+    dialects = {1: JSON_DIALECT}
+    block = build_block(decode_frames(frames, dialects), dialects, {7: "e-7"})
     assert block.dead == ()
     return block
 
