@@ -198,10 +198,11 @@ class JournalWriter:
         """
         if self._closed:
             return
-        self._closed = True
-        while self._pending and not self.dead:
-            self._batches.put(self._take_batch())
-        self._batches.put(None)
+        with self._turn:
+            self._closed = True
+            while self._pending and not self.dead:
+                self._batches.put(self._take_batch())
+            self._batches.put(None)
         self._thread.join()
         self._state.close()
         self._lock.release()
