@@ -58,6 +58,8 @@ def count_rows(content: bytes | memoryview) -> int:
         with pq.ParquetFile(pa.BufferReader(content), read_dictionary=_DICTIONARY) as file:
             groups = range(file.num_row_groups)
             return sum(file.read_row_group(n, use_threads=False).num_rows for n in groups)
+    except MemoryError:  # Arrow's own is an ArrowException too; it says nothing of the file
+        raise
     except (pa.ArrowException, OSError) as error:
         raise Corrupt(
             "A lake file is not what was written.", hint="Restore the file from a backup."

@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 from typing import Any
+from unittest import mock
 
 import msgspec
 import numpy as np
@@ -15,6 +16,7 @@ from weir.lake.raw import encode_raw
 from weir.lake.records import Intent, Span
 from weir.lake.schema import SORT_KEY
 from weir.lake.sidecar import encode_sidecar
+from weir.loader import rows
 from weir.loader.journals import LostEvents, Round
 from weir.loader.portions import Portions
 from weir.loader.render import Judged, count_outcomes, raw_files
@@ -96,7 +98,8 @@ def test_every_accepted_event_has_one_outcome(
     losses = (LostEvents("00", 3, lost, lost % 2 == 0),)
     read = contents_of(split(frames, cuts), losses)
     by_journal = sorted(frames, key=lambda frame: frame.journal_id, reverse=backwards)
-    read_again = contents_of([by_journal], losses)
+    with mock.patch.object(rows, "BLOCK_BYTES_MAX", 3 * rows.ROW_BYTES):
+        read_again = contents_of([by_journal], losses)
 
     rendered = [_rendered(contents) for contents in (read, read_again)]
     assert rendered[0] == rendered[1]
