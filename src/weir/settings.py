@@ -76,6 +76,9 @@ class Settings:
     body_bytes_max: int = _whole(5 * MIB, "Request body as received.", 1024)
     inflated_bytes_max: int = _whole(20 * MIB, "Request body after decompression.", 1024, 128 * MIB)
     event_bytes_max: int = _whole(MIB, "One event.", 256)
+    shared_context_bytes_max: int = _whole(
+        4 * MIB, "A shared context times the events of its request.", 1024
+    )
     json_depth_max: int = _whole(64, "Nesting of JSON, the outermost value included.", 4, 512)
     connections_max: int = _whole(10000, "Open connections of one edge worker.", 1)
     pipelined_requests_max: int = _whole(64, "Unanswered requests of one connection.", 1)

@@ -17,8 +17,8 @@ class Limits(msgspec.Struct, frozen=True):
 
     event_bytes_max: int
     json_depth_max: int
-    request_bytes_max: int
-    """Of all events of a request with what they share laid under each."""
+    shared_bytes_max: int
+    """Of a shared context, times the events of its request."""
 
 
 class Submission(msgspec.Struct, frozen=True):

@@ -24,6 +24,9 @@ costs a copy of what follows it."""
 INFLATE_ON_LOOP_BYTES_MAX = 65536
 """Compressed size up to which inflating beside the event loop's other work is fine."""
 
+ADMIT_ON_LOOP_BYTES_MAX = 262144
+"""Inflated size up to which judging a body beside the event loop's other work is fine."""
+
 
 class BodyTooLarge(WeirError):
     """A body, as received or inflated, or one event of it, is over its limit."""

@@ -172,6 +172,7 @@ class Connection(asyncio.Protocol):
         head = self._reading.complete(self._parser.get_method(), version=version)
         exchange.head = head
         self._reading.check(head, version=version)
+        self.door.check_in(exchange)
         if b"expect" in head.headers and not head.is_old:
             self._go_ahead()
 
@@ -191,6 +192,7 @@ class Connection(asyncio.Protocol):
         exchange = self._current
         assert exchange is not None
         self._current = None
+        self._expects_continue = False  # the body came unasked
         self._receiving_since = None
         if self._is_deaf:
             self.door.release(exchange)
@@ -303,7 +305,7 @@ class Connection(asyncio.Protocol):
 
     def _feed(self, received: bytes) -> None:
         self._last_head = None
-        rest = received
+        rest = memoryview(received)
         try:
             while rest:
                 rest = self._parse(rest)
@@ -317,7 +319,7 @@ class Connection(asyncio.Protocol):
         except WeirError as error:
             self._refusal = error
 
-    def _parse(self, received: bytes) -> bytes:
+    def _parse(self, received: memoryview) -> memoryview:
         """Gives what is to be parsed next: nothing, or a request that had asked for an upgrade.
 
         The parser leaves off behind a head with Upgrade, also when a body follows (curl --http2
@@ -332,8 +334,9 @@ class Connection(asyncio.Protocol):
             if asking.head.method == b"CONNECT":
                 raise InvalidInput("This is no proxy: CONNECT is not answered.") from None
             self._parser = httptools.HttpRequestParser(self)
-            return without_upgrade(asking.head) + received[upgrade.args[0] :]
-        return b""
+            self._parser.feed_data(without_upgrade(asking.head))
+            return received[upgrade.args[0] :]
+        return received[:0]
 
     def _note_unfinished(self, bytes_read: int) -> None:
         """A request is not yet whole: its time runs, and its head may not go on for ever."""

@@ -12,14 +12,29 @@ from weir.domain.event import ABSENT, Event
 from weir.errors import InvalidInput
 from weir.ingest.admission import Limits
 from weir.ingest.body import BodyTooLarge
-from weir.ingest.fields import PROBLEMS_MAX, Checked, Field, check_event
-from weir.ingest.jsontext import extend, is_absent, members
+from weir.ingest.fields import (
+    FIELDS_MAX,
+    PROBLEMS_MAX,
+    Checked,
+    Field,
+    Problem,
+    check_event,
+    judge_event,
+)
+from weir.ingest.jsontext import extend, is_absent, members, share
 
 _ACCEPTABLE_STARTS = {b"{", b"n", b""}
 """First byte of an object, of null, and of nothing: what an optional object may be."""
 
 COMMAS_UNCOUNTED = 100_000
 """Commas of a body whose items, however many, are taken apart without being counted first."""
+
+SHARED_MEMBERS_MAX = 500
+"""Members of a context that events share."""
+
+MEMBERS_MAX = 250_000
+"""Members that the events of one request may make us take apart: their fields, their contexts'
+members, and those of properties that unknown fields are put behind."""
 
 
 class _Item(msgspec.Struct, gc=False):
@@ -89,18 +104,30 @@ def share_context(events: Sequence[Event], shared: msgspec.Raw) -> None:
     """Lays ``shared`` under every event's own context: the event's names win."""
     if is_absent(shared):
         return
-    offered = members(bytes(shared).decode())
+    offered = share(shared)
     for event in events:
         own = event.context
         event.context = shared if is_absent(own) else extend(own, offered)
 
 
 def check_shared(shared: msgspec.Raw, event_count: int, limits: Limits) -> None:
-    """Raises ``BodyTooLarge`` when a small request would become a large one by sharing."""
-    if len(bytes(shared)) * event_count > limits.request_bytes_max:
+    """Raises ``BodyTooLarge`` when a small request would become a large one by sharing.
+
+    And ``InvalidInput`` when the context has too many members.
+    """
+    text = bytes(shared)
+    if len(text) > limits.event_bytes_max:
+        raise BodyTooLarge(f"The shared context is larger than {limits.event_bytes_max} bytes.")
+    if len(text) * event_count > limits.shared_bytes_max:
         raise BodyTooLarge(
-            f"With the shared context the events are larger than {limits.request_bytes_max} bytes."
+            f"The shared context under each of {event_count} events comes to more than"
+            f" {limits.shared_bytes_max} bytes.",
+            hint="Send fewer events in a request, or a smaller context.",
         )
+    if text.count(b":") <= SHARED_MEMBERS_MAX:
+        return
+    if len(members(text.decode(), count_max=SHARED_MEMBERS_MAX)) > SHARED_MEMBERS_MAX:
+        raise InvalidInput(f"The shared context has more than {SHARED_MEMBERS_MAX} members.")
 
 
 def check_item_count(count_items: Callable[[bytes], int], body: bytes, events_max: int) -> None:
@@ -145,6 +172,46 @@ def check_each(raws: Sequence[msgspec.Raw], fields: Mapping[str, Field]) -> list
     return [check_event(raw, fields) for raw in raws]
 
 
+def judge_each(raws: Sequence[msgspec.Raw], fields: Mapping[str, Field]) -> list[list[Problem]]:
+    """What is wrong with every event, field by field; nothing is made of them.
+
+    Raises ``InvalidInput`` when they have more members than a request may.
+    """
+    found: list[list[Problem]] = []
+    room = MEMBERS_MAX
+    for raw in raws:
+        problems, count = judge_event(raw, fields)
+        found.append(problems)
+        room -= count
+        if room < 0:
+            raise _too_many_members(len(raws))
+    return found
+
+
+def check_members(body: bytes, raws: Sequence[msgspec.Raw], fields: Mapping[str, Field]) -> None:
+    """Raises ``InvalidInput`` as judging events that are known to be valid else would.
+
+    Only events with many commas can have many fields.
+    """
+    if body.count(b",") >= MEMBERS_MAX:
+        refuse_problems(judge_each(raws, fields))
+        return
+    refuse_problems(
+        [
+            judge_event(raw, fields).problems if bytes(raw).count(b",") >= FIELDS_MAX else []
+            for raw in raws
+        ]
+    )
+
+
+def _too_many_members(event_count: int) -> InvalidInput:
+    return InvalidInput(
+        f"The events have more than {MEMBERS_MAX} fields and members of objects together.",
+        code="batch_too_large",
+        refused_count=event_count,
+    )
+
+
 def check_sizes(raws: Sequence[msgspec.Raw], limits: Limits) -> None:
     """Raises ``BodyTooLarge`` naming the first event that is over the limit."""
     for index, raw in enumerate(raws):
@@ -155,20 +222,24 @@ def check_sizes(raws: Sequence[msgspec.Raw], limits: Limits) -> None:
             )
 
 
-def events_or_refusal(checked: Sequence[Checked]) -> list[Event]:
-    """All events, or ``InvalidInput`` with every problem of every event."""
-    events = [item for item in checked if isinstance(item, Event)]
-    if len(events) == len(checked):
-        return events
+def refuse_problems(found: Sequence[Sequence[Problem]]) -> None:
+    """Raises ``InvalidInput`` with every problem of every event, if there is one."""
+    refused = sum(1 for problems in found if problems)
+    if not refused:
+        return
     details: list[dict[str, object]] = [
         {"index": index, "field": problem.field, "message": problem.message}
-        for index, item in enumerate(checked)
-        if not isinstance(item, Event)
-        for problem in item
+        for index, problems in enumerate(found)
+        for problem in problems
     ]
-    refused = len(checked) - len(events)
     raise InvalidInput(
-        f"{refused} of {len(checked)} events are not valid; nothing was stored.",
+        f"{refused} of {len(found)} events are not valid; nothing was stored.",
         details=details[:PROBLEMS_MAX],
-        refused_count=len(checked),
+        refused_count=len(found),
     )
+
+
+def events_or_refusal(checked: Sequence[Checked]) -> list[Event]:
+    """All events, or ``InvalidInput`` with every problem of every event."""
+    refuse_problems([[] if isinstance(item, Event) else item for item in checked])
+    return [item for item in checked if isinstance(item, Event)]

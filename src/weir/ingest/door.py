@@ -9,17 +9,26 @@ from __future__ import annotations
 
 import asyncio
 import os
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 from urllib.parse import parse_qs
 
+import msgspec
+
 from weir.domain.frame import Draft, FrameFlag, Place
-from weir.domain.keys import Scope
-from weir.domain.registry import Principal, Registry, admits_address, credential_of
+from weir.domain.keys import KEY_CHARS_MAX, Scope
+from weir.domain.registry import Principal, Registry, admits_address, credential_of, is_bearer
 from weir.errors import Forbidden, Unauthenticated, Unavailable, WeirError
 from weir.ingest.admission import Limits, Reply, Submission
-from weir.ingest.body import INFLATE_ON_LOOP_BYTES_MAX, encoding_of, inflate
+from weir.ingest.aside import Aside
+from weir.ingest.body import (
+    ADMIT_ON_LOOP_BYTES_MAX,
+    INFLATE_ON_LOOP_BYTES_MAX,
+    BodyTooLarge,
+    encoding_of,
+    inflate,
+)
 from weir.ingest.head import HeadMemory
-from weir.ingest.inflating import Inflater
 from weir.ingest.limits import Usage
 from weir.ingest.replies import encode_reply, render_error
 from weir.ingest.responses import (
@@ -36,7 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from weir.clock import Clock
-    from weir.ingest.admission import IngestRoute
+    from weir.ingest.admission import Admission, IngestRoute
     from weir.ingest.exchange import Client, Exchange
     from weir.ingest.limits import LimitTable
     from weir.ingest.overload import Gate
@@ -46,6 +55,9 @@ if TYPE_CHECKING:
 
 PRINCIPALS_MAX = 8192
 """Credentials remembered between registry epochs; then the memory starts anew."""
+
+BEARER_BYTES_MAX = KEY_CHARS_MAX + len("Bearer ")
+"""Length of a credential that is worth remembering; no longer one can be a key."""
 
 PREFLIGHT_AGE_S = 86400
 
@@ -75,6 +87,13 @@ class _Known(NamedTuple):
     """Whether it may be used from some addresses or origins only."""
 
 
+class _Judged(NamedTuple):
+    """A body that was worked on in another thread: inflated, and what its dialect decided."""
+
+    body: bytes
+    admission: Admission
+
+
 class Parts(NamedTuple):
     """What a door is made of."""
 
@@ -100,7 +119,7 @@ class Door:
         self.is_draining = False
         self.connections: set[Client] = set()
         self._parts = parts
-        self._inflater = Inflater(loop, bytes_max=parts.settings.inflated_bytes_max)
+        self._aside: Aside[_Judged] = Aside(loop)
         self._routes = parts.routes
         self._registry = parts.registry
         self._journal = parts.journal
@@ -108,9 +127,10 @@ class Door:
         self._limits = Limits(
             parts.settings.event_bytes_max,
             parts.settings.json_depth_max,
-            parts.settings.inflated_bytes_max,
+            parts.settings.shared_context_bytes_max,
         )
-        self._known: dict[tuple[bytes | None, bytes | None], _Known] = {}
+        self._bearers: dict[bytes | None, _Known] = {}
+        self._api_keys: dict[bytes | None, _Known] = {}
         self._known_epoch = -1
         self.bytes_in_flight = 0
         """Of all bodies being handled, as received and, while they are kept, as inflated."""
@@ -219,6 +239,12 @@ class Door:
 
     # Ingest.
 
+    def check_in(self, exchange: Exchange) -> None:
+        """Raises what refuses an ingest request by its head, before its body takes room."""
+        head = exchange.head
+        if head.method == b"POST" and head.path in self._routes:
+            self._authenticate(exchange, self._now_us())
+
     def _take_ingest(self, exchange: Exchange, route: IngestRoute) -> None:
         if exchange.head.method == b"OPTIONS":
             self._preflight(exchange)
@@ -237,20 +263,28 @@ class Door:
                 self._count_request(exchange, known.principal, now_us)
             body = exchange.body
             encoding = encoding_of(exchange.head.headers.get(b"content-encoding"), body)
-            if encoding == "identity":
-                self._admit(exchange, route, known, body)
-            elif len(body) <= INFLATE_ON_LOOP_BYTES_MAX:
-                inflated = inflate(encoding, body, bytes_max=self.settings.inflated_bytes_max)
-                self._hold_inflated(exchange, inflated)
-                self._admit(exchange, route, known, inflated)
-            else:
-                self._inflate_elsewhere(exchange, known, encoding, body)
+            small = body if encoding == "identity" else _inflate_small(encoding, body)
+            if small is None or len(small) > ADMIT_ON_LOOP_BYTES_MAX:
+                self._judge_aside(exchange, route, known, encoding)
+                return
+            if small is not body:
+                self._hold_inflated(exchange, small)
+            self._store(exchange, route, known, small, route.admit(self._submission(small)))
         except WeirError as error:
             self._refuse_events(exchange, route, known, error)
 
-    def _admit(self, exchange: Exchange, route: IngestRoute, known: _Known, body: bytes) -> None:
+    def _submission(self, body: bytes) -> Submission:
         self._taken_count += 1
-        admission = route.admit(Submission(body, self._limits, self._worker, self._taken_count))
+        return Submission(body, self._limits, self._worker, self._taken_count)
+
+    def _store(
+        self,
+        exchange: Exchange,
+        route: IngestRoute,
+        known: _Known,
+        body: bytes,
+        admission: Admission,
+    ) -> None:
         taken = admission.event_count
         if not taken:
             self._count_refused(route, known, admission.refused_count)
@@ -275,21 +309,21 @@ class Door:
             route.dialect.name, taken, admission.refused_count, body_bytes=len(body)
         )
 
-    def _inflate_elsewhere(
-        self, exchange: Exchange, known: _Known, encoding: str, body: bytes
+    def _judge_aside(
+        self, exchange: Exchange, route: IngestRoute, known: _Known, encoding: str
     ) -> None:
         connection = exchange.connection
+        received = exchange.body
         connection.hold()
         exchange.is_away = True
 
-        def inflated(done: asyncio.Future[bytes]) -> None:
-            route = exchange.route
-            assert route is not None
+        def judged(done: asyncio.Future[_Judged]) -> None:
             exchange.is_away = False
             try:
-                inflated_body = done.result()
-                self._hold_inflated(exchange, inflated_body)
-                self._admit(exchange, route, known, inflated_body)
+                body, admission = done.result()
+                if body is not received:
+                    self._hold_inflated(exchange, body)
+                self._store(exchange, route, known, body, admission)
             except WeirError as error:
                 self._refuse_events(exchange, route, known, error)
             except Exception as error:  # as in ``take``
@@ -297,7 +331,9 @@ class Door:
             finally:
                 connection.unhold()
 
-        self._inflater.inflate(encoding, body, inflated)
+        bytes_max = self.settings.inflated_bytes_max
+        submission = self._submission(received)
+        self._aside.run(partial(_judge, route, submission, encoding, bytes_max), judged)
 
     def _hold_inflated(self, exchange: Exchange, body: bytes) -> None:
         """A small body may become a large one, and is held until it is on disk."""
@@ -307,25 +343,42 @@ class Door:
 
     def _authenticate(self, exchange: Exchange, now_us: int) -> _Known:
         registry = self._registry.current()
-        if registry.epoch != self._known_epoch or len(self._known) > PRINCIPALS_MAX:
-            self._known.clear()
+        if (
+            registry.epoch != self._known_epoch
+            or len(self._bearers) + len(self._api_keys) > PRINCIPALS_MAX
+        ):
+            self._bearers.clear()
+            self._api_keys.clear()
             self._known_epoch = registry.epoch
         headers = exchange.head.headers
-        credential = (headers.get(b"authorization"), headers.get(b"x-api-key"))
-        known = self._known.get(credential)
+        known = self._bearers.get(headers.get(b"authorization"))
         if known is None:
-            known = self._known[credential] = self._look_up(credential, registry, now_us)
-        elif known.principal.expires_at_us is not None:
+            known = self._recognize(headers, registry, now_us)
+        if known.principal.expires_at_us is not None:
             registry.confirm(known.principal, now_us=now_us)
         if known.is_bound:
             self._check_bounds(exchange, known.principal)
         return known
 
-    def _look_up(
-        self, credential: tuple[bytes | None, bytes | None], registry: Registry, now_us: int
-    ) -> _Known:
-        bearer, api_key = ((part and part.decode("latin-1")) or None for part in credential)
-        text = credential_of(authorization=bearer, api_key=api_key)
+    def _recognize(self, headers: Mapping[bytes, bytes], registry: Registry, now_us: int) -> _Known:
+        """By the one credential that decides, remembered by it alone."""
+        credential = headers.get(b"authorization", b"")
+        memory = self._bearers
+        if not is_bearer(credential.decode("latin-1")):
+            credential = headers.get(b"x-api-key", b"")
+            memory = self._api_keys
+        known = memory.get(credential)
+        if known is None:
+            known = self._look_up(headers, registry, now_us)
+            if len(credential) <= BEARER_BYTES_MAX:
+                memory[credential] = known
+        return known
+
+    def _look_up(self, headers: Mapping[bytes, bytes], registry: Registry, now_us: int) -> _Known:
+        text = credential_of(
+            authorization=headers.get(b"authorization", b"").decode("latin-1"),
+            api_key=headers.get(b"x-api-key", b"").decode("latin-1"),
+        )
         where = f"See {self.settings.docs_url}"
         if text is None:
             raise Unauthenticated("API key required.", hint=where)
@@ -404,6 +457,21 @@ _NOBODY = _Nobody()
 _METHOD_NOT_ALLOWED = encode_reply(
     405, {"error": "method_not_allowed", "message": "The path does not take this method."}
 )
+
+
+def _inflate_small(encoding: str, body: bytes) -> bytes | None:
+    """The inflated body, when that is little work; else None."""
+    if len(body) > INFLATE_ON_LOOP_BYTES_MAX:
+        return None
+    try:
+        return inflate(encoding, body, bytes_max=ADMIT_ON_LOOP_BYTES_MAX)
+    except BodyTooLarge:
+        return None
+
+
+def _judge(route: IngestRoute, submission: Submission, encoding: str, bytes_max: int) -> _Judged:
+    body = inflate(encoding, submission.body, bytes_max=bytes_max)
+    return _Judged(body, route.admit(msgspec.structs.replace(submission, body=body)))
 
 
 def _flags_of(target: bytes) -> int:

@@ -7,20 +7,25 @@ the events are looked at here one by one, every problem is collected, times are 
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
 from weir.domain.event import ABSENT, Event
-from weir.ingest.jsontext import fold, is_absent
+from weir.ingest.jsontext import fold, is_absent, member_names
 
 Kind = Literal["text", "time", "object"]
 
 EVENT_ID_CHARS_MAX = 256
+FIELDS_MAX = 500
+"""Fields of one event, known and unknown; ``properties`` is one, whatever it holds."""
+
+COLONS_UNREAD = 100
+"""Colons of an object up to which its members are not counted exactly."""
+
 PROBLEMS_MAX = 100
 """Problems listed in one reply; the rest is the same again."""
 
-_MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _TEXT = msgspec.json.Decoder(str)
 _TIME = msgspec.json.Decoder(datetime)
 
@@ -49,15 +54,41 @@ class Problem(msgspec.Struct, frozen=True):
     message: str
 
 
+class Judged(NamedTuple):
+    """Everything that is wrong with an event, and how much of it has to be taken apart."""
+
+    problems: list[Problem]
+    members: int
+    """Its fields, the members of its context, and of its properties when unknown fields are to
+    be put behind them."""
+
+
 Checked = Event | list[Problem]
+
+
+def judge_event(raw: msgspec.Raw, fields: Mapping[str, Field]) -> Judged:
+    """What ``check_event`` finds wrong, and too many fields, without making an event."""
+    opened = _open(raw, fields)
+    if not isinstance(opened, _Opened):
+        return Judged(opened, 0)
+    count = opened.field_count
+    if count > FIELDS_MAX:
+        message = f"has {count} fields; at most {FIELDS_MAX} are taken"
+        return Judged([Problem("", "validation.length", message)], count)
+    count += _count_members(opened.values.get("context"))
+    if opened.unknown:
+        count += _count_members(opened.values.get("properties"))
+    return Judged([], count)
 
 
 def check_event(raw: msgspec.Raw, fields: Mapping[str, Field]) -> Checked:
     """The event of one JSON text, or everything that is wrong with it."""
-    try:
-        return _check(raw, fields)
-    except RecursionError:
-        return [Problem("", "invalid_json", "is nested too deeply")]
+    opened = _open(raw, fields)
+    if not isinstance(opened, _Opened):
+        return opened
+    values = opened.values
+    values["properties"] = fold(opened.unknown, values.get("properties", ABSENT))  # type: ignore[arg-type]  # a Raw
+    return Event(**values)  # type: ignore[arg-type]  # the kinds are those of Event
 
 
 def table(*fields: Field) -> dict[str, Field]:
@@ -73,13 +104,32 @@ def parse_time(text: str) -> datetime | None:
         return None
 
 
-def _check(raw: msgspec.Raw, fields: Mapping[str, Field]) -> Checked:
+def _count_members(value: object) -> int:
+    """Of an object that was sent, or more when it is small: then its colons are quicker."""
+    if not isinstance(value, msgspec.Raw):
+        return 0
+    colons = bytes(value).count(b":")
+    return colons if colons <= COLONS_UNREAD else len(member_names(value))
+
+
+class _Opened(NamedTuple):
+    """A valid event: the values of its known fields by target, and the unknown fields."""
+
+    values: dict[str, object]
+    unknown: dict[str, msgspec.Raw]
+    field_count: int
+
+
+def _open(raw: msgspec.Raw, fields: Mapping[str, Field]) -> _Opened | list[Problem]:
     try:
-        sent = _MEMBERS.decode(raw)
+        sent = member_names(raw)
+    except RecursionError:
+        return [Problem("", "invalid_json", "is nested too deeply")]
     except msgspec.ValidationError:
         return [Problem("", "validation.type", "must be an object")]
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return [Problem("", "invalid_json", f"is not valid JSON: {error}")]
+    field_count = _count_fields(raw, sent)
     problems: list[Problem] = []
     values: dict[str, object] = {}
     for field in fields.values():
@@ -92,10 +142,16 @@ def _check(raw: msgspec.Raw, fields: Mapping[str, Field]) -> Checked:
             sent[field.name] = raw_value
         else:
             problems.extend(found)
-    if problems:
-        return problems
-    values["properties"] = fold(sent, values.get("properties", ABSENT))  # type: ignore[arg-type]  # a Raw
-    return Event(**values)  # type: ignore[arg-type]  # the kinds are those of Event
+    return problems or _Opened(values, sent, field_count)
+
+
+def _count_fields(raw: msgspec.Raw, sent: Mapping[str, msgspec.Raw]) -> int:
+    """Fields of an event; repeated ones, of which one is in ``sent``, by their commas."""
+    commas = bytes(raw).count(b",")
+    if commas < FIELDS_MAX:
+        return len(sent)
+    inside = sum(name.count(",") + bytes(value).count(b",") for name, value in sent.items())
+    return max(len(sent), commas - inside + 1)
 
 
 def _check_field(field: Field, raw: msgspec.Raw, problems: list[Problem]) -> object | None:

@@ -6,12 +6,24 @@ wins, as it does in the engine.
 
 import json
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import msgspec
 
 _SCANNER = json.JSONDecoder(parse_int=str, parse_float=str)
-_decode_names = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+member_names = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+"""The members of an object by name; of repeated names the last one's value."""
+
 _SPACE = " \t\n\r"
+
+
+class Shared(NamedTuple):
+    """An object that is laid under many, taken apart once."""
+
+    text: msgspec.Raw
+    members: Mapping[str, msgspec.Raw]
+    tail: bytes
+    """What stands behind the members of an object that has other names: comma to brace."""
 
 
 def is_absent(raw: msgspec.Raw) -> bool:
@@ -19,32 +31,47 @@ def is_absent(raw: msgspec.Raw) -> bool:
     return bytes(raw) in (b"", b"null")
 
 
-def members(text: str) -> dict[str, str]:
-    """The members of a valid JSON object, in order, values as their own text."""
-    found: dict[str, str] = {}
+def members(text: str, *, count_max: int | None = None) -> list[tuple[str, str]]:
+    """The members of a valid JSON object, in order, repeated ones too, values as their own text.
+
+    It stops one behind ``count_max``.
+    """
+    found: list[tuple[str, str]] = []
     at = _skip(text, 1)
-    while text[at] != "}":
+    while text[at] != "}" and (count_max is None or len(found) <= count_max):
         name, at = _SCANNER.raw_decode(text, at)
         start = _skip(text, _skip(text, at) + 1)
         _, at = _SCANNER.raw_decode(text, start)
-        found.setdefault(name, text[start:at])
+        found.append((name, text[start:at]))
         at = _skip(text, at)
         if text[at] == ",":
             at = _skip(text, at + 1)
     return found
 
 
-def compose(values: Mapping[str, str]) -> msgspec.Raw:
+def compose(values: Mapping[str, msgspec.Raw]) -> msgspec.Raw:
     """A JSON object from names and the texts of values."""
-    body = ",".join(f"{_quote(name)}:{value}" for name, value in values.items())
-    return msgspec.Raw(f"{{{body}}}".encode())
+    return msgspec.Raw(msgspec.json.encode(values))
 
 
-def extend(own: msgspec.Raw, more: Mapping[str, str]) -> msgspec.Raw:
-    """``own``'s text with those members of ``more`` behind that it has no name for."""
-    names = _decode_names(own)
-    added = {name: value for name, value in more.items() if name not in names}
-    return _append(own, added, is_empty=not names)
+def share(text: msgspec.Raw) -> Shared:
+    """An object made ready for ``extend``."""
+    own: dict[str, msgspec.Raw] = {}
+    for name, value in members(bytes(text).decode()):
+        own.setdefault(name, msgspec.Raw(value.encode()))
+    return Shared(text, own, b"," + bytes(text)[1:])
+
+
+def extend(own: msgspec.Raw, shared: Shared) -> msgspec.Raw:
+    """``own``'s text with those members of ``shared`` behind that it has no name for."""
+    names = member_names(own)
+    if not names:
+        return shared.text
+    if not shared.members:
+        return own
+    if names.keys().isdisjoint(shared.members.keys()):
+        return msgspec.Raw(bytes(own)[:-1] + shared.tail)
+    return _append(own, {name: v for name, v in shared.members.items() if name not in names})
 
 
 def fold(extras: Mapping[str, msgspec.Raw], properties: msgspec.Raw) -> msgspec.Raw:
@@ -55,24 +82,18 @@ def fold(extras: Mapping[str, msgspec.Raw], properties: msgspec.Raw) -> msgspec.
     """
     if not extras:
         return properties
-    own = {name: bytes(value).decode() for name, value in extras.items()}
-    if is_absent(properties):
-        return compose(own)
-    names = _decode_names(properties)
-    if own.keys().isdisjoint(names):
-        return _append(properties, own, is_empty=not names)
-    return compose({**own, "properties": bytes(properties).decode()})
+    names = {} if is_absent(properties) else member_names(properties)
+    if not names:
+        return compose(extras)
+    if extras.keys().isdisjoint(names.keys()):
+        return _append(properties, extras)
+    return compose({**extras, "properties": properties})
 
 
-def _append(own: msgspec.Raw, added: Mapping[str, str], *, is_empty: bool) -> msgspec.Raw:
+def _append(own: msgspec.Raw, added: Mapping[str, msgspec.Raw]) -> msgspec.Raw:
     if not added:
         return own
-    composed = compose(added)
-    return composed if is_empty else msgspec.Raw(bytes(own)[:-1] + b"," + bytes(composed)[1:])
-
-
-def _quote(name: str) -> str:
-    return json.dumps(name, ensure_ascii=False)
+    return msgspec.Raw(bytes(own)[:-1] + b"," + bytes(compose(added))[1:])
 
 
 def _skip(text: str, at: int) -> int:

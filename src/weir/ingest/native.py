@@ -24,12 +24,13 @@ from weir.ingest.decoding import (
     count_array,
     count_envelope,
     is_object,
+    judge_each,
     malformed,
     pieces_of,
     plain_properties,
     share_context,
 )
-from weir.ingest.fields import EVENT_ID_CHARS_MAX, Checked, Field, Problem, parse_time, table
+from weir.ingest.fields import EVENT_ID_CHARS_MAX, Field, Problem, parse_time, table
 from weir.ingest.hygiene import check_depth, check_text
 from weir.ingest.jsontext import is_absent
 from weir.ingest.replies import encode_reply, render_error
@@ -102,13 +103,13 @@ def admit(submission: Submission) -> Admission:
     check_shared(split.context, len(split.raws), limits)
     depth_max = limits.json_depth_max
     check_depth(bytes(split.context), [b""], depth_max=depth_max, levels_around=1)
-    checked = check_each(split.raws, FIELDS)
+    judged = judge_each(split.raws, FIELDS)
     refused = {
         index: problems
-        for index, item in enumerate(checked)
-        if (problems := _problems(split.raws[index], item, split.levels_around, limits))
+        for index, raw in enumerate(split.raws)
+        if (problems := judged[index] or _excesses(raw, split.levels_around, limits))
     }
-    return _admission(len(checked) - len(refused), refused, submission.batch_id)
+    return _admission(len(judged) - len(refused), refused, submission.batch_id)
 
 
 def decode_frame(frame: Frame) -> Sequence[Event]:
@@ -193,9 +194,7 @@ def _envelope_time(raw: msgspec.Raw) -> datetime | None:
     return sent_at
 
 
-def _problems(raw: msgspec.Raw, item: Checked, levels_around: int, limits: Limits) -> list[Problem]:
-    if not isinstance(item, Event):
-        return item
+def _excesses(raw: msgspec.Raw, levels_around: int, limits: Limits) -> list[Problem]:
     text = bytes(raw)
     if len(text) > limits.event_bytes_max:
         message = f"is larger than {limits.event_bytes_max} bytes"

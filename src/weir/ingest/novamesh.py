@@ -17,21 +17,26 @@ from weir.errors import InvalidInput
 from weir.ingest.admission import Admission, IngestRoute, Submission
 from weir.ingest.body import BodyTooLarge
 from weir.ingest.decoding import (
+    MEMBERS_MAX,
     check_count,
     check_each,
     check_item_count,
     check_json,
+    check_members,
     check_shared,
     check_sizes,
     count_envelope,
     events_or_refusal,
     is_object,
+    judge_each,
     plain_piece,
     plain_properties,
+    refuse_problems,
     share_context,
 )
-from weir.ingest.fields import EVENT_ID_CHARS_MAX, Field, table
+from weir.ingest.fields import EVENT_ID_CHARS_MAX, FIELDS_MAX, Field, table
 from weir.ingest.hygiene import check_depth, check_text
+from weir.ingest.jsontext import is_absent
 from weir.ingest.replies import encode_reply, render_error
 
 NAME = "novamesh"
@@ -119,8 +124,8 @@ def decode_event_frame(frame: Frame) -> Sequence[Event]:
     try:
         known = [_decode_known_event(frame.body)]
     except msgspec.ValidationError:
-        return _check_single(frame.body)
-    return _check_single(frame.body) if plain_properties(known) is None else known
+        return _read_single(frame.body)
+    return _read_single(frame.body) if plain_properties(known) is None else known
 
 
 def decode_batch_frame(frame: Frame) -> Sequence[Event]:
@@ -141,28 +146,34 @@ def decode_batch_frame(frame: Frame) -> Sequence[Event]:
 
 def _single_pieces(body: bytes) -> list[bytes]:
     try:
-        piece = plain_piece(_decode_event(body))
+        piece = plain_piece(_decode_event(body)) if body.count(b",") < FIELDS_MAX else None
     except (msgspec.DecodeError, RecursionError):
         piece = None
     if piece is not None:
         return [piece]
-    _check_single(body)
+    check_json(body)
+    refuse_problems(judge_each([msgspec.Raw(body)], FIELDS))
     return [b""]
 
 
-def _check_single(body: bytes) -> Sequence[Event]:
-    check_json(body)
+def _read_single(body: bytes) -> Sequence[Event]:
     return events_or_refusal(check_each([msgspec.Raw(body)], FIELDS))
 
 
 def _batch_pieces(body: bytes) -> tuple[Sequence[bytes], msgspec.Raw]:
     """The events' properties (empty texts when they are not simply known), and their context."""
-    try:
-        batch = _decode_batch(body)
-        pieces = plain_properties(batch.events) if is_object(batch.context) else None
-    except (msgspec.DecodeError, RecursionError):
-        pieces = None
-    if pieces is not None:
+    for decode in (_decode_known_batch, _decode_batch):
+        try:
+            batch = decode(body)
+            pieces = plain_properties(batch.events) if is_object(batch.context) else None
+        except (msgspec.DecodeError, RecursionError):
+            continue
+        if pieces is None:
+            break
+        commas = body.count(b",")
+        has_unknown = decode is _decode_batch and commas >= FIELDS_MAX
+        if has_unknown or (commas >= MEMBERS_MAX and not is_absent(batch.context)):
+            check_members(body, _parts(body).events, FIELDS)
         return pieces, batch.context
     parts = _check_batch(body)
     return [b""] * len(parts.events), parts.context
@@ -174,7 +185,7 @@ def _check_batch(body: bytes) -> _BatchParts:
     _check_count(len(parts.events))
     if not is_object(parts.context):
         raise _shape_problem("context", "must be an object")
-    events_or_refusal(check_each(parts.events, FIELDS))
+    refuse_problems(judge_each(parts.events, FIELDS))
     return parts
 
 

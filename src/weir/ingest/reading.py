@@ -16,6 +16,9 @@ from weir.ingest.refusals import (
 )
 from weir.settings import Settings
 
+LENGTH_DIGITS_MAX = 32
+"""Of a Content-Length, leading zeros included."""
+
 _SINGLE = {
     b"host",
     b"content-length",
@@ -92,6 +95,8 @@ class HeadReader:
         coding = headers.get(b"transfer-encoding")
         if coding is not None and (head.is_old or coding.lower() != b"chunked"):
             raise TransferCodingUnknown("Only the transfer coding 'chunked' is known.")
+        if len(headers.get(b"content-length", b"")) > LENGTH_DIGITS_MAX:
+            raise InvalidInput("The Content-Length has too many digits.")
         length = head.content_length
         if length is not None and length > self._settings.body_bytes_max:
             raise body_too_large(self._settings.body_bytes_max)

@@ -2,11 +2,15 @@
 
 import gzip
 import random
+import threading
 from pathlib import Path
 
-from tests.unit.ingest.node import INGEST, Node, running_node, wait_for
+import msgspec
+
+from tests.unit.ingest.node import DEADLINE_S, INGEST, Node, running_node, wait_for
 from tests.unit.ingest.wire import request
-from weir.ingest.body import INFLATE_ON_LOOP_BYTES_MAX
+from weir.ingest.admission import Admission, Submission
+from weir.ingest.body import ADMIT_ON_LOOP_BYTES_MAX, INFLATE_ON_LOOP_BYTES_MAX
 from weir.ingest.edge import EXIT_JOURNAL
 
 HELLO = request("/livez", b"", method="GET")
@@ -69,7 +73,8 @@ def test_backlog_closes_the_gate_and_opens_it_again(node: Node) -> None:
             answer = wire.ask(request("/v1/ingest", key=INGEST))
             assert (answer.status, answer["retry-after"]) == (503, "5")
             assert answer.json["error"] == "unavailable"
-        assert wire.ask(request("/v1/ingest")).status == 401
+        with node.connect() as stranger:
+            assert stranger.ask(request("/v1/ingest")).status == 401
         assert wire.ask(HELLO, method="GET").status == 200
         assert wire.ask(request("/echo", b"", method="GET")).status == 200
         node.backlog[0] = 0
@@ -119,6 +124,35 @@ def test_inflated_bodies_count_while_they_wait_for_the_disk(tmp_path: Path) -> N
             assert first.read().status == 202
             assert second.ask(request("/v1/ingest", packed, key=INGEST)).status == 202
         assert node.bodies() == [body] * 2
+
+
+def test_large_body_is_judged_beside_the_loop(node: Node) -> None:
+    """Inflated from little or sent whole; order is kept, and other connections are answered."""
+    judging, go_on = threading.Event(), threading.Event()
+    route = node.door._routes[b"/v1/events"]
+
+    def slow(submission: Submission) -> Admission:
+        if len(submission.body) > ADMIT_ON_LOOP_BYTES_MAX:
+            judging.set()
+            assert go_on.wait(DEADLINE_S)
+        return route.admit(submission)
+
+    slowed = msgspec.structs.replace(route, admit=slow)
+    node.call(lambda: setattr(node.door, "_routes", {b"/v1/events": slowed}))
+    large = b'{"event":"a","properties":{"text":"%s"}}' % (b"x" * 300_000)
+    small = b'{"event":"b"}'
+    for sent in (large, gzip.compress(large)):
+        judging.clear()
+        go_on.clear()
+        with node.connect() as wire, node.connect() as other:
+            wire.send(request(body=sent, key=INGEST) + request(body=small, key=INGEST))
+            assert judging.wait(DEADLINE_S)
+            assert other.ask(HELLO, method="GET").status == 200
+            assert other.ask(request(body=small, key=INGEST)).status == 202
+            assert not wire.poll()
+            go_on.set()
+            assert [wire.read().status, wire.read().status] == [202, 202]
+    assert node.bodies() == [small, large, small] * 2
 
 
 def test_body_inflated_elsewhere_is_stored_as_it_was(node: Node) -> None:

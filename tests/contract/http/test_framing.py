@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.ingest.node import INGEST, Node
+from tests.unit.ingest.node import INGEST, Node, connections_of, wait_for
 from tests.unit.ingest.wire import Answer, chunked, request
 
 BODY = b'{"event":"first"}'
@@ -23,6 +23,7 @@ REFUSED: dict[str, bytes] = {
     "signed length": _HEAD + b"Content-Length: +17\r\n\r\n" + BODY,
     "negative length": _HEAD + b"Content-Length: -17\r\n\r\n" + BODY,
     "hexadecimal length": _HEAD + b"Content-Length: 0x11\r\n\r\n" + BODY,
+    "length of many digits": _HEAD + b"Content-Length: " + b"0" * 5000 + b"17\r\n\r\n" + BODY,
     "empty length": _HEAD + b"Content-Length:\r\n\r\n" + BODY,
     "length beyond 64 bits": _HEAD + b"Content-Length: 18446744073709551633\r\n\r\n" + BODY,
     "length in other digits": _HEAD + "Content-Length: \u0661\u0667\r\n\r\n".encode() + BODY,
@@ -155,8 +156,9 @@ def test_leading_zeros_of_a_chunk_size_are_harmless(node: Node) -> None:
 def test_trailer_changes_nothing_about_the_request(node: Node, name: str) -> None:
     """A header behind the body neither authenticates nor counts as repeated."""
     trailer = f"{name}: {INGEST}\r\n"
+    with node.connect() as stranger:
+        assert stranger.ask(chunked(BODY, trailer=trailer)).status == 401
     with node.connect() as wire:
-        assert wire.ask(chunked(BODY, trailer=trailer)).status == 401
         assert wire.ask(chunked(BODY, key=INGEST, trailer=trailer)).status == 202
     assert node.bodies() == [BODY]
 
@@ -210,6 +212,23 @@ def test_hundreds_of_upgrades_in_one_piece_are_answered(node: Node) -> None:
         wire.send(sent * 800)
         assert {wire.read().status for _ in range(800)} == {202}
     assert node.bodies() == [BODY] * 800
+
+
+def test_thousands_of_upgrades_in_one_read_do_not_pile_up(node: Node) -> None:
+    """As many as one read of the socket can hold, each with its body."""
+    sent = (
+        b"POST / HTTP/1.1\r\nHost:a\r\nUpgrade:a\r\nConnection:upgrade\r\nContent-Length:1\r\n\r\nx"
+    )
+    count = 2500
+
+    def feed() -> list[int]:
+        connection = connections_of(node)[0]
+        connection.data_received(sent * count)
+        return [len(exchange.body) for exchange in connection._line]
+
+    with node.connect():
+        wait_for(lambda: node.door.connections)
+        assert node.call(feed) == [1] * count
 
 
 def test_upgrade_and_close_still_closes(node: Node) -> None:

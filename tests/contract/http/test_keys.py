@@ -24,6 +24,7 @@ from tests.unit.ingest.node import (
 from tests.unit.ingest.wire import Answer, request
 from weir.domain.keys import make_key
 
+BODY = b'{"event":"a"}'
 PATHS = ["/v1/events", "/v1/ingest", "/v1/batch"]
 MISTYPED = make_key(public=True, live=True, random=bytes(24))[:-1] + "!"
 
@@ -60,7 +61,7 @@ def test_bad_credential_is_refused(
     assert answer.status == status
     assert answer.json["error"] == code
     assert isinstance(answer.json["message"], str)
-    assert answer["connection"] is None
+    assert answer["connection"] == "close"
     assert node.frames() == []
 
 
@@ -87,6 +88,42 @@ def test_good_credential_is_taken(node: Node, line: str) -> None:
     """Bearer in any case, or X-API-Key, on every route."""
     for path in PATHS[:2]:
         assert _ask(node, request(path, b'{"event":"a"}', line)).status == 202
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_stranger_is_refused_before_the_body_takes_room(node: Node, path: str) -> None:
+    """By the head alone, asked to go on or not; whoever has a key may send on."""
+    head = request(path, b"", "Expect: 100-continue", length=1_000_000)
+    with node.connect() as stranger:
+        answer = stranger.ask(head)
+        assert (answer.status, answer["connection"]) == (401, "close")
+        assert node.call(lambda: node.door.bytes_in_flight) == 0
+        stranger.send(b"x" * 100_000)
+        assert stranger.is_closed()
+    assert node.call(lambda: node.door.bytes_in_flight) == 0
+
+
+def test_only_credentials_that_can_be_keys_are_remembered(node: Node) -> None:
+    """Each once, whatever stands beside it and however it is padded."""
+    with node.connect() as wire:
+        for number in range(20):
+            beside = f"X-API-Key: {'k' * 5000}{number}"
+            assert wire.ask(request("/v1/ingest", BODY, beside, key=INGEST)).status == 202
+        for number in range(20):
+            padded = f"Authorization: Bearer {' ' * (600 + number)}{INGEST}"
+            assert wire.ask(request("/v1/ingest", BODY, padded)).status == 202
+        for number in range(20):
+            lines = (f"Authorization: Basic {number}", f"X-API-Key: {HERE}")
+            assert wire.ask(request("/v1/ingest", BODY, *lines)).status == 202
+    assert len(node.door._bearers) == len(node.door._api_keys) == 1
+
+
+def test_remembered_api_key_is_no_bearer(node: Node) -> None:
+    """A key is known only in the header, and the form, in which it was sent."""
+    assert _ask(node, request("/v1/ingest", BODY, f"X-API-Key: {INGEST}")).status == 202
+    assert _ask(node, request("/v1/ingest", BODY, f"Authorization: {INGEST}")).status == 401
+    lines = (f"Authorization: Bearer {MISTYPED}", f"X-API-Key: {INGEST}")
+    assert _ask(node, request("/v1/ingest", BODY, *lines)).status == 401
 
 
 def test_bearer_goes_before_the_other_header(node: Node) -> None:

@@ -171,6 +171,18 @@ def test_continue_waits_for_earlier_answers(node: Node) -> None:
         assert wire.ask(BODY).status == 202
 
 
+def test_no_continue_follows_a_body_that_came_unasked(node: Node) -> None:
+    """A 100 behind the final answer would be read as the start of another."""
+    node.disk.open_gate.clear()
+    asking = request("/v1/events", BODY, "Expect: 100-continue", key=INGEST)
+    with node.connect() as wire:
+        wire.send(request(key=INGEST) + asking)
+        wait_for(lambda: node.call(lambda: node.door.bytes_in_flight == 2 * len(BODY)))
+        node.disk.open_gate.set()
+        wire.send(HELLO)
+        assert [wire.read().status for _ in range(3)] == [202, 202, 200]
+
+
 def test_too_large_a_body_is_refused_instead_of_continued(small: Node) -> None:
     """The client is spared the sending."""
     sent = request(body=b"", length=BODY_BYTES_MAX + 1, key=INGEST)

@@ -11,6 +11,7 @@ from weir.domain.frame import decode_meta
 from weir.errors import InvalidInput
 from weir.ingest.admission import Admission, Limits
 from weir.ingest.body import BodyTooLarge
+from weir.ingest.decoding import SHARED_MEMBERS_MAX
 from weir.ingest.native import EVENTS_MAX, LINES_MAX
 
 PATH = "/v1/events"
@@ -197,11 +198,32 @@ def test_shared_context_lies_under_each_own() -> None:
     assert [bytes(event.context) for event in events] == [
         b'{"a":1, "b" : {"c":1e999}}',
         b'{"a":1, "b" : {"c":1e999}}',
-        b'{"a":1,"b":{"c":1e999}}',
+        b'{"a":1, "b" : {"c":1e999}}',
         b'{"a": 2.0 ,"z":[],"b":{"c":1e999}}',
     ]
     shared = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     assert [event.sent_at for event in events] == [shared] * 3 + [datetime(2026, 1, 1, tzinfo=UTC)]
+
+
+@pytest.mark.parametrize("repeated", [False, True])
+def test_members_of_a_shared_context_are_bounded(*, repeated: bool) -> None:
+    """Repeated names count too; one more than the limit is refused."""
+
+    def body(count: int) -> bytes:
+        names = (b"a" if repeated else b"a%d" % n for n in range(count))
+        context = b",".join(b'"%s":{"b":1}' % name for name in names)
+        return b'{"events":[%s],"context":{%s}}' % (EVENT, context)
+
+    assert admit(PATH, body(SHARED_MEMBERS_MAX)).event_count == 1
+    with pytest.raises(InvalidInput, match="members"):
+        admit(PATH, body(SHARED_MEMBERS_MAX + 1))
+
+
+def test_shared_context_is_no_larger_than_an_event() -> None:
+    """Else the event under it would be."""
+    body = b'{"events":[%s],"context":{"a":"%s"}}' % (EVENT, b"x" * 300)
+    with pytest.raises(BodyTooLarge):
+        admit(PATH, body, Limits(300, 64, 1000))
 
 
 def test_shared_context_may_not_make_a_small_body_large() -> None:
