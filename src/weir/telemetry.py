@@ -50,6 +50,12 @@ class Happening(Enum):
     JOURNAL_TORN_TAIL = ("journal_torn_tail", "warning", "Torn tail was cut.")
     JOURNAL_CORRUPT = ("journal_corrupt", "critical", "Journal is damaged; bytes quarantined.")
     JOURNAL_UNREADABLE = ("journal_unreadable", "error", "A journal cannot be read for now.")
+    JOURNAL_RECOVERED = ("journal_recovered", "info", "Journal without a worker was recovered.")
+    JOURNAL_UNRECOVERED = (
+        "journal_unrecovered",
+        "error",
+        "Journal without a worker could not be recovered; it will be retried.",
+    )
     JOURNAL_EXPIRED = ("journal_expired", "debug", "Journal files below the cut were removed.")
     LAKE_COMMITTED = ("lake_committed", "info", "Lake commit.")
     LAKE_COMMIT_FAILED = ("lake_commit_failed", "error", "Lake commit failed; it will be retried.")

@@ -26,15 +26,13 @@ from weir.journal.appender import Appender
 from weir.journal.disk import LOCAL_DISK, Disk, refusal
 from weir.journal.file import file_starts
 from weir.journal.frame import BODY_BYTES_MAX, META_BYTES_MAX
-from weir.journal.recovery import recover
+from weir.journal.opening import open_journal
 from weir.journal.state import State
 from weir.storage.local import FileLock, make_directory
 from weir.telemetry import SYNC_SECONDS, Happening, emit
 
 BATCH_BYTES_MAX = 8 << 20
 """Size at which a batch is written although more frames wait; one frame may be larger."""
-
-LOCK_NAME = "lock"
 
 Notify = Callable[[Callable[[], None]], object]
 """Runs a function soon, on the thread that the waiters live on."""
@@ -140,26 +138,12 @@ class JournalWriter:
         ``journal_failed``) when the disk refuses; ``Corrupt`` as in ``recovery.recover``.
         """
         make_directory(directory)
-        lock = FileLock(directory / LOCK_NAME, purpose=f"Journal {directory.name}")
-        lock.acquire()
         try:
-            state = State.open_or_create(directory)
-            recovered = recover(
-                directory,
-                quarantine=quarantine,
-                disk=disk,
-                known=state.published(),
-                now_us=clock.now_us(),
-                file_bytes=file_bytes,
+            lock, state, recovered = open_journal(
+                directory, quarantine=quarantine, clock=clock, file_bytes=file_bytes, disk=disk
             )
         except OSError as error:
-            lock.release()
             raise refusal(error) from error
-        except BaseException:
-            lock.release()
-            raise
-        state.publish(recovered.end, recovered.received_floor_us)
-        state.writing_since_us = 0
         appender = Appender(directory, recovered, disk=disk, clock=clock, file_bytes=file_bytes)
         writer = cls(directory, lock, state, appender, clock=clock, notify=notify, defer=defer)
         writer._thread.start()

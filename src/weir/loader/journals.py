@@ -2,7 +2,8 @@
 
 A round reads every journal up to its published durable position or the round's byte limit. A
 journal that cannot be read is left out for a while and holds back nothing but the watermark.
-Journals of workers that are no longer configured are read like any other.
+Journals of workers that are no longer configured are read like any other, once they are recovered:
+after a power cut their published position may be old, and no worker comes to mend it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from typing import NamedTuple, Protocol
 from weir.clock import Clock
 from weir.domain.frame import Frame
 from weir.errors import Corrupt, WeirError
+from weir.journal.abandoned import recover_abandoned
 from weir.journal.expiry import expire
 from weir.journal.reader import JournalReader
 from weir.lake.records import JournalPlace, Span
@@ -77,6 +79,13 @@ class Journals(Protocol):
         """The ids of those that can be opened now."""
         ...
 
+    def recover(self, journal_id: str) -> bool:
+        """Makes a journal that nobody writes whole; False when there is none or it has a writer.
+
+        Raises ``OSError`` or a ``WeirError`` when that fails.
+        """
+        ...
+
     def open(self, journal_id: str) -> Journal:
         """Raises ``OSError`` or a ``WeirError`` when the journal cannot be opened."""
         ...
@@ -109,7 +118,16 @@ class Round(NamedTuple):
 class _Cursor:
     """How far one journal has been read."""
 
-    __slots__ = ("behind", "journal", "offset", "position", "received_us", "retry_at_s")
+    __slots__ = (
+        "behind",
+        "journal",
+        "offset",
+        "position",
+        "received_us",
+        "recover_at_s",
+        "recovered",
+        "retry_at_s",
+    )
 
     def __init__(self, place: JournalPlace) -> None:
         self.journal: Journal | None = None
@@ -118,6 +136,9 @@ class _Cursor:
         self.received_us = 0
         self.behind = 0
         self.retry_at_s = 0.0
+        self.recovered = False
+        """Once is enough: what is published later stays right for as long as the machine runs."""
+        self.recover_at_s = 0.0
 
 
 class Readers:
@@ -168,7 +189,20 @@ class Readers:
             return
         self._look_at_s = now_s + LOOK_FOR_JOURNALS_S
         for name in sorted(self._journals.ids()):
-            self._cursors.setdefault(name, _Cursor(JournalPlace()))
+            cursor = self._cursors.setdefault(name, _Cursor(JournalPlace()))
+            if not cursor.recovered and now_s >= cursor.recover_at_s:
+                self._recover(name, cursor, now_s)
+
+    def _recover(self, name: str, cursor: _Cursor, now_s: float) -> None:
+        """Recovers a journal unless it has a writer, which did that itself."""
+        try:
+            cursor.recovered = self._journals.recover(name)
+        except (OSError, WeirError) as error:  # what is published can be read all the same
+            cursor.recover_at_s = now_s + RETRY_UNREADABLE_S
+            emit(Happening.JOURNAL_UNRECOVERED, journal=name, reason=type(error).__name__)
+            return
+        if cursor.recovered:
+            emit(Happening.JOURNAL_RECOVERED, journal=name)
 
     def _read_one(
         self, name: str, cursor: _Cursor, until: Span | None, found: Round
@@ -233,9 +267,10 @@ def _take_damage(
 class LocalJournals:
     """The journals under a node's directory, one directory each; damaged bytes are kept aside."""
 
-    __slots__ = ("_directory", "_quarantine")
+    __slots__ = ("_clock", "_directory", "_quarantine")
 
-    def __init__(self, directory: Path, *, quarantine: Path) -> None:
+    def __init__(self, directory: Path, *, quarantine: Path, clock: Clock) -> None:
+        self._clock = clock
         self._directory = directory
         self._quarantine = quarantine
 
@@ -244,6 +279,11 @@ class LocalJournals:
         if not self._directory.is_dir():
             return []
         return [entry.name for entry in self._directory.iterdir() if entry.is_dir()]
+
+    def recover(self, journal_id: str) -> bool:
+        """Recovers a journal whose lock is free, as its writer would."""
+        directory = self._directory / journal_id
+        return recover_abandoned(directory, quarantine=self._quarantine, clock=self._clock)
 
     def open(self, journal_id: str) -> Journal:
         """A reader of one journal; a directory that is empty yet is fine."""

@@ -130,7 +130,7 @@ class Loader:
     ) -> None:
         store = parts.store or LocalStore(parts.directory.root)
         journals = parts.journals or LocalJournals(
-            parts.directory.journals, quarantine=parts.directory.quarantine
+            parts.directory.journals, quarantine=parts.directory.quarantine, clock=parts.clock
         )
         self._parts = parts
         self._board, self._clock, self._settings = parts.board, parts.clock, parts.settings

@@ -84,7 +84,9 @@ def load(rig: Rig, fuse: Fuse) -> bool:
             open_catalog=lambda: fuse.around(rig.open_catalog()),
             store=fuse.around(LocalStore(rig.directory.root)),
             journals=fuse.around(
-                LocalJournals(rig.directory.journals, quarantine=rig.directory.quarantine)
+                LocalJournals(
+                    rig.directory.journals, quarantine=rig.directory.quarantine, clock=rig.clock
+                )
             ),
         )
 
