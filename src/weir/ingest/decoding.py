@@ -113,7 +113,7 @@ def share_context(events: Sequence[Event], shared: msgspec.Raw) -> None:
 def check_shared(shared: msgspec.Raw, event_count: int, limits: Limits) -> None:
     """Raises ``BodyTooLarge`` when a small request would become a large one by sharing.
 
-    And ``InvalidInput`` when the context has too many members.
+    And ``InvalidInput`` when the context, of which the depth was checked, has too many members.
     """
     text = bytes(shared)
     if len(text) > limits.event_bytes_max:

@@ -15,10 +15,9 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from weir.domain.frame import Draft, FrameFlag, Place
-from weir.domain.keys import KEY_CHARS_MAX, Scope
-from weir.domain.registry import Principal, Registry, admits_address, credential_of, is_bearer
-from weir.errors import Forbidden, Unauthenticated, Unavailable, WeirError
+from weir.domain.frame import Draft, FrameFlag
+from weir.domain.registry import Principal
+from weir.errors import Unavailable, WeirError
 from weir.ingest.admission import Limits, Reply, Submission
 from weir.ingest.aside import Aside
 from weir.ingest.body import (
@@ -28,6 +27,7 @@ from weir.ingest.body import (
     encoding_of,
     inflate,
 )
+from weir.ingest.callers import Callers, Known
 from weir.ingest.head import HeadMemory
 from weir.ingest.limits import Usage
 from weir.ingest.replies import encode_reply, render_error
@@ -53,12 +53,6 @@ if TYPE_CHECKING:
     from weir.settings import Settings
     from weir.storage.registry import RegistryView
 
-PRINCIPALS_MAX = 8192
-"""Credentials remembered between registry epochs; then the memory starts anew."""
-
-BEARER_BYTES_MAX = KEY_CHARS_MAX + len("Bearer ")
-"""Length of a credential that is worth remembering; no longer one can be a key."""
-
 PREFLIGHT_AGE_S = 86400
 
 
@@ -74,17 +68,6 @@ class Journal(Protocol):
     """What the door needs of the journal's writer."""
 
     def append(self, draft: Draft, waiter: Waiter) -> None: ...
-
-
-class _Known(NamedTuple):
-    """A credential that was looked up."""
-
-    principal: Principal
-    place: Place
-    is_limited: bool
-    """Whether any rate limit applies."""
-    is_bound: bool
-    """Whether it may be used from some addresses or origins only."""
 
 
 class _Judged(NamedTuple):
@@ -129,9 +112,7 @@ class Door:
             parts.settings.json_depth_max,
             parts.settings.shared_context_bytes_max,
         )
-        self._bearers: dict[bytes | None, _Known] = {}
-        self._api_keys: dict[bytes | None, _Known] = {}
-        self._known_epoch = -1
+        self.callers = Callers(parts.registry, parts.limits, docs_url=parts.settings.docs_url)
         self.bytes_in_flight = 0
         """Of all bodies being handled, as received and, while they are kept, as inflated."""
         self._worker = os.urandom(4).hex()
@@ -243,7 +224,7 @@ class Door:
         """Raises what refuses an ingest request by its head, before its body takes room."""
         head = exchange.head
         if head.method == b"POST" and head.path in self._routes:
-            self._authenticate(exchange, self._now_us())
+            self.callers.recognize(exchange, self._now_us())
 
     def _take_ingest(self, exchange: Exchange, route: IngestRoute) -> None:
         if exchange.head.method == b"OPTIONS":
@@ -253,10 +234,10 @@ class Door:
             exchange.extra_headers += b"Allow: POST, OPTIONS\r\n"
             self.answer(exchange, _METHOD_NOT_ALLOWED)
             return
-        known: _Known | None = None
+        known: Known | None = None
         now_us = self._now_us()
         try:
-            known = self._authenticate(exchange, now_us)
+            known = self.callers.recognize(exchange, now_us)
             if self._parts.gate.refusal is not None:
                 raise self._parts.gate.refusal.with_traceback(None)
             if known.is_limited:
@@ -281,7 +262,7 @@ class Door:
         self,
         exchange: Exchange,
         route: IngestRoute,
-        known: _Known,
+        known: Known,
         body: bytes,
         admission: Admission,
     ) -> None:
@@ -310,7 +291,7 @@ class Door:
         )
 
     def _judge_aside(
-        self, exchange: Exchange, route: IngestRoute, known: _Known, encoding: str
+        self, exchange: Exchange, route: IngestRoute, known: Known, encoding: str
     ) -> None:
         connection = exchange.connection
         received = exchange.body
@@ -341,64 +322,6 @@ class Door:
             raise Unavailable("The node is overloaded.", retry_after_s=1)
         exchange.body_bytes += len(body)
 
-    def _authenticate(self, exchange: Exchange, now_us: int) -> _Known:
-        registry = self._registry.current()
-        if (
-            registry.epoch != self._known_epoch
-            or len(self._bearers) + len(self._api_keys) > PRINCIPALS_MAX
-        ):
-            self._bearers.clear()
-            self._api_keys.clear()
-            self._known_epoch = registry.epoch
-        headers = exchange.head.headers
-        known = self._bearers.get(headers.get(b"authorization"))
-        if known is None:
-            known = self._recognize(headers, registry, now_us)
-        if known.principal.expires_at_us is not None:
-            registry.confirm(known.principal, now_us=now_us)
-        if known.is_bound:
-            self._check_bounds(exchange, known.principal)
-        return known
-
-    def _recognize(self, headers: Mapping[bytes, bytes], registry: Registry, now_us: int) -> _Known:
-        """By the one credential that decides, remembered by it alone."""
-        credential = headers.get(b"authorization", b"")
-        memory = self._bearers
-        if not is_bearer(credential.decode("latin-1")):
-            credential = headers.get(b"x-api-key", b"")
-            memory = self._api_keys
-        known = memory.get(credential)
-        if known is None:
-            known = self._look_up(headers, registry, now_us)
-            if len(credential) <= BEARER_BYTES_MAX:
-                memory[credential] = known
-        return known
-
-    def _look_up(self, headers: Mapping[bytes, bytes], registry: Registry, now_us: int) -> _Known:
-        text = credential_of(
-            authorization=headers.get(b"authorization", b"").decode("latin-1"),
-            api_key=headers.get(b"x-api-key", b"").decode("latin-1"),
-        )
-        where = f"See {self.settings.docs_url}"
-        if text is None:
-            raise Unauthenticated("API key required.", hint=where)
-        try:
-            principal = registry.authenticate(text, now_us=now_us)
-        except Unauthenticated as error:
-            error.hint = where
-            raise
-        principal.require(Scope.INGEST)
-        is_limited = self._parts.limits.applies(principal, registry.tenants[principal.tenant_id])
-        is_bound = bool(principal.networks or principal.origins)
-        return _Known(principal, principal.place, is_limited, is_bound)
-
-    def _check_bounds(self, exchange: Exchange, principal: Principal) -> None:
-        if not admits_address(principal, exchange.connection.peer):
-            raise Forbidden("This IP address is not allowed to use the API key.")
-        origin = exchange.head.headers.get(b"origin")
-        if principal.origins and origin is not None:
-            _check_origin(principal, origin)
-
     def _count_request(self, exchange: Exchange, principal: Principal, now_us: int) -> None:
         usage = self._parts.limits.count_request(principal, now_us=now_us)
         if usage is not None:
@@ -411,14 +334,14 @@ class Door:
             exchange.extra_headers += _usage_headers(usage)
 
     def _refuse_events(
-        self, exchange: Exchange, route: IngestRoute, known: _Known | None, error: WeirError
+        self, exchange: Exchange, route: IngestRoute, known: Known | None, error: WeirError
     ) -> None:
         if known is not None:
             refused = error.context.get("refused_count", 1)
             self._count_refused(route, known, refused if isinstance(refused, int) else 1)
         self.refuse(exchange, error)
 
-    def _count_refused(self, route: IngestRoute, known: _Known, events: int) -> None:
+    def _count_refused(self, route: IngestRoute, known: Known, events: int) -> None:
         self._parts.tally.count_refused(
             route.dialect.name,
             key_id=known.principal.key_id,
@@ -478,11 +401,6 @@ def _flags_of(target: bytes) -> int:
     query = parse_qs(target.partition(b"?")[2].decode("latin-1"))
     asked = query.get("server_ts", ["0"])[-1] in ("1", "true")
     return FrameFlag.SERVER_TS if asked else FrameFlag.NONE
-
-
-def _check_origin(principal: Principal, origin: bytes) -> None:
-    if origin.decode("latin-1") not in principal.origins:
-        raise Forbidden("This origin is not allowed to use the API key.")
 
 
 _EXPOSED = (

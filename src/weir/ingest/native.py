@@ -100,9 +100,9 @@ def admit(submission: Submission) -> Admission:
             pass  # an event is too deep: looked at one by one, the others are taken
     split = _split(body)
     _check_count(len(split.raws))
-    check_shared(split.context, len(split.raws), limits)
     depth_max = limits.json_depth_max
     check_depth(bytes(split.context), [b""], depth_max=depth_max, levels_around=1)
+    check_shared(split.context, len(split.raws), limits)
     judged = judge_each(split.raws, FIELDS)
     refused = {
         index: problems

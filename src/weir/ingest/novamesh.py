@@ -111,8 +111,8 @@ def admit_batch(submission: Submission) -> Admission:
         check_item_count(count_envelope, body, BATCH_EVENTS_MAX)
     pieces, shared = _batch_pieces(body)
     _check_count(len(pieces))
-    check_shared(shared, len(pieces), limits)
     check_depth(body, pieces, depth_max=limits.json_depth_max)
+    check_shared(shared, len(pieces), limits)
     if len(body) > limits.event_bytes_max:
         check_sizes(_parts(body).events, limits)
     reply = {"accepted": True, "events": len(pieces), "batch_id": submission.batch_id}

@@ -115,7 +115,7 @@ def test_only_credentials_that_can_be_keys_are_remembered(node: Node) -> None:
         for number in range(20):
             lines = (f"Authorization: Basic {number}", f"X-API-Key: {HERE}")
             assert wire.ask(request("/v1/ingest", BODY, *lines)).status == 202
-    assert len(node.door._bearers) == len(node.door._api_keys) == 1
+    assert len(node.door.callers._bearers) == len(node.door.callers._api_keys) == 1
 
 
 def test_remembered_api_key_is_no_bearer(node: Node) -> None:

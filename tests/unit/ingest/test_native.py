@@ -219,6 +219,18 @@ def test_members_of_a_shared_context_are_bounded(*, repeated: bool) -> None:
         admit(PATH, body(SHARED_MEMBERS_MAX + 1))
 
 
+@pytest.mark.parametrize("path", [PATH, "/v1/batch"])
+def test_deep_shared_context_is_refused_as_such(path: str) -> None:
+    """Before anybody walks through its members."""
+    levels = 50_000
+    context = b'{"a":' * levels + b"1" + b"}" * levels
+    with pytest.raises(InvalidInput, match="nested|recursion"):
+        admit(path, b'{"events":[%s],"context":%s}' % (EVENT, context))
+    context = b'{"a":' * 600 + b"1" + b"}" * 600
+    with pytest.raises(InvalidInput, match="nested deeper than 64"):
+        admit(path, b'{"events":[%s],"context":%s}' % (EVENT, context))
+
+
 def test_shared_context_is_no_larger_than_an_event() -> None:
     """Else the event under it would be."""
     body = b'{"events":[%s],"context":{"a":"%s"}}' % (EVENT, b"x" * 300)
