@@ -224,7 +224,7 @@ def test_deep_shared_context_is_refused_as_such(path: str) -> None:
     """Before anybody walks through its members."""
     levels = 50_000
     context = b'{"a":' * levels + b"1" + b"}" * levels
-    with pytest.raises(InvalidInput, match="nested|recursion"):
+    with pytest.raises(InvalidInput, match=r"nested|recursion"):
         admit(path, b'{"events":[%s],"context":%s}' % (EVENT, context))
     context = b'{"a":' * 600 + b"1" + b"}" * 600
     with pytest.raises(InvalidInput, match="nested deeper than 64"):
