@@ -168,10 +168,13 @@ class Door:
                 self._take_ingest(exchange, route)
                 return
             local = self._parts.local.get(exchange.head.path)
-            if local is not None and exchange.head.method in (b"GET", b"HEAD"):
+            if local is None:
+                self._parts.relay(exchange)
+            elif exchange.head.method in (b"GET", b"HEAD"):
                 self.answer(exchange, local())
             else:
-                self._parts.relay(exchange)
+                exchange.extra_headers += b"Allow: GET, HEAD\r\n"
+                self.answer(exchange, _METHOD_NOT_ALLOWED)
         except Exception as error:  # a bug must not leave the client, and the next, waiting
             self._fail(exchange, error)
 

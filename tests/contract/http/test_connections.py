@@ -30,6 +30,14 @@ def test_connection_stays_open(node: Node) -> None:
             assert answer["connection"] is None
 
 
+def test_health_paths_tell_their_methods(node: Node) -> None:
+    """A POST to a path that is there for looking gets 405 with what is allowed."""
+    with node.connect() as wire:
+        answer = wire.ask(request("/livez", b"", method="POST"))
+        assert answer.status == 405
+        assert answer["allow"] == "GET, HEAD"
+
+
 def test_close_is_honoured(node: Node) -> None:
     """The answer to a request that says close is the last."""
     with node.connect() as wire:
