@@ -10,7 +10,7 @@ from tools.tidy import FILE_BYTES_MAX
 PROMISES = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X)\b")
 CLONE = Path(__file__).resolve().parents[2]
 MACHINE_PATHS = re.compile(
-    rf"/(ho" rf"me|Users)/[\w.-]+/|(?<!\w)/ro" rf"ot/|{re.escape(str(CLONE))}(?![\w-])"
+    rf"/(ho" rf"me|Users)/[\w.-]+/|(?<!\w)/ro" rf"ot/|(?<![\w.~-]){re.escape(str(CLONE))}(?![\w-])"
 )
 REGISTRY_ADDRESSES = re.compile(r"py" + r"pi\.org|pythonhosted|(index|find)-(url|links)[= ]+\S*/")
 OWN_WORDS = {"tests/tidy/test_files.py"}
