@@ -57,6 +57,7 @@ $(VENV)/.setup: requirements.lock pyproject.toml | $(VENV)/bin/python
 	@echo "Installing what Weir needs (once)."
 	@$(PIP) install --require-hashes -r requirements.lock
 	@$(PIP) install --no-build-isolation --no-deps -e .
+	@$(BIN)/python -m compileall -q src
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.setup

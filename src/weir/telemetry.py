@@ -10,7 +10,6 @@ import logging
 import sys
 from enum import Enum
 
-import structlog
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -113,37 +112,70 @@ QUERY_SECONDS = Histogram(
     "weir_query_seconds", "Time of one query.", buckets=(0.005, 0.02, 0.1, 0.5, 2, 10, 30)
 )
 
-_logger = structlog.get_logger("weir")
+
+class _Logging:
+    """How lines are written; the library is loaded for the first one that is."""
+
+    __slots__ = ("as_json", "is_ready", "least", "process")
+
+    def __init__(self) -> None:
+        self.process = ""
+        self.as_json = False
+        self.least = logging.NOTSET
+        self.is_ready = True
+
+
+_logging = _Logging()
 
 
 def emit(happening: Happening, **fields: object) -> None:
     """Logs the happening's sentence with the fields and counts it."""
     HAPPENINGS.labels(happening.label).inc()
-    getattr(_logger, happening.level)(happening.sentence, happening=happening.label, **fields)
+    if logging.getLevelNamesMapping()[happening.level.upper()] < _logging.least:
+        return
+    # Loading it takes a tenth of a second, and most processes have nothing to say at their start.
+    import structlog
+
+    if not _logging.is_ready:
+        _prepare()
+    logger = structlog.get_logger("weir")
+    getattr(logger, happening.level)(happening.sentence, happening=happening.label, **fields)
 
 
 def configure_logging(*, process: str, json: bool, level: str) -> None:
     """Sends log lines to standard error, as JSON or for a person's eyes."""
+    _logging.process = process
+    _logging.as_json = json
+    _logging.least = logging.getLevelNamesMapping()[level.upper()]
+    _logging.is_ready = False
+
+
+def _prepare() -> None:
+    import structlog
+
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
-        if json
+        if _logging.as_json
         else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )
+
+    def name_process(
+        _logger: object, _method: str, event: structlog.typing.EventDict
+    ) -> structlog.typing.EventDict:
+        event["process"] = _logging.process
+        return event
+
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
+            name_process,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(
-            logging.getLevelNamesMapping()[level.upper()]
-        ),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
-        cache_logger_on_first_use=True,
     )
-    structlog.contextvars.bind_contextvars(process=process)
+    _logging.is_ready = True
 
 
 def serve_metrics(port: int) -> None:

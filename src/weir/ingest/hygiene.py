@@ -31,7 +31,8 @@ def check_text(body: bytes) -> None:
             body.decode()
         except UnicodeDecodeError as error:
             raise _malformed("The body is not valid UTF-8", error.start) from None
-    if b"\\u" in body:
+    # One byte is searched for many times faster than two.
+    if b"\\" in body and b"\\u" in body:
         _check_escapes(body)
 
 
@@ -41,17 +42,18 @@ def check_depth(
     """Raises ``InvalidInput`` when JSON and the levels around it are deeper than ``depth_max``.
 
     ``body`` is valid JSON. ``pieces`` holds for every event of it the text of its properties as
-    it stands there, empty when absent (or when it is not known).
+    it stands there: an object, ``null``, or empty when absent (or when it is not known).
     Brackets of one event do not nest in another's, so counting bounds the depth without looking
     at strings; only what stays above the bounds is measured exactly.
     """
-    total = body.count(b"{") + body.count(b"[")
+    total = _openings(body)
     own_max = depth_max - levels_around
     if total <= own_max:
         return
     room = own_max - _DEPTH_OUTSIDE
     siblings = len(pieces)
-    if total - siblings - sum(1 for piece in pieces if piece[:1] == b"{") <= room:
+    objects = siblings - pieces.count(b"") - pieces.count(b"null")
+    if total - siblings - objects <= room:
         return
     inside = [_openings(piece) for piece in pieces]
     if max(inside, default=0) <= room and total - sum(inside) - siblings <= room:
@@ -66,7 +68,7 @@ _DEPTH_OUTSIDE = 3
 
 
 def _openings(text: bytes) -> int:
-    return text.count(b"{") + text.count(b"[")
+    return len(text) - len(text.translate(None, b"{["))
 
 
 def _is_within(body: bytes, depth_max: int) -> bool:
