@@ -167,22 +167,28 @@ def translate(error: Exception) -> WeirError:
         return out_of_memory()
     if isinstance(error, duckdb.PermissionException) or kind == "Permission":
         return Forbidden("The query reads what it may not.", code="forbidden_query")
-    if isinstance(error, _USER_MISTAKES):
+    if isinstance(error, _USER_MISTAKES) or kind in _MISTAKE_KINDS:
         return mistake(words)
     if isinstance(error, duckdb.IOException | duckdb.HTTPException):
         return Unavailable("The stored events cannot be read now.")
     return WeirError("The query failed inside the node.", kind=type(error).__name__)
 
 
+_MISTAKE_KINDS = frozenset(
+    {"Conversion", "Out of Range", "Invalid Input", "Invalid type", "Mismatch Type", "Sequence"}
+)
+"""The same as told while rows are read, when the error is Arrow's and only names its kind."""
+
+
 def _said(error: Exception) -> tuple[str, str]:
     """Kind and words of an engine error, which comes as JSON or as text."""
     text = str(error)
-    _, _, rest = text.partition("Error: ")
+    head, _, rest = text.partition("Error: ")
     try:
         told = json.loads(rest)
         kind, words = str(told["exception_type"]), str(told["exception_message"])
     except (ValueError, KeyError, TypeError):
-        kind, words = "", rest or text
+        kind, words = head.rpartition(":")[2].strip(), rest or text
     words = words.partition("\n\nLINE ")[0].strip()
     return kind, words[:MESSAGE_CHARS_MAX]
 

@@ -220,6 +220,28 @@ def test_exhausted_memory_is_told_alike(error: Exception) -> None:
     assert found.code == "query_memory_exceeded"
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        pa.ArrowInvalid("Conversion Error: Could not convert Timestamp(US) to Timestamp(NS)"),
+        pa.ArrowInvalid("Invalid: Out of Range Error: Overflow in multiplication"),
+    ],
+)
+def test_mistakes_that_show_while_rows_are_read_are_the_query_s(error: Exception) -> None:
+    """A value that cannot be converted is told alike, whether a file or the tail holds it."""
+    assert isinstance(translate(error), InvalidInput)
+
+
+def test_late_times_are_refused_plainly_over_the_tail(engine: Engine) -> None:
+    """The year 9999 has no nanoseconds in 64 bits: 400, not a failure of the node."""
+    schema = pa.schema([("ts", pa.timestamp("us", "UTC"))])
+    late = pa.table({"ts": [253_402_300_799_000_000]}, schema=schema)
+    session = engine.session(threads=1)
+    session.publish([], late, schema)
+    with pytest.raises(InvalidInput):
+        read(session, "SELECT epoch_ns(ts) FROM events")
+
+
 def test_unknown_error_tells_nothing() -> None:
     """What is no fault of the query stays inside."""
     found = translate(RuntimeError("at /secret/path"))
