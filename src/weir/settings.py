@@ -95,6 +95,9 @@ class Settings:
 
     cut_age_s: float = _number(60, "Greatest age of rows in the tail before a lake commit.", 0.05)
     tail_bytes_max: int = _whole(64 * MIB, "Size of the tail that makes a lake commit.", 65536)
+    accelerated_columns_max: int = _whole(
+        24, "Properties of a project that get columns of their own; 0: none.", 0, 200
+    )
     dedup_window_s: int = _whole(86400, "Time in which an event_id is unique per project.", 1)
     raw_retention_days: int = _whole(30, "How long raw payloads are kept.", 1)
 

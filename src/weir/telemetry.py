@@ -58,6 +58,11 @@ class Happening(Enum):
     JOURNAL_EXPIRED = ("journal_expired", "debug", "Journal files below the cut were removed.")
     LAKE_COMMITTED = ("lake_committed", "info", "Lake commit.")
     LAKE_COMMIT_FAILED = ("lake_commit_failed", "error", "Lake commit failed; it will be retried.")
+    ACCELERATION_FAILED = (
+        "acceleration_failed",
+        "warning",
+        "A lake file was written without accelerated columns: queries over it are slower.",
+    )
     LAKE_CLEANUP_FAILED = (
         "lake_cleanup_failed",
         "warning",

@@ -15,6 +15,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from weir.control import catalog_tables as tables
 from weir.control.database import begin_write, migrate, open_engine
+from weir.domain.layout import Column, Layout
 from weir.domain.outcome import LedgerRow
 from weir.domain.snapshot import LakeFile
 from weir.errors import Conflict
@@ -91,6 +92,7 @@ class SqlCatalog:
                     for row in connection.execute(sa.select(tables.JOURNALS))
                 },
                 files=tuple(_read(connection, tables.FILES, LakeFile, tables.FILES.c.commit_id)),
+                layouts=tuple(_read_layouts(connection)),
                 sidecars=tuple(
                     _read(connection, tables.SIDECARS, SidecarFile, tables.SIDECARS.c.path)
                 ),
@@ -125,6 +127,7 @@ class SqlCatalog:
             if not _finish_intent(connection, commit):
                 return
             _insert(connection, tables.FILES, commit.files, commit_id)
+            self._add_layouts(connection, commit.layouts)
             _insert(connection, tables.RAW_FILES, commit.raw_files, commit_id)
             _insert(connection, tables.SIDECARS, commit.sidecars, commit_id)
             _insert(connection, tables.DEAD_LETTERS, commit.dead_letters, commit_id)
@@ -185,6 +188,23 @@ class SqlCatalog:
         )
         with self._engine.begin() as connection:
             return [DeadLetter(**row) for row in connection.execute(chosen).mappings()]
+
+    def _add_layouts(self, connection: sa.Connection, layouts: Sequence[Layout]) -> None:
+        """Those that are known already change nothing: an id is made from its content."""
+        if not layouts:
+            return
+        insert = _INSERTS[self._engine.dialect.name](tables.LAYOUTS)
+        connection.execute(
+            insert.on_conflict_do_nothing(),
+            [
+                {
+                    "id": layout.id,
+                    "project_id": layout.project_id,
+                    "columns": msgspec.msgpack.encode(layout.columns),
+                }
+                for layout in layouts
+            ],
+        )
 
     def _add_ledger(self, connection: sa.Connection, rows: Sequence[LedgerRow]) -> None:
         if not rows:
@@ -250,6 +270,14 @@ def _finish_intent(connection: sa.Connection, commit: Commit) -> bool:
         )
     )
     return True
+
+
+def _read_layouts(connection: sa.Connection) -> list[Layout]:
+    decode = msgspec.msgpack.Decoder(tuple[Column, ...]).decode
+    chosen = sa.select(tables.LAYOUTS).order_by(tables.LAYOUTS.c.id)
+    return [
+        Layout(row.id, row.project_id, decode(row.columns)) for row in connection.execute(chosen)
+    ]
 
 
 def _insert(

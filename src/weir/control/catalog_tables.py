@@ -69,8 +69,16 @@ FILES = sa.Table(
     _number("ts_min_us"),
     _number("ts_max_us"),
     sa.Column("sha256", sa.String(64), nullable=False),
-    sa.Column("layout", sa.Integer, nullable=False),
+    _number("layout"),
     sa.Index("files_by_project", "project_id", "day"),
+)
+
+LAYOUTS = sa.Table(
+    "layouts",
+    METADATA,
+    sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
+    _number("project_id"),
+    sa.Column("columns", sa.LargeBinary, nullable=False),
 )
 
 RAW_FILES = sa.Table(

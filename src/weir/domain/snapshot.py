@@ -2,6 +2,8 @@
 
 import msgspec
 
+from weir.domain.layout import NO_LAYOUT, Layout
+
 
 class LakeFile(msgspec.Struct, frozen=True):
     """One committed Parquet file of one project. ``path`` is relative to the node's directory."""
@@ -15,8 +17,8 @@ class LakeFile(msgspec.Struct, frozen=True):
     ts_min_us: int
     ts_max_us: int
     sha256: str
-    layout: int = 0
-    """Which accelerated columns the file has; 0 is none."""
+    layout: int = NO_LAYOUT
+    """Which accelerated columns the file has."""
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -28,6 +30,8 @@ class Snapshot(msgspec.Struct, frozen=True):
 
     project_id: int
     files: tuple[LakeFile, ...]
+    layouts: tuple[Layout, ...]
+    """Those that the files have."""
     tail_row_count: int
     tail_byte_count: int
     watermark_us: int

@@ -14,9 +14,9 @@ import pyarrow as pa
 
 from weir.engine.failures import out_of_memory
 from weir.engine.mistakes import mistake
+from weir.engine.sources import TAIL, PropertyRead, Source, list_of, views
 from weir.errors import Forbidden, Unavailable, WeirError
 
-TABLE: Final = "events"
 MESSAGE_CHARS_MAX: Final = 500
 
 _CONNECT: Final[dict[str, str | bool | int | float | list[str]]] = {
@@ -58,8 +58,7 @@ _NAMES = (
     " UNION SELECT lower(view_name) FROM duckdb_views()"
     " UNION SELECT lower(table_name) FROM duckdb_tables()"
 )
-_TAIL = "weir_tail"
-_WARM_UP = f"SELECT count(*) AS rows FROM {_TAIL} GROUP BY ALL ORDER BY ALL LIMIT 3"  # noqa: S608  # no input
+_WARM_UP = f"SELECT count(*) AS rows FROM {TAIL} GROUP BY ALL ORDER BY ALL LIMIT 3"  # noqa: S608  # no input
 
 _USER_MISTAKES = (
     duckdb.ParserException,
@@ -120,22 +119,29 @@ class Session:
 
     def warm_up(self, schema: pa.Schema) -> None:
         """Runs the usual path once over no rows, so that a first query finds it in memory."""
-        self._connection.register(_TAIL, schema.empty_table())
+        self._connection.register(TAIL, schema.empty_table())
         self._connection.sql(_WARM_UP).to_arrow_table()
-        self._connection.unregister(_TAIL)
+        self._connection.unregister(TAIL)
 
-    def publish(self, files: Sequence[str], tail: pa.Table | None, schema: pa.Schema) -> None:
-        """Makes the table ``events`` of absolute Parquet paths and the tail, then locks.
+    def publish(
+        self,
+        sources: Sequence[Source],
+        tail: pa.Table | None,
+        schema: pa.Schema,
+        reads: Sequence[PropertyRead] = (),
+    ) -> None:
+        """Makes the table ``events`` of Parquet files and the tail, then locks.
 
-        The table has the schema's columns in its order. Raises as ``run`` does when a file
-        cannot be read.
+        The table has the schema's columns in its order; with ``reads`` there is the view of
+        ``engine/sources.py`` too. Raises as ``run`` does when a file cannot be read.
         """
+        files = [path for source in sources for path in source.files]
         try:
-            self._connection.execute("SET allowed_paths = " + _list_of(files))
+            self._connection.execute("SET allowed_paths = " + list_of(files))
             if tail is not None or not files:
                 rows = schema.empty_table() if tail is None else tail
-                self._connection.register(_TAIL, rows)
-            self._connection.execute(_view(files, schema, has_tail=tail is not None))
+                self._connection.register(TAIL, rows)
+            _apply(self._connection, views(sources, schema.names, reads, tail=tail is not None))
             _apply(self._connection, _AFTER_FILES)
         except duckdb.Error as error:
             raise translate(error) from None
@@ -201,19 +207,3 @@ def _is_memory(words: str) -> bool:
 def _apply(connection: duckdb.DuckDBPyConnection, statements: Sequence[str]) -> None:
     for statement in statements:
         connection.execute(statement)
-
-
-def _view(files: Sequence[str], schema: pa.Schema, *, has_tail: bool) -> str:
-    columns = ", ".join(f'"{name}"' for name in schema.names)
-    parts = []
-    if files:
-        parts.append(f"SELECT {columns} FROM read_parquet({_list_of(files)})")  # noqa: S608  # quoted
-    if has_tail or not files:
-        parts.append(f"SELECT {columns} FROM {_TAIL}")  # noqa: S608  # names of the schema
-    return f"CREATE VIEW {TABLE} AS " + " UNION ALL BY NAME ".join(parts)
-
-
-def _list_of(paths: Sequence[str]) -> str:
-    """A SQL list of texts; statements that define views and settings take no parameters."""
-    quoted = ("'" + path.replace("'", "''") + "'" for path in paths)
-    return "[" + ", ".join(quoted) + "]"

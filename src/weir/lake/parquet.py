@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from weir.errors import Corrupt
-from weir.lake.schema import SORT_KEY
+from weir.lake.schema import CANONICAL, SORT_KEY
 
 ROW_GROUP_ROWS = 122_880
 """The engine's own unit of work; smaller groups cost it, larger ones do not help."""
@@ -34,7 +34,12 @@ _STATISTICS = [*_DICTIONARY, *_DELTA, "user_key", "event_id", "schema_version"]
 
 
 def encode_rows(rows: pa.Table) -> memoryview:
-    """The bytes of a file; ``rows`` are CANONICAL and sorted by SORT_KEY."""
+    """The bytes of a file; ``rows`` are sorted by SORT_KEY.
+
+    Their columns are CANONICAL, then accelerated ones, of which all have statistics.
+    """
+    added = rows.schema.names[len(CANONICAL) :]
+    texts = [name for name in added if pa.types.is_string(rows.schema.field(name).type)]
     sink = pa.BufferOutputStream()
     pq.write_table(
         rows,
@@ -42,9 +47,9 @@ def encode_rows(rows: pa.Table) -> memoryview:
         row_group_size=ROW_GROUP_ROWS,
         compression="zstd",
         compression_level=_LEVEL,
-        use_dictionary=[*_DICTIONARY, "schema_version"],
+        use_dictionary=[*_DICTIONARY, "schema_version", *texts],
         column_encoding=dict.fromkeys(_DELTA, "DELTA_BINARY_PACKED"),
-        write_statistics=_STATISTICS,
+        write_statistics=[*_STATISTICS, *added],
         sorting_columns=pq.SortingColumn.from_ordering(
             rows.schema, [(name, "ascending") for name in SORT_KEY], null_placement="at_end"
         ),

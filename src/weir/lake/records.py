@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from weir.domain.layout import Layout
 from weir.domain.outcome import LedgerRow
 from weir.domain.snapshot import LakeFile
 
@@ -87,6 +88,8 @@ class Commit(msgspec.Struct, frozen=True):
     intent: Intent
     committed_at_us: int
     files: tuple[LakeFile, ...]
+    layouts: tuple[Layout, ...]
+    """Those of the files, whether known already or not."""
     raw_files: tuple[RawFile, ...]
     sidecars: tuple[SidecarFile, ...]
     dead_letters: tuple[DeadLetter, ...]
@@ -118,6 +121,7 @@ class CatalogState(msgspec.Struct, frozen=True):
     committed_at_us: int
     journals: Mapping[str, JournalPlace]
     files: tuple[LakeFile, ...]
+    layouts: tuple[Layout, ...]
     sidecars: tuple[SidecarFile, ...]
     intent: Intent | None
     removals: tuple[str, ...]

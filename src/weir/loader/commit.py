@@ -8,7 +8,7 @@
 under the same names. Tenants and projects are named by their numeric ids, which never change.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -16,8 +16,10 @@ from typing import NamedTuple, Protocol
 
 import pyarrow.compute as pc
 
+from weir.domain.layout import NO_LAYOUT, Accelerated, Layout, layout_of
 from weir.domain.snapshot import LakeFile
 from weir.errors import Corrupt
+from weir.lake.acceleration import Accelerator
 from weir.lake.parquet import count_rows, encode_rows
 from weir.lake.raw import decode_raw, encode_raw
 from weir.lake.records import Commit, DeadLetter, Intent, RawFile, SidecarFile
@@ -60,6 +62,13 @@ class LakeStore(Protocol):
         ...
 
 
+class Widening(NamedTuple):
+    """How files get accelerated columns: ``choice`` gives those of a project's earlier ones."""
+
+    accelerator: Accelerator
+    choice: Callable[[int], Sequence[Accelerated]]
+
+
 class _Written(NamedTuple):
     path: str
     sha256: str
@@ -88,6 +97,7 @@ def write_commit(
     sidecars: Sequence[Sidecar],
     store: LakeStore,
     *,
+    widening: Widening,
     committed_at_us: int,
     expired_raw: Sequence[str],
 ) -> Commit:
@@ -99,7 +109,12 @@ def write_commit(
     writer = _Writer(store, intent.commit_id)
     indexes = [sidecar.ids for sidecar in sidecars]
     judged = Judged(contents, indexes, window_us=intent.dedup_window_us)
-    files = [_write_rows(writer, each) for each in judged.files()]
+    files, layouts = [], {}
+    for each in judged.files():
+        file, layout = _write_rows(writer, each, widening)
+        files.append(file)
+        if layout is not None:
+            layouts[layout.id] = layout
     raw, dead_letters = [], []
     for project in raw_files(contents):
         raw.append(_write_raw(writer, project))
@@ -109,6 +124,7 @@ def write_commit(
         intent=intent,
         committed_at_us=committed_at_us,
         files=tuple(files),
+        layouts=tuple(layouts.values()),
         raw_files=tuple(raw),
         sidecars=tuple(written),
         dead_letters=tuple(dead_letters),
@@ -118,14 +134,18 @@ def write_commit(
     )
 
 
-def _write_rows(writer: _Writer, each: FileRows) -> LakeFile:
+def _write_rows(
+    writer: _Writer, each: FileRows, widening: Widening
+) -> tuple[LakeFile, Layout | None]:
     day = datetime.fromtimestamp(each.day * DAY_US // 1_000_000, UTC).strftime("%Y-%m-%d")
     directory = f"lake/{each.tenant_id}/{each.project_id}/dt={day}"
-    written = writer.write(directory, ".parquet", encode_rows(each.rows))
+    rows, columns = widening.accelerator.widen(each.rows, widening.choice(each.project_id))
+    layout = layout_of(each.project_id, columns)
+    written = writer.write(directory, ".parquet", encode_rows(rows))
     if count_rows(written.content) != each.rows.num_rows:
         raise Corrupt("A lake file holds other rows than were written.", path=written.path)
     range_us = pc.min_max(each.rows["ts"].cast("int64"))
-    return LakeFile(
+    file = LakeFile(
         path=written.path,
         project_id=each.project_id,
         row_count=each.rows.num_rows,
@@ -134,7 +154,9 @@ def _write_rows(writer: _Writer, each: FileRows) -> LakeFile:
         ts_min_us=range_us["min"].as_py(),
         ts_max_us=range_us["max"].as_py(),
         sha256=written.sha256,
+        layout=NO_LAYOUT if layout is None else layout.id,
     )
+    return file, layout
 
 
 def _write_raw(writer: _Writer, project: ProjectFrames) -> RawFile:

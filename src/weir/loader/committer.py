@@ -15,9 +15,10 @@ from typing import NamedTuple
 from weir.board import Board, Slot
 from weir.clock import Clock
 from weir.errors import Conflict
+from weir.lake.acceleration import Accelerator
 from weir.lake.records import Commit, Intent, JournalPlace
 from weir.loader.catalog import FENCED, Catalog
-from weir.loader.commit import LakeStore, write_commit
+from weir.loader.commit import LakeStore, Widening, write_commit
 from weir.loader.journals import Journals
 from weir.loader.ledger import explained
 from weir.loader.tail import Generation
@@ -59,12 +60,15 @@ class Committer:
         "_stopping",
         "_thread",
         "_view",
+        "_widening",
         "ledger_lock",
     )
 
     def __init__(self, ports: Ports, view: View, *, epoch: int, explained_before: int) -> None:
         self._ports = ports
         self._view = view
+        accelerator = Accelerator(columns_max=ports.settings.accelerated_columns_max)
+        self._widening = Widening(accelerator, view.choice)
         self._epoch = epoch
         self._explained = explained_before
         self._balance = 0
@@ -144,6 +148,7 @@ class Committer:
             generation.contents(),
             self._view.sidecars,
             self._ports.store,
+            widening=self._widening,
             committed_at_us=clock.now_us(),
             expired_raw=catalog.expired_raw(
                 before_us=intent.decided_at_us - kept_us, limit=RAW_REMOVALS_MAX

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from weir.domain.layout import NO_LAYOUT, Accelerated
 from weir.domain.outcome import LedgerRow
 from weir.domain.snapshot import LakeFile, Snapshot
 from weir.lake.records import CatalogState, Commit, JournalPlace, SidecarFile
@@ -39,6 +40,7 @@ class View:
         "_committing",
         "_files",
         "_growing",
+        "_layouts",
         "_locate",
         "_lock",
         "_tail_files",
@@ -53,6 +55,7 @@ class View:
         self._lock = threading.Lock()
         self._locate = locate
         self._files: dict[int, tuple[LakeFile, ...]] = {}
+        self._layouts = {layout.id: layout for layout in state.layouts}
         self._committing: Generation | None = None
         self._growing = Generation(state.intent.endpoints if state.intent else None)
         self._tail_files: OrderedDict[int, TailFile] = OrderedDict()
@@ -112,6 +115,7 @@ class View:
         with self._lock:
             self.sidecars = (*kept, *opened)
             self.places = {**self.places, **places}
+            self._layouts |= {layout.id: layout for layout in commit.layouts}
             self._add_files(commit.files)
             self._committing = None
             self.commit_id = commit.intent.commit_id
@@ -124,10 +128,16 @@ class View:
         """Files and tail of one project at one moment."""
         with self._lock:
             files = self._files.get(project_id, ())
+            layouts = tuple(
+                self._layouts[each]
+                for each in sorted({file.layout for file in files} - {NO_LAYOUT})
+            )
             pieces = pieces_of(self._generations(), project_id)
             if not pieces:
-                empty = Snapshot(project_id, files, 0, 0, self.watermark_us, self.commit_id)
-                return Shared(empty, None)
+                return Shared(
+                    Snapshot(project_id, files, layouts, 0, 0, self.watermark_us, self.commit_id),
+                    None,
+                )
             tail = self._tail_file(project_id)
             try:
                 byte_count = tail.extend(pieces)
@@ -135,11 +145,19 @@ class View:
                 self._tail_files.pop(project_id).close()
                 raise
             snapshot = Snapshot(
-                *(project_id, files, tail.row_count, byte_count),
+                *(project_id, files, layouts, tail.row_count, byte_count),
                 watermark_us=self.watermark_us,
                 commit_id=self.commit_id,
             )
             return Shared(snapshot, tail.share())
+
+    def choice(self, project_id: int) -> tuple[Accelerated, ...]:
+        """The accelerated columns of the project's newest file that has some."""
+        with self._lock:
+            for file in reversed(self._files.get(project_id, ())):
+                if file.layout != NO_LAYOUT:
+                    return self._layouts[file.layout].choices
+            return ()
 
     def in_flight(self) -> list[LedgerRow]:
         """Ledger rows of everything that is not yet committed."""

@@ -14,10 +14,13 @@ import msgspec
 from sqlglot import exp
 
 from weir.engine.mistakes import did_you_mean
+from weir.engine.sources import PropertyRead
 from weir.errors import Forbidden, WeirError
+from weir.query.acceleration import accelerate
 from weir.query.dialect import invalid, parse, position_of, shown, write
 from weir.query.functions import FUNCTIONS, SIZED_FUNCTIONS, TABLE_FUNCTIONS
 from weir.query.rewrite import JSON_COLUMNS, name_columns, rewrite_properties
+from weir.query.scopes import visible_ctes
 
 EVENTS: Final = "events"
 NODES_MAX: Final = 10_000
@@ -65,21 +68,28 @@ _TYPES: Final = frozenset(
 
 
 class Passed(msgspec.Struct, frozen=True):
-    """What the engine may run: one statement, and whether it reads ``events``."""
+    """What the engine may run: one statement, and what it reads of ``events``."""
 
     sql: str
     reads_events: bool
+    properties: tuple[PropertyRead, ...] = ()
 
 
 def pass_query(
-    sql: str, *, rows_max: int, sql_bytes_max: int, engine_names: Collection[str]
+    sql: str,
+    *,
+    rows_max: int,
+    sql_bytes_max: int,
+    engine_names: Collection[str],
+    pointers: Collection[str] = (),
 ) -> Passed:
     """The statement for the engine, which yields at most ``rows_max`` + 1 rows.
 
     ``engine_names`` are the functions and tables that the engine has, in lower case; they decide
-    only how a refused name is told. Raises ``InvalidInput`` (``invalid_query``, with
-    ``position`` where it is known) for what cannot be understood, unknown names among it, and
-    ``Forbidden`` (``forbidden_query``) for what policy refuses.
+    only how a refused name is told. ``pointers`` are the properties that have columns in some
+    file. Raises ``InvalidInput`` (``invalid_query``, with ``position`` where it is known) for
+    what cannot be understood, unknown names among it, and ``Forbidden`` (``forbidden_query``)
+    for what policy refuses.
     """
     _check_text(sql, sql_bytes_max)
     try:
@@ -89,10 +99,11 @@ def pass_query(
             return Passed(write(tree), reads_events)
         name_columns(tree)
         tree = rewrite_properties(tree)
+        properties = accelerate(tree, pointers)
     except RecursionError:
         raise invalid("The query nests too deep.") from None
     _limit_rows(tree, rows_max + 1)
-    return Passed(write(tree), reads_events)
+    return Passed(write(tree), reads_events, properties)
 
 
 def _check_text(sql: str, sql_bytes_max: int) -> None:
@@ -158,7 +169,7 @@ def _check_table(table: exp.Table, engine_names: Collection[str]) -> bool:
     if type(source) is not exp.Identifier:
         raise _forbidden("This kind of table is not allowed in a query.", table)
     name = source.name.lower()
-    ctes = _visible_ctes(table)
+    ctes = visible_ctes(table)
     if name in ctes:
         return False
     if name != EVENTS:
@@ -186,29 +197,6 @@ def _refused_function(
         return _forbidden(f"The function '{name[:60]}' is not allowed here.", call)
     hint = did_you_mean(name, allowed)
     return invalid(f"There is no function '{name[:60]}'.", position=position_of(call), hint=hint)
-
-
-def _visible_ctes(table: exp.Table) -> set[str]:
-    """Names of the CTEs that the table may mean: those of its ancestors, earlier ones only."""
-    names: set[str] = set()
-    child: exp.Expr = table
-    parent = table.parent
-    while parent is not None:
-        if isinstance(parent, exp.With):
-            names.update(_names_before(parent, child))
-        elif not isinstance(child, exp.With) and (clause := parent.args.get("with_")):
-            names.update(_names_before(clause, None))
-        child, parent = parent, parent.parent
-    return names
-
-
-def _names_before(clause: exp.With, end: exp.Expr | None) -> list[str]:
-    names = []
-    for cte in clause.expressions:
-        if cte is end:
-            break
-        names.append(cte.alias.lower())
-    return names
 
 
 def _check_call(call: exp.Anonymous, engine_names: Collection[str]) -> None:

@@ -21,8 +21,9 @@ from typing import Final
 import msgspec
 
 from weir.clock import Clock
-from weir.domain.snapshot import Snapshot
+from weir.domain.snapshot import LakeFile, Snapshot
 from weir.engine.failures import out_of_memory
+from weir.engine.sources import Source
 from weir.errors import LimitExceeded, TimedOut, WeirError
 from weir.query.request import CONTENT_TYPES, Format, QueryRequest
 from weir.query.spares import Spares, Worker
@@ -166,7 +167,7 @@ class QueryPool:
             row_limit=request.row_limit,
             safe=request.safe,
             with_meta=request.with_meta,
-            files=tuple(f"{self._root}/{file.path}" for file in snapshot.files),
+            sources=_sources(snapshot, self._root),
             row_count=sum(file.row_count for file in snapshot.files) + snapshot.tail_row_count,
             byte_count=sum(file.byte_count for file in snapshot.files) + snapshot.tail_byte_count,
             tail_byte_count=snapshot.tail_byte_count,
@@ -316,4 +317,20 @@ def _timed_out() -> TimedOut:
         "The query took longer than it may.",
         code="query_timeout",
         hint="Read a shorter time, or fewer rows or columns.",
+    )
+
+
+def _sources(snapshot: Snapshot, root: Path) -> tuple[Source, ...]:
+    """The snapshot's files by layout, in their order."""
+    columns = {layout.id: layout.columns for layout in snapshot.layouts}
+    files: dict[int, list[LakeFile]] = {}
+    for file in snapshot.files:
+        files.setdefault(file.layout, []).append(file)
+    return tuple(
+        Source(
+            tuple(f"{root}/{file.path}" for file in each),
+            columns.get(layout, ()),
+            sum(file.row_count for file in each),
+        )
+        for layout, each in files.items()
     )

@@ -153,7 +153,7 @@ def _rewrite(node: exp.Expr, want: Want) -> exp.Expr:
 
 
 def _extraction(path: Path, want: Want) -> exp.Expr:
-    """Reads a path. The one place where an accelerated column can answer instead.
+    """Reads a path; ``acceleration.py`` finds these calls and lets columns answer instead.
 
     A JSON pointer takes any key: the engine reads ``$`` and ``/`` in a plain key as syntax.
     """

@@ -15,6 +15,7 @@ from typing import Final
 
 import msgspec
 
+from weir.engine.sources import Source
 from weir.errors import (
     Forbidden,
     InvalidInput,
@@ -73,7 +74,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     row_limit: int
     safe: bool
     with_meta: bool
-    files: tuple[str, ...]
+    sources: tuple[Source, ...]
     row_count: int
     byte_count: int
     tail_byte_count: int

@@ -96,8 +96,10 @@ def _answer(
         rows_max=job.row_limit,
         sql_bytes_max=job.sql_bytes_max,
         engine_names=session.engine_names,
+        pointers={column.choice.pointer for each in job.sources for column in each.columns},
     )
-    session.publish(job.files, _tail_rows(tail, job.tail_byte_count), CANONICAL)
+    tail_rows = _tail_rows(tail, job.tail_byte_count)
+    session.publish(job.sources, tail_rows, CANONICAL, passed.properties)
     try:
         kinds, batches = session.run(passed.sql, batch_rows=BATCH_ROWS)
     except InvalidInput as error:

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from weir.control.catalog import SqlCatalog
 from weir.control.catalog_tables import COUNTS, METADATA
 from weir.control.database import open_engine, sqlite_url
+from weir.domain.layout import Accelerated, Column, Exact, Kind, Layout
 from weir.domain.outcome import LedgerRow
 from weir.domain.snapshot import LakeFile
 from weir.errors import Conflict
@@ -35,6 +36,10 @@ def catalog(tmp_path: Path) -> Iterator[SqlCatalog]:
     opened.close()
 
 
+COLUMN = Column(Accelerated("/a b", Kind.FLOAT), Exact.NUMBER)
+LAYOUT = Layout(2**62, 1, (COLUMN,))
+
+
 def make_commit(commit_id: int, **fields: Any) -> Commit:
     """A commit with one file of everything."""
     stem = f"{commit_id:08d}"
@@ -42,7 +47,8 @@ def make_commit(commit_id: int, **fields: Any) -> Commit:
     commit = Commit(
         intent=intent,
         committed_at_us=100 + commit_id,
-        files=(LakeFile(f"lake/{stem}", 1, 2, 300, "2026-09-21", -5, 6, "ab"),),
+        files=(LakeFile(f"lake/{stem}", 1, 2, 300, "2026-09-21", -5, 6, "ab", LAYOUT.id),),
+        layouts=(LAYOUT,),
         raw_files=(RawFile(f"raw/{stem}", 1, 1, 50, 1000 + commit_id, "cd"),),
         sidecars=(SidecarFile(f"dedup/{stem}", 2, 64, 1, 2, "ef"),),
         dead_letters=(DeadLetter(1, 4, 900, "why", "00", 3, 1, f"raw/{stem}"),),
@@ -77,6 +83,7 @@ def test_commit_is_loaded_again(catalog: SqlCatalog) -> None:
     assert state.commit_id == 1
     assert state.committed_at_us == 101
     assert state.files == commit.files
+    assert state.layouts == commit.layouts
     assert state.sidecars == commit.sidecars
     assert state.journals == {"00": JournalPlace(10, 2)}
     assert state.intent is None

@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from weir.engine.session import Engine, Session, translate
+from weir.engine.sources import Source
 from weir.errors import Forbidden, InvalidInput, Unavailable, Unprocessable, WeirError
 
 SCHEMA = pa.schema([("seq", pa.int64()), ("event", pa.string())])
@@ -46,7 +47,7 @@ def lake(tmp_path: Path) -> Lake:
 def session(lake: Lake) -> Session:
     """A locked session over our file and a tail of one row."""
     made = Engine.open(memory_bytes=256 << 20).session(threads=1)
-    made.publish([lake.ours], table(3), SCHEMA)
+    made.publish([Source((lake.ours,))], table(3), SCHEMA)
     return made
 
 
@@ -71,7 +72,9 @@ def test_events_are_the_files_and_the_tail(session: Session) -> None:
 def test_either_part_may_be_missing(lake: Lake, *, with_file: bool, with_tail: bool) -> None:
     """No file, no tail or neither is a table all the same."""
     session = Engine.open(memory_bytes=256 << 20).session(threads=1)
-    session.publish([lake.ours] if with_file else [], table(3) if with_tail else None, SCHEMA)
+    session.publish(
+        [Source((lake.ours,))] if with_file else [], table(3) if with_tail else None, SCHEMA
+    )
     expected = 2 * with_file + with_tail
     assert read(session, "SELECT count(*) FROM events") == [(expected,)]
 
@@ -151,7 +154,7 @@ def test_symlink_to_another_project_is_not_followed(lake: Lake) -> None:
     link = lake.root / "link.parquet"
     link.symlink_to(lake.theirs)
     session = Engine.open(memory_bytes=256 << 20).session(threads=1)
-    session.publish([lake.ours], None, SCHEMA)
+    session.publish([Source((lake.ours,))], None, SCHEMA)
     with pytest.raises(WeirError):
         read(session, f"SELECT * FROM read_parquet('{link}')")
 
@@ -190,7 +193,7 @@ def test_missing_file_is_unavailable(engine: Engine) -> None:
     """A lake file that is gone is no fault of the query, and is not named."""
     session = engine.session(threads=1)
     with pytest.raises(Unavailable) as caught:
-        session.publish(["/nowhere/x.parquet"], None, SCHEMA)
+        session.publish([Source(("/nowhere/x.parquet",))], None, SCHEMA)
     assert "nowhere" not in str(caught.value)
 
 

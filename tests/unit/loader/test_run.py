@@ -1,7 +1,9 @@
 """The loader from journal to lake: what is visible, what is committed, what is counted."""
 
+import asyncio
 import contextlib
 import errno
+import itertools
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -62,6 +64,23 @@ def test_rows_are_sorted_and_split_by_day(rig: Rig) -> None:
     assert len({row["received_at"].date() for row in rows}) == len(rig.open_catalog().load().files)
     keys = [(row["received_at"].date(), row["event"]) for row in rows]
     assert keys == sorted(keys)
+
+
+def test_large_files_get_columns_that_every_snapshot_tells_of(rig: Rig) -> None:
+    """What is known of them survives a restart, and the next commit chooses the same again."""
+    ids = itertools.count()
+    for _ in range(2):
+        for _ in range(5):
+            rig.write([event(next(ids), properties={"plan": "pro", "n": n}) for n in range(1000)])
+        with rig.running() as loader:
+            loader.cut()
+            shared = asyncio.run(loader.client.snapshot(1))
+    snapshot = shared.snapshot
+    assert len(snapshot.files) == 2
+    assert len({file.layout for file in snapshot.files}) == 1
+    [layout] = snapshot.layouts
+    assert [choice.name for choice in layout.choices] == ["p_n__i64", "p_plan__text"]
+    assert {row["p_plan__text"] for row in rig.committed()} == {"pro"}
 
 
 def test_board_tells_readiness_commit_and_watermark(rig: Rig) -> None:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tests.unit.loader.rig import Rig, Running, event
+from tests.unit.loader.rig import Rig, Running, event, wait_until
 
 
 def count_rows(rig: Rig, loader: Running) -> int:
@@ -36,6 +36,8 @@ def test_snapshots_neither_lose_nor_repeat_while_commits_run(new_rig: Callable[.
         for number in range(60):
             rig.write([event(5 * number + n) for n in range(5)])
             rig.write([event(5 * number)], worker=1)
+            if number == 30:
+                wait_until(lambda: loader.status().commit_id > 0)
         loader.cut()
         over.set()
         watcher.join()

@@ -116,6 +116,7 @@ def snapshot_of(files: Sequence[LakeFile], tail: pa.Table | None) -> tuple[Snaps
     snapshot = Snapshot(
         project_id=1,
         files=tuple(files),
+        layouts=(),
         tail_row_count=0 if tail is None else tail.num_rows,
         tail_byte_count=len(encoded),
         watermark_us=NOON_US,

@@ -7,6 +7,7 @@ import threading
 import msgspec
 import pytest
 
+from weir.engine.sources import Source
 from weir.errors import (
     Forbidden,
     InvalidInput,
@@ -25,7 +26,7 @@ JOB = Job(
     row_limit=5,
     safe=True,
     with_meta=False,
-    files=("/a", "/b"),
+    sources=(Source(("/a", "/b")),),
     row_count=1,
     byte_count=2,
     tail_byte_count=3,
