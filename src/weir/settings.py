@@ -49,8 +49,10 @@ def _whole(default: int, help_text: str, minimum: int = 0, maximum: int | None =
     return cast("int", _setting(default, help_text, minimum, maximum))
 
 
-def _number(default: float, help_text: str, minimum: float = 0.0) -> float:
-    return cast("float", _setting(float(default), help_text, minimum))
+def _number(
+    default: float, help_text: str, minimum: float = 0.0, maximum: float | None = None
+) -> float:
+    return cast("float", _setting(float(default), help_text, minimum, maximum))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +99,17 @@ class Settings:
     tail_bytes_max: int = _whole(64 * MIB, "Size of the tail that makes a lake commit.", 65536)
     accelerated_columns_max: int = _whole(
         24, "Properties of a project that get columns of their own; 0: none.", 0, 200
+    )
+    file_bytes_max: int = _whole(
+        512 * MIB, "Size that compaction does not let lake files grow beyond.", MIB
+    )
+    compaction_files: int = _whole(8, "Lake files of like size that are merged into one.", 2, 64)
+    compaction_interval_s: float = _number(5, "How often compaction looks for work.", 0.01)
+    compaction_cpu_share: float = _number(
+        0.25, "Share of one core that compaction may take; 0: none.", 0, 1
+    )
+    compaction_memory_bytes: int = _whole(
+        512 * MIB, "Memory that a merge sorts in before it spills to disk.", 64 * MIB
     )
     dedup_window_s: int = _whole(86400, "Time in which an event_id is unique per project.", 1)
     raw_retention_days: int = _whole(30, "How long raw payloads are kept.", 1)

@@ -63,6 +63,17 @@ class Happening(Enum):
         "warning",
         "A lake file was written without accelerated columns: queries over it are slower.",
     )
+    FILES_COMPACTED = ("files_compacted", "info", "Lake files were merged.")
+    COMPACTION_FAILED = (
+        "compaction_failed",
+        "warning",
+        "Lake files could not be merged; they stay as they are.",
+    )
+    ORPHANS_REMOVED = (
+        "orphans_removed",
+        "info",
+        "Files that a crash left and no commit knows were removed.",
+    )
     LAKE_CLEANUP_FAILED = (
         "lake_cleanup_failed",
         "warning",
@@ -104,6 +115,8 @@ BACKLOG_BYTES = Gauge(
 TAIL_BYTES = Gauge(
     "weir_tail_bytes", "Bytes of rows in memory, not in the lake.", multiprocess_mode="livesum"
 )
+LAKE_FILES = Gauge("weir_lake_files", "Parquet files of the lake.", multiprocess_mode="livesum")
+COMPACTED_FILES = Counter("weir_compacted_files_total", "Lake files that were merged away.")
 COMMIT_SECONDS = Histogram(
     "weir_lake_commit_seconds", "Time of one lake commit.", buckets=(0.05, 0.1, 0.5, 1, 5, 30)
 )

@@ -20,7 +20,7 @@ COMMANDS = {
 }
 """Each command's module under ``weir.cli`` and its line in the list; shown in this order."""
 
-HIDDEN = ("edge", "loader", "api")
+HIDDEN = ("edge", "loader", "api", "merge")
 """Processes of a node that can be run alone; ``weir serve`` starts them by itself."""
 
 

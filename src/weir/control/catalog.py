@@ -25,6 +25,8 @@ from weir.lake.records import (
     DeadLetter,
     Intent,
     JournalPlace,
+    Removal,
+    Replacement,
     SidecarFile,
 )
 
@@ -34,6 +36,7 @@ KEYS_PER_STATEMENT = 500
 """Bound parameters of one IN; SQLite and drivers limit them."""
 
 _INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+_WITH_PATHS = (tables.FILES, tables.RAW_FILES, tables.SIDECARS, tables.REMOVALS)
 _Row = TypeVar("_Row", bound=msgspec.Struct)
 _FATES = ("stored", "duplicate", "dead_lettered", "quarantined", "lost")
 
@@ -97,7 +100,7 @@ class SqlCatalog:
                     _read(connection, tables.SIDECARS, SidecarFile, tables.SIDECARS.c.path)
                 ),
                 intent=open_intent and msgspec.msgpack.decode(open_intent, type=Intent),
-                removals=tuple(connection.execute(sa.select(tables.REMOVALS.c.path)).scalars()),
+                removals=tuple(_read(connection, tables.REMOVALS, Removal, tables.REMOVALS.c.path)),
                 explained=int(connection.execute(sa.select(sa.func.sum(fates))).scalar() or 0),
             )
 
@@ -134,6 +137,45 @@ class SqlCatalog:
             self._add_ledger(connection, commit.ledger)
             self._move_journals(connection, commit)
             self._retire(connection, commit)
+
+    def replace_files(self, epoch: int, replacement: Replacement) -> None:
+        """Puts a merged file in the place of its inputs, all of them or none.
+
+        ``Conflict`` with the code ``fenced`` after a take-over, and with ``changed`` when an
+        input is not in the catalog any more.
+        """
+        files, merged = tables.FILES, replacement.file
+        with begin_write(self._engine) as connection:
+            _check_epoch(connection, epoch)
+            chosen = files.c.path.in_(replacement.inputs)
+            commit_ids = connection.execute(
+                sa.select(files.c.commit_id).where(chosen, files.c.project_id == merged.project_id)
+            ).scalars()
+            found = list(commit_ids)
+            if len(found) != len(replacement.inputs):
+                raise Conflict("Files to be replaced are not in the catalog.", code="changed")
+            connection.execute(sa.delete(files).where(chosen))
+            _insert(connection, files, [merged], max(found))
+            self._add_layouts(connection, [replacement.layout] if replacement.layout else [])
+            if replacement.removals:
+                connection.execute(
+                    sa.insert(tables.REMOVALS),
+                    [
+                        {**msgspec.structs.asdict(each), "commit_id": max(found)}
+                        for each in replacement.removals
+                    ],
+                )
+
+    def unknown_paths(self, paths: Sequence[str]) -> list[str]:
+        """Those of the paths that no table of files names."""
+        known: set[str] = set()
+        with self._engine.begin() as connection:
+            for start in range(0, len(paths), KEYS_PER_STATEMENT):
+                some = paths[start : start + KEYS_PER_STATEMENT]
+                for table in _WITH_PATHS:
+                    chosen = sa.select(table.c.path).where(table.c.path.in_(some))
+                    known.update(connection.execute(chosen).scalars())
+        return [path for path in paths if path not in known]
 
     def expired_raw(self, *, before_us: int, limit: int) -> list[str]:
         """Paths of raw files whose newest frame was received before a time, oldest first."""
@@ -237,7 +279,10 @@ class SqlCatalog:
             connection.execute(statement, paths)
         connection.execute(
             _INSERTS[self._engine.dialect.name](tables.REMOVALS).on_conflict_do_nothing(),
-            [{"path": path, "commit_id": commit.intent.commit_id} for path in commit.retired],
+            [
+                {"path": path, "commit_id": commit.intent.commit_id, "due_us": 0}
+                for path in commit.retired
+            ],
         )
 
 

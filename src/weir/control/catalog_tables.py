@@ -131,4 +131,4 @@ DEAD_LETTERS = sa.Table(
     sa.Index("dead_letters_by_project", "project_id", "received_at_us"),
 )
 
-REMOVALS = sa.Table("removals", METADATA, _path(), _number("commit_id"))
+REMOVALS = sa.Table("removals", METADATA, _path(), _number("commit_id"), _number("due_us"))

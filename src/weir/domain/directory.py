@@ -95,5 +95,10 @@ class Directory(msgspec.Struct, frozen=True):
         return self.run / "loader.sock"
 
     @property
+    def spill(self) -> Path:
+        """What a merge of lake files does not hold in memory."""
+        return self.run / "spill"
+
+    @property
     def metrics(self) -> Path:
         return self.run / "metrics"

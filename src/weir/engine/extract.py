@@ -8,7 +8,6 @@ by ``Exact``.
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -42,6 +41,8 @@ class Extractor:
     __slots__ = ("_connection",)
 
     def __init__(self) -> None:
+        import duckdb  # takes a tenth of a second and 50 MB: not for a loader without large files
+
         settings: dict[str, str | bool | int | float | list[str]] = {
             "threads": "1",
             "memory_limit": f"{MEMORY_BYTES}B",
@@ -78,6 +79,8 @@ class Extractor:
     def _run(
         self, statement: str, properties: pa.ChunkedArray, choices: Sequence[Accelerated]
     ) -> pa.Table:
+        import duckdb
+
         rows = pa.table({"properties": properties})
         self._connection.register(_ROWS, rows)
         try:

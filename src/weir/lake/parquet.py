@@ -4,6 +4,8 @@ Written so that the same rows give the same bytes: names carry a hash of the con
 commit that is repeated after a crash must find its own names again. See docs/formats/lake.md.
 """
 
+from pathlib import Path
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -38,23 +40,28 @@ def encode_rows(rows: pa.Table) -> memoryview:
 
     Their columns are CANONICAL, then accelerated ones, of which all have statistics.
     """
-    added = rows.schema.names[len(CANONICAL) :]
-    texts = [name for name in added if pa.types.is_string(rows.schema.field(name).type)]
     sink = pa.BufferOutputStream()
-    pq.write_table(
-        rows,
+    with open_writer(sink, rows.schema) as writer:
+        writer.write_table(rows, row_group_size=ROW_GROUP_ROWS)
+    return memoryview(sink.getvalue())
+
+
+def open_writer(sink: pa.NativeFile | Path, schema: pa.Schema) -> pq.ParquetWriter:
+    """A writer of a lake file with this schema, for tables that go on in the same order."""
+    added = schema.names[len(CANONICAL) :]
+    texts = [name for name in added if pa.types.is_string(schema.field(name).type)]
+    return pq.ParquetWriter(
         sink,
-        row_group_size=ROW_GROUP_ROWS,
+        schema,
         compression="zstd",
         compression_level=_LEVEL,
         use_dictionary=[*_DICTIONARY, "schema_version", *texts],
         column_encoding=dict.fromkeys(_DELTA, "DELTA_BINARY_PACKED"),
         write_statistics=[*_STATISTICS, *added],
         sorting_columns=pq.SortingColumn.from_ordering(
-            rows.schema, [(name, "ascending") for name in SORT_KEY], null_placement="at_end"
+            schema, [(name, "ascending") for name in SORT_KEY], null_placement="at_end"
         ),
     )
-    return memoryview(sink.getvalue())
 
 
 def count_rows(content: bytes | memoryview) -> int:

@@ -103,6 +103,22 @@ class Commit(msgspec.Struct, frozen=True):
         return sum(file.row_count for file in self.files)
 
 
+class Removal(msgspec.Struct, frozen=True):
+    """A retired file, and from when on nobody reads it any more."""
+
+    path: str
+    due_us: int = 0
+
+
+class Replacement(msgspec.Struct, frozen=True):
+    """One merge: ``file`` stands for the inputs from one moment on."""
+
+    inputs: tuple[str, ...]
+    file: LakeFile
+    layout: Layout | None
+    removals: tuple[Removal, ...]
+
+
 class JournalPlace(msgspec.Struct, frozen=True):
     """Up to where a journal is in the lake."""
 
@@ -124,5 +140,5 @@ class CatalogState(msgspec.Struct, frozen=True):
     layouts: tuple[Layout, ...]
     sidecars: tuple[SidecarFile, ...]
     intent: Intent | None
-    removals: tuple[str, ...]
+    removals: tuple[Removal, ...]
     explained: int

@@ -1,6 +1,8 @@
 """The node's own disk as the place of lake files; docs/formats/lake.md tells the paths."""
 
 import contextlib
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from weir.storage.local import make_directory, sync_directory, write_durable
@@ -43,6 +45,14 @@ class LocalStore:
         if not where.is_dir():
             return []
         return sorted(f"{directory}/{entry.name}" for entry in where.iterdir() if entry.is_file())
+
+    def walk(self, directory: str) -> Iterator[tuple[str, int]]:
+        """Every file below a directory and when it was last changed, in microseconds."""
+        for where, _, names in os.walk(self._root / directory):
+            for name in names:
+                path = Path(where, name)
+                with contextlib.suppress(FileNotFoundError):
+                    yield str(path.relative_to(self._root)), path.stat().st_mtime_ns // 1000
 
     def _sweep(self, directory: Path) -> None:
         """Removes what a process that was killed while writing here left behind."""

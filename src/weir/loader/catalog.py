@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from weir.domain.outcome import LedgerRow
-from weir.lake.records import CatalogState, Commit, Intent
+from weir.lake.records import CatalogState, Commit, Intent, Replacement
 
 FENCED = "fenced"
 """Code of the ``Conflict`` that a loader gets once another one has taken over."""
@@ -32,6 +32,14 @@ class Catalog(Protocol):
 
     def commit(self, epoch: int, commit: Commit) -> None:
         """Takes one lake commit, all or nothing, and its intent is finished."""
+        ...
+
+    def replace_files(self, epoch: int, replacement: Replacement) -> None:
+        """Swaps merged files in, all or nothing; ``Conflict`` when an input has gone."""
+        ...
+
+    def unknown_paths(self, paths: Sequence[str]) -> list[str]:
+        """Those of the paths that no table of files names."""
         ...
 
     def expired_raw(self, *, before_us: int, limit: int) -> Sequence[str]:

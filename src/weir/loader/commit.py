@@ -8,7 +8,7 @@
 under the same names. Tenants and projects are named by their numeric ids, which never change.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -55,6 +55,10 @@ class LakeStore(Protocol):
 
     def names(self, directory: str) -> Sequence[str]:
         """Paths of the files in a directory."""
+        ...
+
+    def walk(self, directory: str) -> Iterator[tuple[str, int]]:
+        """Every file below a directory and when it was changed, in microseconds."""
         ...
 
     def locate(self, path: str) -> Path:

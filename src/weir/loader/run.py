@@ -21,11 +21,13 @@ from weir.lake.store import LocalStore
 from weir.loader.catalog import Catalog
 from weir.loader.commit import LakeStore
 from weir.loader.committer import Committer, Ports
+from weir.loader.compaction import Compaction, CompactionPorts, Merger
 from weir.loader.cut import CutLimits, CutReason, decide_cut, is_full, plan_cut
 from weir.loader.dedup import find_duplicates
 from weir.loader.demand import Demand
 from weir.loader.journals import Journals, LocalJournals, Readers
 from weir.loader.ledger import Counts, total_by_key
+from weir.loader.merger import ProcessMerger
 from weir.loader.portions import Portion, Portions
 from weir.loader.service import Service
 from weir.loader.view import View
@@ -58,7 +60,7 @@ _PAUSE_S = 0.05
 class LoaderParts:
     """What a loader is made of. ``open_catalog`` is called once the loader's lock is held.
 
-    Without ``store`` or ``journals`` those of the directory are used.
+    Without ``store``, ``journals`` or ``merger`` those of the directory are used.
     """
 
     directory: Directory
@@ -70,6 +72,7 @@ class LoaderParts:
     clock: Clock
     store: LakeStore | None = None
     journals: Journals | None = None
+    merger: Merger | None = None
 
 
 def run_loader(parts: LoaderParts, stop: threading.Event) -> None:
@@ -110,6 +113,7 @@ class Loader:
         "_catalog",
         "_clock",
         "_committer",
+        "_compaction",
         "_demand",
         "_gauges_at_s",
         "_intent",
@@ -155,7 +159,22 @@ class Loader:
         self._gauges_at_s = 0.0
         self._board.set(Slot.COMMIT_ID, state.commit_id)
         strays = set(store.names("dedup")) - {each.path for each in state.sidecars}
-        self._committer.clean_up((*state.removals, *sorted(strays)))
+        at_once = [each.path for each in state.removals if not each.due_us]
+        self._committer.clean_up((*at_once, *sorted(strays)))
+        self._compaction = Compaction(
+            CompactionPorts(
+                catalog,
+                store,
+                parts.merger or ProcessMerger(),
+                parts.clock,
+                parts.settings,
+                root=str(parts.directory.root),
+                spill=str(parts.directory.spill),
+            ),
+            self._view,
+            epoch=epoch,
+            removals=[each for each in state.removals if each.due_us],
+        )
 
     def run(self, stop: threading.Event, *, when_caught_up: Callable[[], object]) -> None:
         """Reads and cuts until ``stop``, then finishes.
@@ -172,6 +191,7 @@ class Loader:
 
     def close(self) -> None:
         """Gives back what queries read the tail from; nobody asks any more."""
+        self._compaction.stop()
         self._view.close()
 
     def snapshot(self, project_id: int) -> Shared:
@@ -223,6 +243,7 @@ class Loader:
         if caught_up and self._when_caught_up is not None:
             self._when_caught_up()
             self._when_caught_up = None
+            self._compaction.start()
             self._board.set(Slot.LOADER_READY, 1)
         self._show_gauges()
         return caught_up or full

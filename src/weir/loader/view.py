@@ -14,7 +14,7 @@ from typing import NamedTuple
 from weir.domain.layout import NO_LAYOUT, Accelerated
 from weir.domain.outcome import LedgerRow
 from weir.domain.snapshot import LakeFile, Snapshot
-from weir.lake.records import CatalogState, Commit, JournalPlace, SidecarFile
+from weir.lake.records import CatalogState, Commit, JournalPlace, Replacement, SidecarFile
 from weir.lake.sidecar import Ids, map_sidecar
 from weir.loader.dedup import Verdict
 from weir.loader.journals import Round
@@ -150,6 +150,21 @@ class View:
                 commit_id=self.commit_id,
             )
             return Shared(snapshot, tail.share())
+
+    def files(self) -> list[LakeFile]:
+        """Every committed file."""
+        with self._lock:
+            return [file for files in self._files.values() for file in files]
+
+    def replace_files(self, replacement: Replacement) -> None:
+        """The switch after a merge: snapshots hold the inputs or the merged file, never both."""
+        gone = set(replacement.inputs)
+        project_id = replacement.file.project_id
+        with self._lock:
+            if replacement.layout is not None:
+                self._layouts[replacement.layout.id] = replacement.layout
+            kept = [file for file in self._files[project_id] if file.path not in gone]
+            self._files[project_id] = (replacement.file, *kept)
 
     def choice(self, project_id: int) -> tuple[Accelerated, ...]:
         """The accelerated columns of the project's newest file that has some."""

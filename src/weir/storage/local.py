@@ -33,6 +33,17 @@ def write_durable(path: Path, parts: Iterable[bytes | memoryview], *, mode: int 
     sync_directory(path.parent)
 
 
+def place_durable(temporary: Path, path: Path) -> None:
+    """Gives a written file its name so that it survives a power cut; raises ``OSError``."""
+    descriptor = os.open(temporary, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    temporary.rename(path)
+    sync_directory(path.parent)
+
+
 def make_directory(path: Path) -> None:
     """Makes a directory (0700) and its parents so that it survives a power cut."""
     if path.is_dir():

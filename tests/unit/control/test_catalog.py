@@ -21,6 +21,7 @@ from weir.lake.records import (
     Intent,
     JournalPlace,
     RawFile,
+    Removal,
     SidecarFile,
     Span,
 )
@@ -156,7 +157,7 @@ def test_retired_files_leave_the_lists_until_they_are_removed(catalog: SqlCatalo
     put(catalog, epoch, make_commit(2, retired=retired))
     state = catalog.load()
     assert [sidecar.path for sidecar in state.sidecars] == ["dedup/00000002"]
-    assert state.removals == retired
+    assert state.removals == tuple(Removal(path) for path in retired)
     assert catalog.expired_raw(before_us=1003, limit=9) == ["raw/00000002"]
     assert catalog.expired_raw(before_us=1002, limit=9) == []
     catalog.forget_removals(epoch, retired)

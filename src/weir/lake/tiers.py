@@ -1,0 +1,87 @@
+"""Which lake files are merged: size-tiered, so that each row is written again only log(n) times.
+
+Pure. Files of one project and day are sorted into tiers by their rows; when a tier has ``fan_in``
+files they become one, which belongs to a higher tier. A day that is over gets no new files, so
+what is left of it is merged until its files are large.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
+
+from weir.domain.snapshot import LakeFile
+
+TIER_ROWS = 1000
+"""Files with fewer rows are all of the lowest tier."""
+
+INPUTS_MAX = 64
+"""Files that one merge takes."""
+
+MERGES_MAX = 200
+"""Merges that are planned at once."""
+
+
+class MergeLimits(NamedTuple):
+    """``file_bytes_max`` bounds what a merge reads; files of half that size are left alone."""
+
+    fan_in: int
+    file_bytes_max: int
+
+
+def plan_merges(
+    files: Iterable[LakeFile], limits: MergeLimits, *, today: str, skipped: Collection[str]
+) -> list[tuple[LakeFile, ...]]:
+    """Merges of disjoint sets of files, those of most files first; what they read is bounded.
+
+    ``today`` is the oldest UTC day, ``YYYY-MM-DD``, that may still get files; ``skipped`` are
+    paths of files that could not be merged.
+    """
+    groups: dict[tuple[int, str], list[LakeFile]] = {}
+    for file in files:
+        if 2 * file.byte_count <= limits.file_bytes_max and file.path not in skipped:
+            groups.setdefault((file.project_id, file.day), []).append(file)
+    merges = [
+        merge
+        for (_, day), group in sorted(groups.items())
+        if len(merge := _merge_of(group, limits, is_over=day < today)) > 1
+    ]
+    merges.sort(key=len, reverse=True)
+    planned: list[tuple[LakeFile, ...]] = []
+    room = limits.file_bytes_max
+    for merge in merges[:MERGES_MAX]:
+        room -= sum(file.byte_count for file in merge)
+        if planned and room < 0:
+            break
+        planned.append(merge)
+    return planned
+
+
+def _merge_of(
+    group: Sequence[LakeFile], limits: MergeLimits, *, is_over: bool
+) -> tuple[LakeFile, ...]:
+    """The files of one project and day to merge next, smallest first; may be fewer than two."""
+    if is_over:
+        return _within(group, limits.file_bytes_max)
+    tiers: dict[int, list[LakeFile]] = {}
+    for file in group:
+        tiers.setdefault(_tier(file.row_count, limits.fan_in), []).append(file)
+    for _, tier in sorted(tiers.items()):
+        if len(tier) >= limits.fan_in:
+            return _within(tier, limits.file_bytes_max)
+    return ()
+
+
+def _tier(row_count: int, fan_in: int) -> int:
+    tier, least = 0, TIER_ROWS
+    while row_count >= least:
+        tier, least = tier + 1, least * fan_in
+    return tier
+
+
+def _within(files: Sequence[LakeFile], bytes_max: int) -> tuple[LakeFile, ...]:
+    chosen: list[LakeFile] = []
+    for file in sorted(files, key=lambda each: (each.row_count, each.path))[:INPUTS_MAX]:
+        bytes_max -= file.byte_count
+        if bytes_max < 0:
+            break
+        chosen.append(file)
+    return tuple(chosen)
