@@ -3,6 +3,7 @@
 ERROR_WORDS = {
     "address_in_use": "Another program listens there. Choose another `--port`; 0 takes a free one.",
     "batch_too_large": "More events in one request than the route takes. Send them in parts.",
+    "changed": "Lake files were replaced while they were merged. Nothing to do: it is tried again.",
     "conflict": "The thing exists already, is in use, or was changed meanwhile. Look, then repeat.",
     "control_unavailable": "The control database cannot be used. Look at the disk.",
     "corrupt": "Stored bytes are not what was written. They are kept aside and never served.",
