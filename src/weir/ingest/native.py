@@ -69,6 +69,22 @@ class _Envelope(msgspec.Struct):
     sent_at: msgspec.Raw = ABSENT
 
 
+class _KnownEnvelope(msgspec.Struct):
+    events: list[_NativeEvent]
+    context: msgspec.Raw = ABSENT
+    sent_at: msgspec.Raw = ABSENT
+    event: msgspec.Raw = ABSENT
+    """Present in a body that is one event, whatever its ``events`` are."""
+
+
+class _Known(NamedTuple):
+    """Events that are valid and have no unknown fields, and what the envelope says of them."""
+
+    events: Sequence[Event]
+    context: msgspec.Raw = ABSENT
+    sent_at: datetime | None = None
+
+
 class _Split(NamedTuple):
     """The items of a body, and what the envelope says of all of them."""
 
@@ -79,6 +95,8 @@ class _Split(NamedTuple):
     sent_at: datetime | None = None
 
 
+_decode_event = msgspec.json.Decoder(_NativeEvent).decode
+_decode_known_envelope = msgspec.json.Decoder(_KnownEnvelope).decode
 _decode_events = msgspec.json.Decoder(list[_NativeEvent]).decode
 _decode_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode_envelope = msgspec.json.Decoder(_Envelope).decode
@@ -90,19 +108,16 @@ def admit(submission: Submission) -> Admission:
     """Takes the valid events of a body and tells of each of the others why it was refused."""
     body, limits = submission.body, submission.limits
     check_text(body)
-    quick = _quick_events(body) if len(body) <= limits.event_bytes_max else None
-    if quick is not None:
-        _check_count(len(quick))
+    known = _known(body) if len(body) <= limits.event_bytes_max else None
+    if known is not None:
+        _check_around(len(known.events), known.context, limits)
         try:
-            check_depth(body, pieces_of(quick), depth_max=limits.json_depth_max)
-            return _admission(len(quick), {}, submission.batch_id)
+            check_depth(body, pieces_of(known.events), depth_max=limits.json_depth_max)
+            return _admission(len(known.events), {}, submission.batch_id)
         except InvalidInput:
             pass  # an event is too deep: looked at one by one, the others are taken
     split = _split(body)
-    _check_count(len(split.raws))
-    depth_max = limits.json_depth_max
-    check_depth(bytes(split.context), [b""], depth_max=depth_max, levels_around=1)
-    check_shared(split.context, len(split.raws), limits)
+    _check_around(len(split.raws), split.context, limits)
     judged = judge_each(split.raws, FIELDS)
     refused = {
         index: problems
@@ -115,26 +130,54 @@ def admit(submission: Submission) -> Admission:
 def decode_frame(frame: Frame) -> Sequence[Event]:
     """The events of a frame that ``admit`` took, without the refused ones."""
     refused = frozenset(decode_meta(frame.meta).refused)
-    if not refused and (quick := _quick_events(frame.body)) is not None:
-        return quick
-    split = _split(frame.body)
-    taken = [raw for index, raw in enumerate(split.raws) if index not in refused]
-    events = [item for item in check_each(taken, FIELDS) if isinstance(item, Event)]
-    share_context(events, split.context)
-    for event in events:
-        event.sent_at = event.sent_at or split.sent_at
-    return events
+    known = None if refused else _known(frame.body)
+    if known is None:
+        split = _split(frame.body)
+        taken = [raw for index, raw in enumerate(split.raws) if index not in refused]
+        events = [item for item in check_each(taken, FIELDS) if isinstance(item, Event)]
+        known = _Known(events, split.context, split.sent_at)
+    share_context(known.events, known.context)
+    if known.sent_at is not None:
+        for event in known.events:
+            event.sent_at = event.sent_at or known.sent_at
+    return known.events
 
 
-def _quick_events(body: bytes) -> Sequence[Event] | None:
-    """The events of a plain array, all valid and without unknown fields; else None."""
-    if not body.startswith(b"["):
-        return None
+def _check_around(event_count: int, context: msgspec.Raw, limits: Limits) -> None:
+    """What is asked of a body besides its events."""
+    _check_count(event_count)
+    check_depth(bytes(context), [b""], depth_max=limits.json_depth_max, levels_around=1)
+    check_shared(context, event_count, limits)
+
+
+def _known(body: bytes) -> _Known | None:
+    """The events of a plain array, envelope or event; None when they must be looked at singly.
+
+    Raises ``InvalidInput`` for an envelope's own wrong time.
+    """
+    known = _known_array(body) if body.startswith(b"[") else _known_object(body)
+    return None if known is None or plain_properties(known.events) is None else known
+
+
+def _known_array(body: bytes) -> _Known | None:
     try:
-        events = _decode_events(body)
+        return _Known(_decode_events(body))
     except (msgspec.DecodeError, RecursionError):
         return None
-    return None if plain_properties(events) is None else events
+
+
+def _known_object(body: bytes) -> _Known | None:
+    try:
+        return _Known([_decode_event(body)])
+    except (msgspec.DecodeError, RecursionError):
+        pass  # at its first unknown field, which an envelope has early
+    try:
+        envelope = _decode_known_envelope(body)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    if bytes(envelope.event) or not is_object(envelope.context):
+        return None
+    return _Known(envelope.events, envelope.context, _envelope_time(envelope.sent_at))
 
 
 def _split(body: bytes) -> _Split:

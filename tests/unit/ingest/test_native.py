@@ -324,3 +324,26 @@ def test_values_come_out_as_sent() -> None:
     assert values_of(quick) == values_of(slow)
     assert values_of(quick)["properties"] == b'{"n": 1e999 }'
     assert quick.ts == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("body", "sent_at"),
+    [
+        (b'{"events":[{"event":"a"}],"sent_at":"2026-11-20T10:00:00Z","context":{"os":"x"}}', True),
+        (b'{"events":[{"event":"a"}],"context":{"os":"x"}}', False),
+    ],
+)
+def test_known_envelope_gives_what_the_reference_gives(body: bytes, *, sent_at: bool) -> None:
+    """Context and time of the envelope reach its events, with an unknown field and without."""
+    odd = body.replace(b'"event":"a"', b'"event":"a","odd":1')
+    for each in (body, odd):
+        [event] = stored("/v1/events", each)
+        assert bytes(event.context) == b'{"os":"x"}'
+        assert (event.sent_at is not None) is sent_at
+
+
+def test_an_object_with_an_event_is_one_event_whatever_else_it_has() -> None:
+    """``events`` beside ``event`` is an unknown field."""
+    [event] = stored("/v1/events", b'{"event":"a","events":[{"event":"b"}]}')
+    assert event.event == "a"
+    assert b'"events"' in bytes(event.properties)
