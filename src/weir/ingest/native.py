@@ -151,11 +151,14 @@ def _check_around(event_count: int, context: msgspec.Raw, limits: Limits) -> Non
 
 
 def _known(body: bytes) -> _Known | None:
-    """The events of a plain array, envelope or event; None when they must be looked at singly.
+    """The events of a plain array, envelope, event or NDJSON; None when each must be looked at.
 
     Raises ``InvalidInput`` for an envelope's own wrong time.
     """
-    known = _known_array(body) if body.startswith(b"[") else _known_object(body)
+    if body.startswith(b"["):
+        known = _known_array(body)
+    else:
+        known = _known_object(body) or _known_lines(body)
     return None if known is None or plain_properties(known.events) is None else known
 
 
@@ -178,6 +181,16 @@ def _known_object(body: bytes) -> _Known | None:
     if bytes(envelope.event) or not is_object(envelope.context):
         return None
     return _Known(envelope.events, envelope.context, _envelope_time(envelope.sent_at))
+
+
+def _known_lines(body: bytes) -> _Known | None:
+    if not 0 < body.count(b"\n") < LINES_MAX:
+        return None
+    try:
+        events = [_decode_event(line) for line in body.split(b"\n") if line.strip()]
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return _Known(events) if len(events) > 1 else None
 
 
 def _split(body: bytes) -> _Split:

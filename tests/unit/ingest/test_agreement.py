@@ -221,13 +221,17 @@ def test_novamesh_single_event_is_what_it_is_in_a_batch(text: str) -> None:
     assert found == expected
 
 
-@pytest.mark.parametrize("body", ["[{}]", '{{"events":[{}]}}', "{}"])
+@pytest.mark.parametrize(
+    ("body", "between"), [("[{}]", ","), ('{{"events":[{}]}}', ","), ("{}", ","), ("{}\n", "\n")]
+)
 @given(texts=st.lists(native_events, max_size=5))
 @settings(max_examples=100)
-def test_fast_decoder_takes_nothing_that_the_reference_refuses(body: str, texts: list[str]) -> None:
+def test_fast_decoder_takes_nothing_that_the_reference_refuses(
+    body: str, between: str, texts: list[str]
+) -> None:
     """Where it says yes, the reference says the same values."""
     texts = texts[:1] if body == "{}" else texts
-    known = native._known(body.format(",".join(texts)).encode())
+    known = native._known(body.format(between.join(texts)).encode())
     if known is None:
         return
     slow = check_each([msgspec.Raw(text.encode()) for text in texts], native.FIELDS)

@@ -347,3 +347,20 @@ def test_an_object_with_an_event_is_one_event_whatever_else_it_has() -> None:
     [event] = stored("/v1/events", b'{"event":"a","events":[{"event":"b"}]}')
     assert event.event == "a"
     assert b'"events"' in bytes(event.properties)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"event":"a"} {"event":"b"}\n{"event":"c"}',
+        b'{"event":\n"a"}\n{"event":"b"}',
+        b'{"event":\n"a"}{"event":"b"}',
+    ],
+)
+def test_lines_hold_one_event_each(body: bytes) -> None:
+    """Neither two on a line nor one on two, although a JSON parser would read them."""
+    try:
+        admission = admit("/v1/events", body)
+    except InvalidInput:
+        return
+    assert admission.refused_count > 0
