@@ -77,6 +77,7 @@ def serve(settings: Settings, *, warnings: list[str]) -> int:
 def _begin_serving(
     directory: Directory, settings: Settings, listener: socket.socket, warnings: list[str]
 ) -> None:
+    from weir.engine import landlock
     from weir.telemetry import Happening, emit, serve_metrics
 
     _start_logging("supervisor", settings)
@@ -84,6 +85,11 @@ def _begin_serving(
         emit(Happening.SETTINGS_WARNING, warning=warning)
     if sys.platform != "linux":
         emit(Happening.PLATFORM_WARNING, platform=sys.platform)
+    elif not landlock.version():
+        emit(
+            Happening.PLATFORM_WARNING,
+            message="The kernel has no Landlock: queries are kept from files by the engine alone.",
+        )
     url = url_of(listener, settings.host)
     emit(Happening.NODE_STARTING, directory=str(directory.root), url=url)
     serve_metrics(settings.metrics_port)

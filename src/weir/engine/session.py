@@ -100,10 +100,13 @@ class Engine:
         connection.sql(_FIRST).to_arrow_table()
         return cls(connection, frozenset(name for (name,) in connection.sql(_NAMES).fetchall()))
 
-    def session(self, *, threads: int) -> "Session":
-        """A session of its own, with its own random numbers. One for each engine and process."""
+    def session(self) -> "Session":
+        """A session of its own, with its own random numbers. One for each engine and process.
+
+        It has no threads but the caller's until ``use_threads``.
+        """
         connection = self._connection.cursor()
-        _apply(connection, (f"SET GLOBAL threads = {threads:d}", *_OF_SESSION))
+        _apply(connection, _OF_SESSION)
         return Session(connection, self._names)
 
 
@@ -122,6 +125,10 @@ class Session:
         self._connection.register(TAIL, schema.empty_table())
         self._connection.sql(_WARM_UP).to_arrow_table()
         self._connection.unregister(TAIL)
+
+    def use_threads(self, count: int) -> None:
+        """Starts threads, which are restricted as the caller is by now; before ``publish``."""
+        _apply(self._connection, [f"SET GLOBAL threads = {count:d}"])
 
     def publish(
         self,

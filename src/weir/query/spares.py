@@ -24,7 +24,7 @@ START_TIMEOUT_S: Final = 30.0
 RESTART_DELAY_S: Final = 1.0
 CLOSE_TIMEOUT_S: Final = 5.0
 
-_ENVIRONMENT = {
+ENVIRONMENT = {
     "ARROW_DEFAULT_MEMORY_POOL": "system",
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
     "LC_ALL": "C.UTF-8",
@@ -145,7 +145,7 @@ class Spares:
         self._zygote = subprocess.Popen(
             [sys.executable, "-I", "-m", "weir.query.zygote", msgspec.json.encode(told).decode()],
             cwd="/",
-            env=_ENVIRONMENT,
+            env=ENVIRONMENT,
             pass_fds=(theirs.fileno(),),
             start_new_session=True,
             stdin=subprocess.DEVNULL,

@@ -13,7 +13,7 @@ import msgspec
 import pyarrow as pa
 
 from weir.clock import Clock
-from weir.engine import sandbox
+from weir.engine import landlock, sandbox
 from weir.engine.session import Engine, Session, translate
 from weir.errors import InvalidInput, WeirError
 from weir.lake.schema import CANONICAL
@@ -61,15 +61,18 @@ def serve_one(
         sandbox.SandboxLimits(memory_bytes=limits.memory_bytes, cpu_s=limits.cpu_s),
         keep={connection.fileno()},
     )
-    session = engine.session(threads=limits.threads)
+    session = engine.session()
     warm_up_gate()
     session.warm_up(CANONICAL)
-    sandbox.forbid_processes()
     _send(connection, Kind.READY, b"")
     received = receive_job(connection)
     if received is None:
         return
     job, tail = received
+    # Threads are restricted with the thread that starts them: files first, then threads.
+    landlock.restrict_to(path for source in job.sources for path in source.files)
+    session.use_threads(limits.threads)
+    sandbox.forbid_processes()
     _serve(connection, session, job, tail, clock)
 
 

@@ -46,7 +46,7 @@ def lake(tmp_path: Path) -> Lake:
 @pytest.fixture
 def session(lake: Lake) -> Session:
     """A locked session over our file and a tail of one row."""
-    made = Engine.open(memory_bytes=256 << 20).session(threads=1)
+    made = Engine.open(memory_bytes=256 << 20).session()
     made.publish([Source((lake.ours,))], table(3), SCHEMA)
     return made
 
@@ -71,7 +71,7 @@ def test_events_are_the_files_and_the_tail(session: Session) -> None:
 @pytest.mark.parametrize("with_file", [False, True])
 def test_either_part_may_be_missing(lake: Lake, *, with_file: bool, with_tail: bool) -> None:
     """No file, no tail or neither is a table all the same."""
-    session = Engine.open(memory_bytes=256 << 20).session(threads=1)
+    session = Engine.open(memory_bytes=256 << 20).session()
     session.publish(
         [Source((lake.ours,))] if with_file else [], table(3) if with_tail else None, SCHEMA
     )
@@ -153,7 +153,7 @@ def test_symlink_to_another_project_is_not_followed(lake: Lake) -> None:
     """A link beside our files opens nothing."""
     link = lake.root / "link.parquet"
     link.symlink_to(lake.theirs)
-    session = Engine.open(memory_bytes=256 << 20).session(threads=1)
+    session = Engine.open(memory_bytes=256 << 20).session()
     session.publish([Source((lake.ours,))], None, SCHEMA)
     with pytest.raises(WeirError):
         read(session, f"SELECT * FROM read_parquet('{link}')")
@@ -182,7 +182,7 @@ def test_settings_of_the_session_are_as_meant(session: Session) -> None:
 def test_engine_has_no_threads_before_a_session_asks_for_them(engine: Engine) -> None:
     """The zygote forks after connecting, which is sound with one thread only."""
     rows = read(
-        engine.session(threads=1),
+        engine.session(),
         "SELECT value FROM duckdb_settings() WHERE name IN"
         " ('threads', 'async_threads') ORDER BY name",
     )
@@ -191,7 +191,7 @@ def test_engine_has_no_threads_before_a_session_asks_for_them(engine: Engine) ->
 
 def test_missing_file_is_unavailable(engine: Engine) -> None:
     """A lake file that is gone is no fault of the query, and is not named."""
-    session = engine.session(threads=1)
+    session = engine.session()
     with pytest.raises(Unavailable) as caught:
         session.publish([Source(("/nowhere/x.parquet",))], None, SCHEMA)
     assert "nowhere" not in str(caught.value)
@@ -239,7 +239,7 @@ def test_late_times_are_refused_plainly_over_the_tail(engine: Engine) -> None:
     """The year 9999 has no nanoseconds in 64 bits: 400, not a failure of the node."""
     schema = pa.schema([("ts", pa.timestamp("us", "UTC"))])
     late = pa.table({"ts": [253_402_300_799_000_000]}, schema=schema)
-    session = engine.session(threads=1)
+    session = engine.session()
     session.publish([], late, schema)
     with pytest.raises(InvalidInput):
         read(session, "SELECT epoch_ns(ts) FROM events")
