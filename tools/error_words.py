@@ -11,6 +11,7 @@ ERROR_WORDS = {
     "themselves.",
     "endpoint_not_found": "The project has no such endpoint. `weir projects list` shows it.",
     "expectation_failed": "`Expect` may only be `100-continue`.",
+    "tls_files": "The certificate or key file cannot be used. Both are PEM, and belong together.",
     "fenced": "Another loader took over this directory; this one ends.",
     "first_run_unreadable": "`first-run.json` is not what a first run wrote. Move it away and "
     "start again.",

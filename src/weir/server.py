@@ -39,6 +39,7 @@ FORMAT_VERSION = 1
 
 
 if TYPE_CHECKING:
+    from weir.ingest.limits import LimitTable
     from weir.supervisor import Role
 
 Held = TypeVar("Held")
@@ -56,6 +57,10 @@ def serve(settings: Settings, *, warnings: list[str]) -> int:
 
     Raises ``Conflict`` when another node holds the directory or the address.
     """
+    from weir.ingest.tls import Certificate
+
+    Certificate.load(settings.tls_cert, settings.tls_key)
+    settings = _with_absolute_files(settings)
     directory = Directory(Path(settings.data_dir).resolve())
     clock = SystemClock()
     make_root(directory.root)
@@ -64,7 +69,7 @@ def serve(settings: Settings, *, warnings: list[str]) -> int:
     check_format(directory)
     listener = bind(settings.host, settings.port)
     if not settings.docs_url:
-        description = f"{url_of(listener, settings.host)}/openapi.json"
+        description = f"{url_of(listener, settings)}/openapi.json"
         settings = replace(settings, docs_url=description)
     board = prepare_run(directory, workers=worker_count(settings))
     # Read by the metrics' library when it is first imported, here and in the children.
@@ -90,7 +95,7 @@ def _begin_serving(
             Happening.PLATFORM_WARNING,
             message="The kernel has no Landlock: queries are kept from files by the engine alone.",
         )
-    url = url_of(listener, settings.host)
+    url = url_of(listener, settings)
     emit(Happening.NODE_STARTING, directory=str(directory.root), url=url)
     serve_metrics(settings.metrics_port)
     write_durable(directory.node_file, [msgspec.json.encode(NodeFile(FORMAT_VERSION, url))])
@@ -101,7 +106,7 @@ def _supervise(settings: Settings, board: Board, listener: socket.socket, *, clo
     from weir.telemetry import Happening, emit
 
     workers = worker_count(settings)
-    url = url_of(listener, settings.host)
+    url = url_of(listener, settings)
     ready_slots = [Slot.API_READY, Slot.LOADER_READY]
     edge_slots = [Slot.EDGE_READY + worker for worker in range(workers)]
     waiting_for: list[int] = [*ready_slots, *edge_slots]
@@ -163,12 +168,11 @@ def run_edge(
     from weir.ingest.dialects import routes_by_path
     from weir.ingest.door import Door, Parts
     from weir.ingest.edge import Edge, serve_edge
-    from weir.ingest.limits import Limits as RateLimits
-    from weir.ingest.limits import LimitTable
     from weir.ingest.local import local_routes
     from weir.ingest.overload import Gate
     from weir.ingest.relay import Relay
     from weir.ingest.tally import Tally
+    from weir.ingest.tls import Certificate
     from weir.journal.writer import JournalWriter
     from weir.storage.registry import RegistryView
 
@@ -193,11 +197,7 @@ def run_edge(
             clock=clock,
             registry=RegistryView(directory, board),
             journal=journal,
-            limits=LimitTable(
-                directory.limits,
-                worker=worker,
-                defaults=RateLimits(settings.rate_limit_requests, settings.rate_limit_events),
-            ),
+            limits=_limit_table(settings, directory, worker=worker),
             gate=Gate(
                 directory.root,
                 reserve_bytes=settings.disk_reserve_bytes,
@@ -210,10 +210,19 @@ def run_edge(
             relay=Relay(directory.api_socket, loop).pass_on,
         )
         listener = bind(settings.host, settings.port) if listen_fd is None else adopt(listen_fd)
+        certificate = Certificate.load(settings.tls_cert, settings.tls_key)
         _settle_garbage()
-        return await serve_edge(Edge(worker, Door(parts, loop), journal, board, listener), stop)
+        edge = Edge(worker, Door(parts, loop), journal, board, listener, certificate)
+        return await serve_edge(edge, stop)
 
     return _run_loop(main)
+
+
+def _limit_table(settings: Settings, directory: Directory, *, worker: int) -> "LimitTable":
+    from weir.ingest.limits import Limits, LimitTable
+
+    defaults = Limits(settings.rate_limit_requests, settings.rate_limit_events)
+    return LimitTable(directory.limits, worker=worker, defaults=defaults)
 
 
 def run_api(settings: Settings, *, lifeline_fd: int | None) -> int:
@@ -361,10 +370,20 @@ def adopt(descriptor: int) -> socket.socket:
     return socket.socket(fileno=descriptor)
 
 
-def url_of(listener: socket.socket, host: str) -> str:
+def url_of(listener: socket.socket, settings: Settings) -> str:
     """Where clients on this machine reach the door."""
+    host = settings.host
     name = f"[{host}]" if ":" in host else host
-    return f"http://{name}:{listener.getsockname()[1]}"
+    scheme = "https" if settings.tls_cert else "http"
+    return f"{scheme}://{name}:{listener.getsockname()[1]}"
+
+
+def _with_absolute_files(settings: Settings) -> Settings:
+    """Paths that mean the same in every process of the node."""
+    if not settings.tls_cert:
+        return settings
+    cert, key = (str(Path(path).resolve()) for path in (settings.tls_cert, settings.tls_key))
+    return replace(settings, tls_cert=cert, tls_key=key)
 
 
 def _begin_child(name: str, settings: Settings, lifeline: int | None) -> tuple[Directory, Board]:

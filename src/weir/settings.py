@@ -62,6 +62,8 @@ class Settings:
     data_dir: str = _text("weir-data", "Directory of the node: journals, lake, databases.")
     host: str = _text("127.0.0.1", "Address that the door listens on.")
     port: int = _whole(8080, "Port that the door listens on; 0 takes a free one.", 0, 65535)
+    tls_cert: str = _text("", "PEM file with the certificate chain of the door; empty: no TLS.")
+    tls_key: str = _text("", "PEM file with the certificate's key, without a password.")
     workers: int = _whole(0, "Edge workers; 0 is one per core.", 0, 64)
     node: str = _text("weir-1", "Name of this node, shown by /v1/health.")
     region: str = _text("local", "Region of this node, shown by /v1/health.")
@@ -140,7 +142,7 @@ class Found(NamedTuple):
 SPECS: dict[str, Spec] = {item.name: item.metadata["spec"] for item in fields(Settings)}
 DEFAULTS: dict[str, Scalar] = {item.name: cast("Scalar", item.default) for item in fields(Settings)}
 
-_NOT_SETTINGS = {"WEIR_CONFIG", "WEIR_KEY", "WEIR_URL"}
+_NOT_SETTINGS = {"WEIR_CACERT", "WEIR_CONFIG", "WEIR_KEY", "WEIR_URL"}
 _INJECTED = re.compile(r"WEIR_(\w+_)?(SERVICE_(HOST|PORT)\w*|PORT_\d+_\w+)$")
 _SIZE = re.compile(r"(\d+)\s*(KiB|MiB|GiB|TiB)$")
 _FACTORS = {"KiB": 1024, "MiB": MIB, "GiB": GIB, "TiB": 1024 * GIB}

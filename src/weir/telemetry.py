@@ -56,6 +56,12 @@ class Happening(Enum):
         "Journal without a worker could not be recovered; it will be retried.",
     )
     JOURNAL_EXPIRED = ("journal_expired", "debug", "Journal files below the cut were removed.")
+    CERTIFICATE_LOADED = ("certificate_loaded", "info", "A new TLS certificate is in use.")
+    CERTIFICATE_REFUSED = (
+        "certificate_refused",
+        "error",
+        "The new TLS certificate cannot be used; the one before stays.",
+    )
     LAKE_COMMITTED = ("lake_committed", "info", "Lake commit.")
     LAKE_COMMIT_FAILED = ("lake_commit_failed", "error", "Lake commit failed; it will be retried.")
     ACCELERATION_FAILED = (

@@ -47,7 +47,9 @@ class Node:
                 start_new_session=True,
             )
         line = _read_line(self.process)
-        assert line.startswith("weir ready http://"), f"{line!r}\n{self.log.read_text()}"
+        assert line.startswith(("weir ready http://", "weir ready https://")), (
+            f"{line!r}\n{self.log.read_text()}"
+        )
         self.url = line.split()[-1]
 
     def stop(self) -> int:

@@ -1,5 +1,7 @@
 """HTTP to a node, and its answers as Weir's own errors."""
 
+import ssl
+
 import httpx
 import msgspec
 
@@ -43,7 +45,20 @@ def connect(target: Target, *, timeout_s: float) -> httpx.Client:
         headers=headers,
         timeout=timeout_s,
         trust_env=not target.is_local,
+        verify=_trusted(target),
     )
+
+
+def _trusted(target: Target) -> ssl.SSLContext | bool:
+    if target.cacert is None:
+        return True
+    try:
+        return ssl.create_default_context(cafile=target.cacert)
+    except ssl.SSLError as error:
+        raise InvalidInput(
+            f"{target.cacert} holds no certificate that can be read.",
+            hint="--cacert takes a PEM file.",
+        ) from error
 
 
 def lost_connection(target_url: str, error: httpx.TransportError) -> Unavailable:

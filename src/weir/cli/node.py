@@ -18,6 +18,8 @@ class Target(NamedTuple):
 
     url: str
     key: str
+    cacert: str | None = None
+    """Certificates to trust instead of the machine's."""
 
     @property
     def is_local(self) -> bool:
@@ -49,7 +51,9 @@ def find_directory(data_dir: str | None) -> Directory:
     return Directory(Path(find_settings(data_dir=data_dir).settings.data_dir))
 
 
-def find_target(*, url: str | None, key: str | None, data_dir: str | None) -> Target:
+def find_target(
+    *, url: str | None, key: str | None, data_dir: str | None, cacert: str | None = None
+) -> Target:
     """The node and the key to use.
 
     What is not given is taken from the node that runs in the directory. The directory's own key
@@ -57,7 +61,7 @@ def find_target(*, url: str | None, key: str | None, data_dir: str | None) -> Ta
     ``Unauthenticated`` when no key is.
     """
     if url and key:
-        return Target(_checked(url), key)
+        return Target(_checked(url), key, cacert)
     directory = find_directory(data_dir)
     own_url = _own_url(directory)
     found_url = _checked(url) if url else own_url
@@ -73,7 +77,7 @@ def find_target(*, url: str | None, key: str | None, data_dir: str | None) -> Ta
             f"There is no API key for {found_url}.",
             hint="Give one with --key or WEIR_KEY; weir keys create makes one.",
         )
-    return Target(found_url, found_key)
+    return Target(found_url, found_key, cacert)
 
 
 def _own_url(directory: Directory) -> str | None:

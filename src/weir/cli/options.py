@@ -28,6 +28,14 @@ node_url = click.option(
     help="Address of the node. Default: WEIR_URL, else the node that runs in DIR.",
 )
 
+cacert = click.option(
+    "--cacert",
+    envvar="WEIR_CACERT",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False),
+    help="PEM certificates to trust for https, instead of the machine's. Default: WEIR_CACERT.",
+)
+
 api_key = click.option(
     "--key",
     envvar="WEIR_KEY",

@@ -58,16 +58,11 @@ class _BrokenOff(msgspec.Struct):
 @click.option("--limit", type=click.IntRange(1), help="Greatest number of rows. Default: 1000.")
 @options.node_url
 @options.api_key
+@options.cacert
 @options.data_dir
 @options.as_json
 def query(
-    sql: str,
-    form: str | None,
-    limit: int | None,
-    url: str | None,
-    key: str | None,
-    data_dir: str | None,
-    as_json: bool,
+    sql: str, form: str | None, limit: int | None, as_json: bool, **where: str | None
 ) -> None:
     """Run one SELECT over the table events and print its rows.
 
@@ -81,7 +76,7 @@ def query(
         raise InvalidInput(
             f"{wanted} is not for a terminal.", hint="Send it into a file with: > FILE"
         )
-    target = find_target(url=url, key=key, data_dir=data_dir)
+    target = find_target(**where)
     body = {"q": text} if limit is None else {"q": text, "limit": limit}
     if wanted == "table":
         _print_as_table(b"".join(_ask(target, body, "json")))

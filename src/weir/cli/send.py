@@ -47,6 +47,7 @@ RUN_CHARS_MAX = 200
 @click.option("--run", metavar="TEXT", help="Goes on with an earlier run that broke off.")
 @options.node_url
 @options.api_key
+@options.cacert
 @options.data_dir
 @options.as_json
 @click.pass_context
@@ -67,7 +68,7 @@ def send(
     call with the same --run stores it twice (within the node's dedup_window_s). The exit code is 5
     when some events were rejected; all others are on the node's disk.
     """
-    target = find_target(url=where["url"], key=where["key"], data_dir=where["data_dir"])
+    target = find_target(**where)
     run = _checked_run(run) or secrets.token_hex(8)
     tally = Tally()
     patience = Patience(retry_for_s, sleep, SystemClock().monotonic_s, random.random)

@@ -22,6 +22,8 @@ from weir.cli.node import find_settings
     metavar="N",
     help="Edge workers; 0 is one per core.",
 )
+@click.option("--tls-cert", metavar="FILE", help="PEM certificate chain: the door speaks TLS.")
+@click.option("--tls-key", metavar="FILE", help="PEM key of the certificate.")
 @click.option("--json", "as_json", is_flag=True, help="Log lines as JSON, for machines.")
 @click.pass_context
 def serve(ctx: click.Context, /, as_json: bool, **flags: str | int | None) -> None:

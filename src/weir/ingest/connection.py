@@ -137,7 +137,8 @@ class Connection(asyncio.Protocol):
             return False
         self._line[-1].is_last = True
         self._receiving_since = None
-        return True
+        # With TLS nothing can be sent to a client that has closed its side.
+        return self._transport is not None and self._transport.can_write_eof()
 
     def pause_writing(self) -> None:
         self._write_blocked_since = self.door.loop_time()

@@ -13,6 +13,7 @@ from weir.board import Board, Slot
 from weir.errors import Unavailable
 from weir.ingest.connection import Connection
 from weir.ingest.door import Door
+from weir.ingest.tls import Certificate
 from weir.telemetry import Happening, emit
 
 EXIT_JOURNAL = 70
@@ -46,6 +47,8 @@ class Edge(NamedTuple):
     journal: ClosableJournal
     board: Board
     listener: socket.socket
+    certificate: Certificate | None = None
+    """With one, clients speak TLS."""
 
 
 async def serve_edge(edge: Edge, stop: asyncio.Event) -> int:
@@ -54,8 +57,13 @@ async def serve_edge(edge: Edge, stop: asyncio.Event) -> int:
         edge.journal.close()
         return 0
     loop = asyncio.get_running_loop()
+    certificate = edge.certificate
     server = await loop.create_server(
-        lambda: Connection(edge.door), sock=edge.listener, backlog=BACKLOG_CONNECTIONS
+        lambda: Connection(edge.door),
+        sock=edge.listener,
+        backlog=BACKLOG_CONNECTIONS,
+        ssl=certificate.context if certificate else None,
+        ssl_handshake_timeout=edge.door.settings.receive_timeout_s if certificate else None,
     )
     edge.board.set(Slot.EDGE_READY + edge.worker, 1)
     emit(Happening.EDGE_READY, worker=edge.worker)
@@ -92,6 +100,8 @@ async def _work(edge: Edge, stop: asyncio.Event) -> None:
             connection.sweep(now)
         if sweeps % SWEEPS_PER_TICK == 0 and not edge.journal.dead:
             door.tick()
+            if edge.certificate is not None:
+                edge.certificate.refresh()
 
 
 async def _drain(door: Door) -> None:

@@ -1,0 +1,128 @@
+"""The door with TLS, as curl, a browser's SDK and ``weir`` itself meet it."""
+
+import shutil
+import socket
+import ssl
+import subprocess
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.end_to_end.running_node import Node, StartNode, wait_until
+
+pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
+
+
+def make_certificate(directory: Path, name: str) -> None:
+    """Writes ``cert.pem`` and ``key.pem`` for 127.0.0.1 with this common name, key first."""
+    key, cert = directory / "new-key.pem", directory / "new-cert.pem"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
+            *("-nodes", "-keyout", str(key), "-out", str(cert), "-days", "2"),
+            *("-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1"),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    key.rename(directory / "key.pem")
+    cert.rename(directory / "cert.pem")
+
+
+@pytest.fixture
+def node(start_node: StartNode, tmp_path: Path) -> Node:
+    """A node whose certificate lies in ``tmp_path``."""
+    make_certificate(tmp_path, "first")
+    return start_node(tls_cert=tmp_path / "cert.pem", tls_key=tmp_path / "key.pem", workers=1)
+
+
+def trusting(directory: Path) -> ssl.SSLContext:
+    """What a client needs to trust the certificate."""
+    return ssl.create_default_context(cafile=str(directory / "cert.pem"))
+
+
+def name_shown(node: Node) -> str:
+    """The common name of the certificate that a new connection is shown."""
+    port = int(node.url.rsplit(":", 1)[1])
+    text = ssl.get_server_certificate(("127.0.0.1", port), timeout=20)
+    told = subprocess.run(
+        ["openssl", "x509", "-noout", "-subject"],
+        input=text.encode(),
+        capture_output=True,
+        check=True,
+    )
+    return told.stdout.decode().strip().replace(" ", "").rpartition("CN=")[2]
+
+
+def test_events_and_queries_go_over_tls(node: Node, tmp_path: Path) -> None:
+    """Sent, kept alive, relayed, and asked for by the commands with --cacert."""
+    assert node.url.startswith("https://")
+    with httpx.Client(verify=trusting(tmp_path), headers=node.headers) as client:
+        for number in range(3):
+            sent = client.post(
+                f"{node.url}/v1/ingest", json={"event": "e", "user_id": f"u{number}"}
+            )
+            assert sent.status_code == 202
+        large = {"events": [{"event": "e", "properties": {"x": "y" * 9000}}] * 300}
+        assert client.post(f"{node.url}/v1/batch", json=large).status_code == 202
+    where = ("--data", str(node.directory), "--cacert", str(tmp_path / "cert.pem"))
+    sql = "SELECT count() AS n FROM events"
+    wait_until(
+        lambda: '"n":303' in node.weir("query", sql, *where).stdout, within_s=20, what="all events"
+    )
+    file = tmp_path / "events.ndjson"
+    file.write_text('{"event": "from-file"}\n')
+    assert node.weir("send", str(file), *where).returncode == 0
+    refused = node.weir("query", sql, "--data", str(node.directory))
+    assert refused.returncode == 4
+    assert "certificate" in refused.stderr.lower()
+
+
+def test_old_versions_and_plain_http_are_refused(node: Node) -> None:
+    """A connection that does not speak TLS 1.2 or later ends; the others go on."""
+    port = int(node.url.rsplit(":", 1)[1])
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as plain:
+        plain.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b"200" not in plain.recv(1000)
+    old = ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-cipher", "ALL:@SECLEVEL=0"]
+    for version, accepted in (("-tls1_1", False), ("-tls1_2", True)):
+        told = subprocess.run([*old, version], input=b"", capture_output=True, check=False)
+        assert (told.returncode == 0) is accepted
+    assert name_shown(node) == "first"
+
+
+def test_new_files_are_used_and_wrong_ones_are_not(node: Node, tmp_path: Path) -> None:
+    """Without a restart; connections that are open stay."""
+    context = trusting(tmp_path)
+    with httpx.Client(verify=context, headers=node.headers) as client:
+        assert client.get(f"{node.url}/livez").status_code == 200
+        make_certificate(tmp_path, "second")
+        wait_until(lambda: name_shown(node) == "second", within_s=20, what="the new certificate")
+        assert client.get(f"{node.url}/livez").status_code == 200
+    (tmp_path / "cert.pem").write_text("no certificate")
+    wait_until(
+        lambda: "certificate_refused" in node.log.read_text(), within_s=20, what="a log line"
+    )
+    assert name_shown(node) == "second"
+
+
+@pytest.mark.parametrize("which", ["key only", "no such file", "other key"])
+def test_wrong_files_are_told_at_the_start(tmp_path: Path, which: str) -> None:
+    """In one line that says what to do."""
+    make_certificate(tmp_path, "a")
+    cert, key = str(tmp_path / "cert.pem"), str(tmp_path / "key.pem")
+    node = Node(tmp_path / "node", {})
+    options = ["--tls-cert", cert, "--tls-key", key]
+    if which == "key only":
+        options = ["--tls-key", key]
+    elif which == "no such file":
+        options[1] += ".gone"
+    else:
+        (tmp_path / "other").mkdir()
+        make_certificate(tmp_path / "other", "b")
+        options[3] = str(tmp_path / "other" / "key.pem")
+    told = node.weir("serve", "--data", str(node.directory), "--port", "0", *options)
+    assert told.returncode == 1
+    assert "tls" in told.stderr.lower() or "certificate" in told.stderr
+    assert "Traceback" not in told.stderr
