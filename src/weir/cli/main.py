@@ -16,6 +16,7 @@ COMMANDS = {
     "tenants": "Create, list and change tenants.",
     "plans": "Create, list and change plans.",
     "projects": "Create and list projects.",
+    "completion": "Print what makes bash, zsh or fish complete these commands.",
     "config": "Show every setting, its value and where that came from.",
 }
 """Each command's module under ``weir.cli`` and its line in the list; shown in this order."""
