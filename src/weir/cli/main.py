@@ -16,6 +16,7 @@ COMMANDS = {
     "tenants": "Create, list and change tenants.",
     "plans": "Create, list and change plans.",
     "projects": "Create and list projects.",
+    "doctor": "Look at the disk, the machine and the settings, and say what to do.",
     "completion": "Print what makes bash, zsh or fish complete these commands.",
     "config": "Show every setting, its value and where that came from.",
 }

@@ -1,0 +1,59 @@
+"""``weir doctor`` beside nodes that are well and directories that are not."""
+
+import json
+from pathlib import Path
+
+from tests.end_to_end.running_node import Node, StartNode
+
+
+def findings(node: Node, directory: Path) -> tuple[int, dict[str, dict[str, str]]]:
+    """The exit code, and what was found by name."""
+    told = node.weir("doctor", "--data", str(directory), "--json")
+    return told.returncode, {each["what"]: each for each in json.loads(told.stdout)}
+
+
+def test_a_node_may_be_looked_at_while_it_runs_and_after(start_node: StartNode) -> None:
+    """Nothing is changed, everything that matters is named."""
+    node = start_node()
+    node.send("/v1/ingest", {"event": "a"})
+    before = {path.name for path in node.directory.iterdir()}
+    code, found = findings(node, node.directory)
+    assert code == 0
+    assert {"versions", "kernel", "open files", "memory", "clock", "fdatasync"} <= set(found)
+    assert "in use" in found["databases"]["seen"]
+    assert {path.name for path in node.directory.iterdir()} == before
+    assert node.stop() == 0
+    code, found = findings(node, node.directory)
+    assert code == 0
+    assert found["catalog.db"]["state"] == found["control.db"]["state"] == "ok"
+
+
+def test_what_would_hurt_is_told_with_advice(start_node: StartNode, tmp_path: Path) -> None:
+    """A damaged database, a reserve beyond the disk, a directory that everybody can enter."""
+    node = start_node()
+    assert node.stop() == 0
+    catalog = node.directory / "catalog.db"
+    content = bytearray(catalog.read_bytes())
+    content[5000:9000] = b"\xff" * 4000
+    catalog.write_bytes(content)
+    node.directory.chmod(0o755)
+    node.settings["WEIR_DISK_RESERVE_BYTES"] = "900TiB"
+    node.settings["WEIR_NONSENSE"] = "1"
+    code, found = findings(node, node.directory)
+    assert code == 1
+    states = {name: each["state"] for name, each in found.items()}
+    assert states["catalog.db"] == states["room"] == "failed"
+    assert states["directory"] == states["settings"] == "warning"
+    assert all(each["advice"] for each in found.values() if each["state"] != "ok")
+
+
+def test_a_directory_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    """Looking leaves nothing behind."""
+    node = Node(tmp_path / "none", {})
+    code, found = findings(node, node.directory)
+    assert code in {0, 1}  # tmp_path may lie on a file system that is no disk
+    assert "not there yet" in found["directory"]["seen"]
+    assert list(tmp_path.iterdir()) == []
+    told = node.weir("doctor", "--data", str(node.directory))
+    assert "fdatasync" in told.stdout
+    assert "Traceback" not in told.stderr
