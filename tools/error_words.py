@@ -10,6 +10,7 @@ ERROR_WORDS = {
     "disk_full": "Free disk fell below `disk_reserve_bytes`. Make room; events are taken again by "
     "themselves.",
     "endpoint_not_found": "The project has no such endpoint. `weir projects list` shows it.",
+    "event_not_found": "No event with this id is known in the project of the key.",
     "expectation_failed": "`Expect` may only be `100-continue`.",
     "tls_files": "The certificate or key file cannot be used. Both are PEM, and belong together.",
     "fenced": "Another loader took over this directory; this one ends.",

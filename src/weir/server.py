@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -39,7 +39,12 @@ FORMAT_VERSION = 1
 
 
 if TYPE_CHECKING:
+    from starlette.routing import Route
+
     from weir.ingest.limits import LimitTable
+    from weir.loader.client import LoaderClient
+    from weir.query.pool import QueryPool
+    from weir.storage.registry import RegistryView
     from weir.supervisor import Role
 
 Held = TypeVar("Held")
@@ -228,9 +233,6 @@ def _limit_table(settings: Settings, directory: Directory, *, worker: int) -> "L
 def run_api(settings: Settings, *, lifeline_fd: int | None) -> int:
     """The api process: queries, the ledger, the operator's socket; ``control.db``'s writer."""
     from weir.api.app import build_app
-    from weir.api.auth import authenticator
-    from weir.api.ledger_routes import ledger_routes
-    from weir.api.query_routes import query_routes
     from weir.api.run import serve_api
     from weir.control.service import ControlService
     from weir.loader.client import LoaderClient
@@ -250,26 +252,12 @@ def run_api(settings: Settings, *, lifeline_fd: int | None) -> int:
             )
         )
         loader = LoaderClient(directory.loader_socket, clock=clock)
-        authenticate = authenticator(
-            RegistryView(directory, board), clock=clock, docs_url=settings.docs_url
-        )
-        app = build_app(
-            [
-                *query_routes(
-                    pool=pool, snapshots=loader, authenticate=authenticate, settings=settings
-                ),
-                *ledger_routes(
-                    loader,
-                    authenticate=authenticate,
-                    key_names=control.key_names,
-                    clock=clock,
-                    settings=settings,
-                ),
-            ]
+        routes = _api_routes(
+            settings, RegistryView(directory, board), pool, loader, control.key_names
         )
         await workers
         await serve_api(
-            app,
+            build_app(routes),
             control=control,
             listeners=(
                 listen_unix(directory.api_socket, backlog=LISTEN_BACKLOG),
@@ -285,6 +273,42 @@ def run_api(settings: Settings, *, lifeline_fd: int | None) -> int:
         return 0
 
     return _run_loop(main)
+
+
+def _api_routes(
+    settings: Settings,
+    registry: "RegistryView",
+    pool: "QueryPool",
+    loader: "LoaderClient",
+    key_names: Callable[[int], Mapping[int, str]],
+) -> list["Route"]:
+    from weir.api.auth import authenticator
+    from weir.api.ledger_routes import ledger_routes
+    from weir.api.query_routes import query_routes
+    from weir.api.trace_routes import TraceParts, trace_routes
+
+    clock = SystemClock()
+    authenticate = authenticator(registry, clock=clock, docs_url=settings.docs_url)
+    traced = TraceParts(
+        pool,
+        loader,
+        loader,
+        authenticate,
+        key_names,
+        slug_of=lambda project_id: registry.current().projects[project_id].slug,
+        root=Path(settings.data_dir).resolve(),
+    )
+    return [
+        *query_routes(pool=pool, snapshots=loader, authenticate=authenticate, settings=settings),
+        *ledger_routes(
+            loader,
+            authenticate=authenticate,
+            key_names=key_names,
+            clock=clock,
+            settings=settings,
+        ),
+        *trace_routes(traced),
+    ]
 
 
 def run_loader(settings: Settings, *, lifeline_fd: int | None) -> int:

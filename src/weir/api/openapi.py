@@ -19,6 +19,7 @@ _ERROR_WORDS = {
     400: "The request cannot be taken as it is.",
     401: "No API key, or one that is unknown, revoked or expired.",
     403: "The key lacks the scope, or may not be used from here, or the account is not active.",
+    404: "There is no such thing in the project of the key.",
     405: "The path does not take this method; Allow lists those it takes.",
     408: "The request did not arrive whole in time.",
     413: "The body is too large.",

@@ -333,6 +333,40 @@ LEDGER = Operation(
     errors=(400, 401, 403, 405, 431, 503),
 )
 
+TRACE = Operation(
+    method="GET",
+    path="/v1/events/{event_id}/trace",
+    name="trace",
+    summary="What became of one event, and every time it was sent.",
+    scope="metrics",
+    reply_words=(
+        "Its story. `outcome` is `in_flight` until the event is in the lake. `duplicates` are the"
+        " copies that were not stored, as far as raw payloads are kept; `complete` is false when"
+        " there was no time to search them all. `visible_at` is not recorded."
+    ),
+    reply=Body(
+        examples={
+            "stored": {
+                "event_id": "0193f3c2-7a10-7000-8000-5f2c6d1e9a01",
+                "found": True,
+                "received_at": "2026-11-20T12:00:00.000123Z",
+                "dialect": "native",
+                "key_id": "key_4fT0hJc2LxW9aQ7b",
+                "journal": {"id": "00", "position": 4096},
+                "outcome": "stored",
+                "reason": None,
+                "visible_at": None,
+                "segments": [],
+                "duplicates": [{"received_at": "2026-11-20T12:00:07.5Z", "same_body": True}],
+                "complete": True,
+                "project": "default",
+                "lake_file": "lake/1/1/dt=2026-11-20/00000007-0123456789abcdef.parquet",
+            }
+        }
+    ),
+    errors=(401, 403, 404, 405, 429, 431, 503, 504),
+)
+
 DESCRIPTION = Operation(
     method="GET",
     path="/openapi.json",
@@ -352,5 +386,6 @@ OPERATIONS = (
     QUERY,
     QUERY_BY_BODY,
     LEDGER,
+    TRACE,
     DESCRIPTION,
 )

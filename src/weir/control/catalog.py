@@ -177,6 +177,25 @@ class SqlCatalog:
                     known.update(connection.execute(chosen).scalars())
         return [path for path in paths if path not in known]
 
+    def raw_between(self, project_id: int, *, from_us: int, to_us: int) -> list[str]:
+        """Paths of a project's raw files that may hold frames received in a closed range.
+
+        Oldest first; the last may hold only later ones, because files tell their newest frame.
+        """
+        raw = tables.RAW_FILES.c
+        chosen = (
+            sa.select(raw.path, raw.received_max_us)
+            .where(raw.project_id == project_id, raw.received_max_us >= from_us)
+            .order_by(raw.received_max_us, raw.path)
+        )
+        paths: list[str] = []
+        with self._engine.begin() as connection:
+            for path, newest_us in connection.execute(chosen):
+                paths.append(path)
+                if newest_us > to_us:
+                    break
+        return paths
+
     def expired_raw(self, *, before_us: int, limit: int) -> list[str]:
         """Paths of raw files whose newest frame was received before a time, oldest first."""
         chosen = (

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from weir.domain.outcome import LedgerRow
-from weir.lake.records import CatalogState, Commit, Intent, Replacement
+from weir.lake.records import CatalogState, Commit, DeadLetter, Intent, Replacement
 
 FENCED = "fenced"
 """Code of the ``Conflict`` that a loader gets once another one has taken over."""
@@ -40,6 +40,14 @@ class Catalog(Protocol):
 
     def unknown_paths(self, paths: Sequence[str]) -> list[str]:
         """Those of the paths that no table of files names."""
+        ...
+
+    def raw_between(self, project_id: int, *, from_us: int, to_us: int) -> Sequence[str]:
+        """Paths of a project's raw files that may hold frames received in a closed range."""
+        ...
+
+    def dead_letters(self, project_id: int, *, limit: int) -> Sequence[DeadLetter]:
+        """A project's newest dead letters, newest first."""
         ...
 
     def expired_raw(self, *, before_us: int, limit: int) -> Sequence[str]:

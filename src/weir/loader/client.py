@@ -29,6 +29,8 @@ from weir.loader.wire import (
     SnapshotRequest,
     Status,
     StatusRequest,
+    TraceReply,
+    TraceRequest,
     receive_reply,
     send_message,
 )
@@ -39,6 +41,9 @@ PATIENCE_S = 10.0
 
 ANSWER_S = 10.0
 """How long an answer is waited for."""
+
+TRACE_S = 30.0
+"""The same for a trace, which reads raw files."""
 
 CUT_S = 60.0
 """The same for a forced cut."""
@@ -86,6 +91,15 @@ class LoaderClient:
         """How the loader stands. ``Unavailable``."""
         reply, _ = await self._ask(StatusRequest(), ANSWER_S)
         assert isinstance(reply, Status)
+        return reply
+
+    async def trace(
+        self, project_id: int, event_id: str, *, received_at_us: int | None
+    ) -> TraceReply:
+        """The copies of an event that are kept, by time. ``Unavailable``."""
+        request = TraceRequest(project_id, event_id, received_at_us)
+        reply, _ = await self._ask(request, TRACE_S)
+        assert isinstance(reply, TraceReply)
         return reply
 
     async def cut(self) -> Status:

@@ -30,8 +30,9 @@ from weir.loader.ledger import Counts, total_by_key
 from weir.loader.merger import ProcessMerger
 from weir.loader.portions import Portion, Portions
 from weir.loader.service import Service
+from weir.loader.trace import Wanted, copies_in_memory, copies_in_raw
 from weir.loader.view import View
-from weir.loader.wire import LedgerReply, LedgerRequest, Shared, Status
+from weir.loader.wire import LedgerReply, LedgerRequest, Shared, Status, TraceReply, TraceRequest
 from weir.settings import Settings
 from weir.storage.local import FileLock, make_directory
 from weir.storage.registry import RegistryView
@@ -48,6 +49,11 @@ REGISTRY_PATIENCE_S = 10.0
 
 LAST_CUT_S = 10.0
 """How long the cut at the end may take; what it does not finish, the next start does."""
+
+TRACE_SEARCH_S = 20.0
+"""How long raw files are searched for an event's copies."""
+
+DEAD_LETTERS_SEARCHED = 1000
 
 CUT_ANSWER_S = 55.0
 """How long a demanded cut is waited for."""
@@ -121,6 +127,7 @@ class Loader:
         "_parts",
         "_pause",
         "_portions",
+        "_read_raw",
         "_readers",
         "_settings",
         "_short_of_memory",
@@ -141,6 +148,7 @@ class Loader:
         self._catalog = catalog
         self._limits = CutLimits(parts.settings.cut_age_s, parts.settings.tail_bytes_max)
         self._view = View(state, store.locate)
+        self._read_raw = store.read
         self._readers = Readers(journals, state.journals, parts.clock)
         ports = Ports(catalog, store, journals, parts.board, parts.clock, parts.settings)
         self._committer = Committer(
@@ -224,6 +232,35 @@ class Loader:
             backlog_bytes=self._readers.backlog_bytes(view.places),
             journals=dict(view.places),
         )
+
+    def trace(self, request: TraceRequest) -> TraceReply:
+        """Every copy of an event in memory, and in the raw files around the stored one.
+
+        Without a stored one only dead letters are searched. What ``TRACE_SEARCH_S`` does not
+        suffice for is left out and told.
+        """
+        wanted = Wanted(request.event_id, received_us=request.received_at_us)
+        dialects, project_id = self._parts.dialects, request.project_id
+        copies = list(copies_in_memory(self._view.frames(project_id), wanted, dialects))
+        letters = self._catalog.dead_letters(project_id, limit=DEAD_LETTERS_SEARCHED)
+        dead = {(each.journal_id, each.position): each.reason for each in letters}
+        paths = dict.fromkeys(each.raw_path for each in letters)
+        if request.received_at_us is not None:
+            window_us = self._settings.dedup_window_s * 1_000_000
+            first_us, last_us = (request.received_at_us + each for each in (-window_us, window_us))
+            paths |= dict.fromkeys(
+                self._catalog.raw_between(project_id, from_us=first_us, to_us=last_us)
+            )
+        deadline_s = self._clock.monotonic_s() + TRACE_SEARCH_S
+        complete = True
+        for path in paths:
+            if self._clock.monotonic_s() > deadline_s:
+                complete = False
+                break
+            copies += copies_in_raw([path], self._read_raw, wanted, dialects, dead)
+        by_place = {(each.journal_id, each.position, each.body_hash): each for each in copies}
+        ordered = sorted(by_place.values(), key=lambda each: (each.received_at_us, each.journal_id))
+        return TraceReply(tuple(ordered), complete)
 
     def cut(self) -> Status:
         """Returns when everything durable now is in the lake; raises ``Unavailable``."""

@@ -24,6 +24,8 @@ from weir.loader.wire import (
     SnapshotReply,
     SnapshotRequest,
     Status,
+    TraceReply,
+    TraceRequest,
     receive_request,
     send_message,
 )
@@ -46,6 +48,10 @@ class Answers(Protocol):
 
     def status(self) -> Status:
         """How the loader stands."""
+        ...
+
+    def trace(self, request: TraceRequest) -> TraceReply:
+        """The copies of an event that are kept."""
         ...
 
     def cut(self) -> Status:
@@ -120,6 +126,8 @@ class Service:
             return SnapshotReply(shared.snapshot), shared.descriptor
         if isinstance(request, LedgerRequest):
             return self._answers.ledger(request), None
+        if isinstance(request, TraceRequest):
+            return self._answers.trace(request), None
         if isinstance(request, CutRequest):
             return self._answers.cut(), None
         return self._answers.status(), None

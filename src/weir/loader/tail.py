@@ -119,6 +119,14 @@ class Generation:
         """What a commit of this generation is rendered from."""
         return Contents(tuple(self._blocks), tuple(self._tallies), tuple(self._losses), self.spans)
 
+    def frames_of(self, project_id: int) -> list[tuple[Frame, str | None]]:
+        """One project's frames, each with why it is dead, if it is."""
+        found: list[tuple[Frame, str | None]] = []
+        for block in self._blocks:
+            found += [(each, None) for each in block.frames if each.place.project_id == project_id]
+            found += [each for each in block.dead if each.frame.place.project_id == project_id]
+        return found
+
     def _add_pieces(self, block: Block, verdict: Verdict) -> None:
         visible = None
         if verdict.duplicate.any():

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from weir.domain.frame import Frame
 from weir.domain.layout import NO_LAYOUT, Accelerated
 from weir.domain.outcome import LedgerRow
 from weir.domain.snapshot import LakeFile, Snapshot
@@ -150,6 +151,11 @@ class View:
                 commit_id=self.commit_id,
             )
             return Shared(snapshot, tail.share())
+
+    def frames(self, project_id: int) -> list[tuple[Frame, str | None]]:
+        """One project's frames that are not in the lake yet, with the reason of the dead ones."""
+        with self._lock:
+            return [each for one in self._generations() for each in one.frames_of(project_id)]
 
     def files(self) -> list[LakeFile]:
         """Every committed file."""

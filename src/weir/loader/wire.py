@@ -44,7 +44,15 @@ class CutRequest(msgspec.Struct, frozen=True, tag="cut"):
     """Asks for a lake commit of all that is durable now; answered by ``Status`` when it is in."""
 
 
-Request = SnapshotRequest | LedgerRequest | StatusRequest | CutRequest
+class TraceRequest(msgspec.Struct, frozen=True, tag="trace"):
+    """Asks for ``TraceReply``. ``received_at_us`` is that of the stored copy, if there is one."""
+
+    project_id: int
+    event_id: str
+    received_at_us: int | None
+
+
+Request = SnapshotRequest | LedgerRequest | StatusRequest | CutRequest | TraceRequest
 
 
 class SnapshotReply(msgspec.Struct, frozen=True, tag="snapshot"):
@@ -70,6 +78,27 @@ class Status(msgspec.Struct, frozen=True, tag="status"):
     journals: dict[str, JournalPlace]
 
 
+class Copy(msgspec.Struct, frozen=True):
+    """An event as it was sent once. ``reason``: why its frame is a dead letter."""
+
+    received_at_us: int
+    journal_id: str
+    position: int
+    key_id: int
+    dialect: str
+    committed: bool
+    reason: str | None
+    body_hash: int
+    """Equal for copies that say the same."""
+
+
+class TraceReply(msgspec.Struct, frozen=True, tag="trace"):
+    """All copies that are kept, by time. Not ``complete``: there was more to search than time."""
+
+    copies: tuple[Copy, ...]
+    complete: bool
+
+
 class Failure(msgspec.Struct, frozen=True, tag="failure"):
     """The request could not be answered; the client raises ``Unavailable``."""
 
@@ -77,7 +106,7 @@ class Failure(msgspec.Struct, frozen=True, tag="failure"):
     message: str
 
 
-Reply = SnapshotReply | LedgerReply | Status | Failure
+Reply = SnapshotReply | LedgerReply | Status | TraceReply | Failure
 
 
 class Shared(NamedTuple):

@@ -314,3 +314,32 @@ def test_nonsense_on_the_socket_harms_nobody(rig: Rig) -> None:
                 assert peer.recv(1) == b""
             peer.close()
         assert loader.status().commit_id == 0
+
+
+def test_trace_finds_every_copy_and_no_other_project_s(rig: Rig) -> None:
+    """In memory and in raw files, dead letters with their reason, each once."""
+    rig.write([event(1)])
+    rig.write([event(1)], project=2)
+    rig.write(b"poison", event_count=1)
+
+    def trace(event_id: str, at_us: int | None) -> list[tuple[str, bool, str | None]]:
+        found = asyncio.run(loader.client.trace(1, event_id, received_at_us=at_us))
+        assert found.complete
+        return [(each.journal_id, each.committed, each.reason) for each in found.copies]
+
+    with rig.running() as loader:
+        loader.wait_for_in_flight(3)
+        stored_us = loader.wait_for_rows(1)["received_at"].cast("int64").to_pylist()[0]
+        assert trace("id-1", stored_us) == [("00", False, None)]
+        [(_, committed, reason)] = trace("poison", None)
+        assert not committed
+        assert reason is not None
+        assert reason.startswith("RecursionError")
+        loader.cut()
+        again_us = rig.write([event(1)])
+        loader.wait_for_in_flight(1)
+        assert trace("id-1", stored_us) == [("00", True, None), ("00", False, None)]
+        assert again_us > stored_us
+        [(_, committed, reason)] = trace("poison", None)
+        assert committed
+        assert trace("id-2", stored_us) == []

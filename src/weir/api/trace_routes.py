@@ -1,0 +1,178 @@
+"""``GET /v1/events/{event_id}/trace``: the story of one event.
+
+Needs the scope ``metrics``; looks at the credential's project alone. A query tells whether the
+event is stored, the loader every time it was sent, as far as raw payloads are kept.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from weir.api.auth import Authenticate
+from weir.api.query_routes import SnapshotSource
+from weir.api.replies import json_reply
+from weir.domain.keys import Scope
+from weir.domain.registry import Principal
+from weir.domain.snapshot import LakeFile
+from weir.errors import NotFound
+from weir.ingest.fields import EVENT_ID_CHARS_MAX
+from weir.lake.search import file_with_id
+from weir.loader.wire import Copy, TraceReply
+from weir.query.pool import QueryPool
+from weir.query.request import QueryRequest
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+KeyNames = Callable[[int], Mapping[int, str]]
+
+
+class CopySource(Protocol):
+    """Who knows every time an event was sent: the loader."""
+
+    async def trace(
+        self, project_id: int, event_id: str, *, received_at_us: int | None
+    ) -> TraceReply:
+        """The copies that are kept."""
+        ...
+
+
+class TraceParts(NamedTuple):
+    """What a trace asks, and whom."""
+
+    pool: QueryPool
+    snapshots: SnapshotSource
+    copies: CopySource
+    authenticate: Authenticate
+    key_names: KeyNames
+    slug_of: Callable[[int], str]
+    """The name of a project."""
+    root: Path
+
+
+class _Stored(NamedTuple):
+    """The row that queries find, and the lake's files at that moment."""
+
+    received_at_us: int | None
+    files: Sequence[LakeFile]
+
+
+class _Rows(msgspec.Struct):
+    rows: list[list[int | str]]
+
+
+def trace_routes(parts: TraceParts) -> list[Route]:
+    """The route of the trace."""
+
+    async def show_trace(request: Request) -> Response:
+        principal = parts.authenticate(request)
+        principal.require(Scope.METRICS)
+        event_id = request.path_params["event_id"]
+        if len(event_id) > EVENT_ID_CHARS_MAX or "\0" in event_id:
+            raise _unknown()
+        stored = await _find_stored(parts, principal, event_id)
+        found = await parts.copies.trace(
+            principal.project_id, event_id, received_at_us=stored.received_at_us
+        )
+        if stored.received_at_us is None and not found.copies:
+            raise _unknown()
+        names = await asyncio.to_thread(parts.key_names, principal.project_id)
+        lake_file = await asyncio.to_thread(_lake_file, parts.root, stored, event_id)
+        place = {"project": parts.slug_of(principal.project_id), "lake_file": lake_file}
+        return json_reply(_story(event_id, stored, found, names) | place)
+
+    return [Route("/v1/events/{event_id}/trace", show_trace, methods=["GET"])]
+
+
+async def _find_stored(parts: TraceParts, principal: Principal, event_id: str) -> _Stored:
+    quoted = event_id.replace("'", "''")
+    query = QueryRequest(
+        tenant_id=principal.tenant_id,
+        sql=f"SELECT epoch_us(received_at) FROM events WHERE event_id = '{quoted}' ORDER BY 1",  # noqa: S608  # quoted, and gated like any tenant's SQL
+        row_limit=1,
+    )
+    async with parts.pool.place(principal.tenant_id) as place:
+        snapshot, tail_fd = await parts.snapshots.snapshot(principal.project_id)
+        try:
+            result = await place.run(query, snapshot, tail_fd)
+        finally:
+            if tail_fd is not None:
+                os.close(tail_fd)
+        try:
+            body = b"".join([part async for part in result.body()])
+        finally:
+            result.finish()
+    rows = msgspec.json.decode(body, type=_Rows).rows
+    return _Stored(int(rows[0][0]) if rows else None, snapshot.files)
+
+
+def _story(
+    event_id: str, stored: _Stored, found: TraceReply, names: Mapping[int, str]
+) -> dict[str, object]:
+    """The reply without project and file. The first copy of those stored is the event itself."""
+    at_us = stored.received_at_us
+    copies = list(found.copies)
+    own = next((each for each in copies if each.received_at_us == at_us), None)
+    if own is None and at_us is None:
+        own = copies[0]
+    others = [each for each in copies if each is not own]
+    received_us = own.received_at_us if own is not None else at_us
+    return {
+        "event_id": event_id,
+        "found": True,
+        "received_at": None if received_us is None else _iso(received_us),
+        "dialect": own.dialect if own else None,
+        "key_id": names.get(own.key_id) if own else None,
+        "journal": {"id": own.journal_id, "position": own.position} if own else None,
+        "outcome": _outcome(own, at_us),
+        "reason": own.reason if own else None,
+        "visible_at": None,
+        "segments": [],
+        "duplicates": [
+            {
+                "received_at": _iso(each.received_at_us),
+                "same_body": own is not None and each.body_hash == own.body_hash,
+            }
+            for each in others
+        ],
+        "complete": found.complete,
+    }
+
+
+def _outcome(own: Copy | None, stored_us: int | None) -> str:
+    if own is not None and own.reason is not None:
+        return "dead_lettered" if own.committed else "in_flight"
+    if own is not None and not own.committed:
+        return "in_flight"
+    return "stored" if stored_us is not None else "in_flight"
+
+
+def _lake_file(root: Path, stored: _Stored, event_id: str) -> str | None:
+    """The file of the lake that holds the row; None while the row is in memory."""
+    if stored.received_at_us is None:
+        return None
+    day = _moment(stored.received_at_us).strftime("%Y-%m-%d")
+    return file_with_id(root, (file for file in stored.files if file.day == day), event_id)
+
+
+def _unknown() -> NotFound:
+    return NotFound(
+        "No event with this id is known here.",
+        code="event_not_found",
+        hint="Ids are looked up in the project of the API key.",
+    )
+
+
+def _moment(time_us: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=time_us)
+
+
+def _iso(time_us: int) -> str:
+    return _moment(time_us).isoformat().replace("+00:00", "Z")
