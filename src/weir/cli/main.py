@@ -12,6 +12,7 @@ COMMANDS = {
     "serve": "Start a node and keep it running.",
     "send": "Send the events of FILE, one JSON object a line.",
     "query": "Run one SELECT over the table events and print its rows.",
+    "tail": "Print events as they become visible, until Ctrl-C.",
     "trace": "Show what became of one event, and every time it was sent.",
     "keys": "Create, list, revoke and import API keys.",
     "tenants": "Create, list and change tenants.",

@@ -1,0 +1,76 @@
+"""``weir tail`` beside a real node that commits, stops and comes back."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from tests.end_to_end.running_node import Node, StartNode, wait_until
+
+
+class Tail:
+    """A running ``weir tail --json`` and the ids that it has printed."""
+
+    def __init__(self, node: Node, *arguments: str) -> None:
+        self.ids: list[str] = []
+        self.process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "weir", "tail", "--json"),
+                *("--url", node.url, "--key", node.key, *arguments),
+            ],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env={**os.environ},
+        )
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.ids.append(json.loads(line)["event_id"])
+
+    def stop(self) -> str:
+        """Ctrl-C; what stood on standard error."""
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(20)
+        self._reader.join()
+        assert self.process.stderr is not None
+        told = self.process.stderr.read()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        self.process.stderr.close()
+        return told
+
+
+def test_events_are_printed_once_over_commits_and_a_restart(
+    start_node: StartNode, tmp_path: Path
+) -> None:
+    """What was there before is printed on request only; names choose."""
+    node = start_node(cut_age_s=0.3, workers=1)
+    node.send("/v1/events", [{"event": "before", "event_id": "before"}])
+    wait_until(
+        lambda: node.query("SELECT count() FROM events") == [[1]], within_s=20, what="an event"
+    )
+    everything, chosen = Tail(node, "--since", "1h"), Tail(node, "--event", "b")
+    try:
+        wait_until(lambda: everything.ids == ["before"], within_s=20, what="the first line")
+        expected = ["before"]
+        for number in range(20):
+            name = "ab"[number % 2]
+            node.send("/v1/events", [{"event": name, "event_id": f"{name}{number}"}])
+            expected.append(f"{name}{number}")
+            if number == 10:
+                assert node.stop() == 0
+                node.start()
+        wait_until(lambda: len(everything.ids) >= 21, within_s=30, what="all events")
+        wait_until(lambda: len(chosen.ids) >= 10, within_s=30, what="the chosen events")
+    finally:
+        told = everything.stop() + chosen.stop()
+    assert everything.ids == expected
+    assert chosen.ids == [each for each in expected if each[0] == "b" and each != "before"]
+    assert "Traceback" not in told

@@ -1,0 +1,55 @@
+"""Following events: each once, whatever the answers overlap."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from weir.cli.tail_following import Following, Page, Row
+
+
+def row(number: int, received_at_us: int) -> Row:
+    """An event of its own."""
+    return Row(received_at_us, f"{number}", f"id-{number}", "e", None, "{}")
+
+
+def test_questions_begin_at_the_watermark_and_quote_names() -> None:
+    """The time of the last answer, and only the events that are wanted."""
+    following = Following(from_us=5, events=["it's"])
+    assert "make_timestamptz(5) AND event IN ('it''s')" in following.question()
+    following.fresh(Page([], truncated=False, watermark_us=9))
+    assert "make_timestamptz(9)" in following.question()
+    following.fresh(Page([], truncated=False, watermark_us=7))
+    assert "make_timestamptz(9)" in following.question()
+
+
+@given(
+    st.lists(st.integers(0, 50), min_size=1, max_size=40),
+    st.lists(st.tuples(st.integers(0, 12), st.integers(0, 60)), max_size=20),
+    st.integers(2, 6),
+)
+def test_every_event_is_shown_once(
+    times: list[int], answers: list[tuple[int, int]], page_rows: int
+) -> None:
+    """However slowly the watermark moves, and however small an answer is.
+
+    An answer holds everything before its watermark, and some events beyond it.
+    """
+    events = sorted(
+        (row(n, at) for n, at in enumerate(times)), key=lambda each: each.received_at_us
+    )
+    following = Following(from_us=0)
+    shown: list[str] = []
+    watermark = 0
+    steps = [*answers, *[(60, 60)] * (len(events) + 1)]
+    for moved, beyond in steps:
+        watermark += moved
+        begin = int(following.question().split("make_timestamptz(")[1].split(")")[0])
+        visible = [
+            each
+            for each in events
+            if begin <= each.received_at_us < max(watermark, min(beyond, 51))
+        ]
+        same = [e for e in visible if e.received_at_us == visible[0].received_at_us]
+        size = max(page_rows, len(same) + 1)
+        page = Page(visible[:size], len(visible) > size, watermark)
+        shown += [each.event_id for each in following.fresh(page)]
+    assert sorted(shown) == sorted(each.event_id for each in events)
