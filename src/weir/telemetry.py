@@ -56,6 +56,11 @@ class Happening(Enum):
         "Journal without a worker could not be recovered; it will be retried.",
     )
     JOURNAL_EXPIRED = ("journal_expired", "debug", "Journal files below the cut were removed.")
+    HEAVY_TENANTS_REFUSED = (
+        "heavy_tenants_refused",
+        "warning",
+        "Room is short: tenants that send far more than others are refused first.",
+    )
     CERTIFICATE_LOADED = ("certificate_loaded", "info", "A new TLS certificate is in use.")
     CERTIFICATE_REFUSED = (
         "certificate_refused",

@@ -106,6 +106,7 @@ class Door:
         self._routes = parts.routes
         self._registry = parts.registry
         self._journal = parts.journal
+        self._gate = parts.gate
         self._now_us = parts.clock.now_us
         self._limits = Limits(
             parts.settings.event_bytes_max,
@@ -148,7 +149,7 @@ class Door:
     def tick(self) -> None:
         """Once a second: what is not worth doing for every request."""
         self._date = date_line(self._now_us() // 1_000_000)
-        self._parts.gate.look()
+        self._gate.look()
         self._parts.tally.hand_on(self._append_tally)
 
     def _append_tally(self, draft: Draft) -> None:
@@ -241,8 +242,8 @@ class Door:
         now_us = self._now_us()
         try:
             known = self.callers.recognize(exchange, now_us)
-            if self._parts.gate.refusal is not None:
-                raise self._parts.gate.refusal.with_traceback(None)
+            if not self._gate.is_open:
+                self._check_room(known)
             if known.is_limited:
                 self._count_request(exchange, known.principal, now_us)
             body = exchange.body
@@ -256,6 +257,11 @@ class Door:
             self._store(exchange, route, known, small, route.admit(self._submission(small)))
         except WeirError as error:
             self._refuse_events(exchange, route, known, error)
+
+    def _check_room(self, known: Known) -> None:
+        refusal = self._gate.refusal_of(known.principal.tenant_id)
+        if refusal is not None:
+            raise refusal
 
     def _submission(self, body: bytes) -> Submission:
         self._taken_count += 1
@@ -289,6 +295,7 @@ class Door:
         )
         exchange.reply = admission.reply
         self._journal.append(draft, exchange)
+        self._gate.shares.note(known.place.tenant_id, len(body))
         self._parts.tally.count_taken(
             route.dialect.name, taken, admission.refused_count, body_bytes=len(body)
         )

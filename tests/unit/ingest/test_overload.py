@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 from weir.errors import Unavailable
-from weir.ingest.overload import Gate
+from weir.ingest.overload import Gate, heavy_tenants
 
 
 class _Journal:
@@ -32,7 +32,12 @@ def _gate(directory: Path, journal: _Journal, *, reserve_bytes: int = 0) -> Gate
 
 def _looks(gate: Gate) -> Unavailable | None:
     gate.look()
-    return gate.refusal
+    return gate.refusal_of(1)
+
+
+def _is_open(gate: Gate) -> bool:
+    """Whether nobody is refused."""
+    return gate.is_open
 
 
 def test_the_gate_closes_above_the_backlog_and_opens_again(tmp_path: Path) -> None:
@@ -64,3 +69,42 @@ def test_the_gate_closes_when_the_disk_cannot_be_asked(tmp_path: Path) -> None:
     assert _looks(gate) is not None
     journal.error = None
     assert _looks(gate) is None
+
+
+def test_heavy_tenants_are_refused_first_and_let_in_again(tmp_path: Path) -> None:
+    """With the backlog half full one at a hundred times the others; full, everybody."""
+    journal = _Journal()
+    gate = _gate(tmp_path, journal)
+
+    def send_for_a_second(heavy_sends: bool = True) -> None:
+        for tenant in range(1, 51):
+            gate.shares.note(tenant, 1000)
+        if heavy_sends:
+            gate.shares.note(99, 100_000)
+        gate.look()
+
+    send_for_a_second()
+    assert _is_open(gate)
+    journal.backlog = 501
+    send_for_a_second()
+    assert not _is_open(gate)
+    assert gate.refusal_of(99) is not None
+    assert all(gate.refusal_of(tenant) is None for tenant in range(1, 51))
+    seconds = 0
+    while gate.refusal_of(99) is not None:
+        send_for_a_second(heavy_sends=False)
+        seconds += 1
+    assert 5 < seconds < 60
+    journal.backlog = 1001
+    gate.look()
+    assert gate.refusal_of(1) is not None
+    journal.backlog = 0
+    gate.look()
+    assert _is_open(gate)
+
+
+def test_equal_tenants_are_not_heavy() -> None:
+    """Nor is one alone: there is nobody to protect from it."""
+    assert heavy_tenants({1: 1e9}) == frozenset()
+    assert heavy_tenants(dict.fromkeys(range(10), 5.0)) == frozenset()
+    assert heavy_tenants({1: 10.0, 2: 1.0, 3: 1.0}) == {1}

@@ -12,7 +12,6 @@ from weir.errors import Unavailable
 from weir.ingest.dialects import ROUTES, dialects_by_code, routes_by_path
 from weir.ingest.head import HEAD_BYTES_MAX, HEADS_MAX, Head, HeadMemory, origin_form
 from weir.ingest.local import local_routes
-from weir.ingest.overload import Gate
 from weir.ingest.replies import render_error
 from weir.ingest.responses import CLOSE, date_line, render_empty, render_json, status_line
 from weir.ingest.tally import Tally
@@ -104,28 +103,6 @@ def test_tally_frame_holds_no_events() -> None:
     drafts: list[Draft] = []
     tally.hand_on(drafts.append)
     assert (drafts[0].event_count, drafts[0].flags, drafts[0].place.tenant_id) == (0, 2, 0)
-
-
-# The gate.
-
-
-def test_gate_closes_and_opens_by_the_backlog(tmp_path: Path) -> None:
-    """Above the limit, not at it."""
-    backlog = [100]
-    gate = Gate(tmp_path, reserve_bytes=0, backlog_bytes=lambda: backlog[0], backlog_bytes_max=100)
-    found = []
-    for backlog[0] in (100, 101, 100):
-        gate.look()
-        found.append(gate.refusal and gate.refusal.retry_after_s)
-    assert found == [None, 5, None]
-
-
-def test_gate_closes_when_the_disk_is_nearly_full(tmp_path: Path) -> None:
-    """The reserve lets what is already here be finished."""
-    gate = Gate(tmp_path, reserve_bytes=1 << 62, backlog_bytes=lambda: 0, backlog_bytes_max=1)
-    gate.look()
-    assert gate.refusal is not None
-    assert "disk" in gate.refusal.message
 
 
 # Health.
