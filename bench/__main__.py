@@ -8,7 +8,7 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.table import Table
 
-from bench import door, start, visibility
+from bench import door, lake, start, visibility
 from bench.figure import Figure
 
 MEASUREMENTS: dict[str, Callable[[], list[Figure]]] = {
@@ -16,6 +16,8 @@ MEASUREMENTS: dict[str, Callable[[], list[Figure]]] = {
     "single": door.measure_single,
     "batch": door.measure_batch,
     "visible": visibility.measure,
+    "loader": lake.measure_loader,
+    "query": lake.measure_query,
 }
 
 

@@ -1,0 +1,171 @@
+"""From the journal to sorted, accelerated Parquet; and what a query costs as the lake grows."""
+
+import http.client
+import json
+import os
+import random
+import signal
+import sqlite3
+import time
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+import duckdb
+
+from bench.figure import Figure, percentile, spread
+from bench.node import node
+from tests.end_to_end.running_node import Node
+
+BATCH = 500
+LOADED = 600_000
+GROWTH = (200_000, 1_000_000, 3_000_000)
+QUERIES = 15
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def measure_loader() -> list[Figure]:
+    """One large project: sent while the loader is stopped, then timed until all is committed."""
+    with node(workers=1, compaction_cpu_share=0, cut_age_s=2) as weir:
+        [loader] = weir.pids("loader")
+        os.kill(loader, signal.SIGSTOP)
+        _send(weir, LOADED)
+        os.kill(loader, signal.SIGCONT)
+        started, cpu = time.perf_counter(), _cpu_s(loader)
+        _await_committed(weir, LOADED)
+        elapsed, cpu = time.perf_counter() - started, _cpu_s(loader) - cpu
+        peak = _status_kib(loader, "VmHWM") / 1024
+    how = f"{LOADED} events of 231 bytes with event_id, batches of {BATCH}; with columns"
+    return [
+        Figure("loader: events/s per core", f"{LOADED / cpu:.0f}", "120000", how),
+        Figure("loader: events/s committed", f"{LOADED / elapsed:.0f}", "", "by the clock"),
+        Figure("loader: peak memory, MiB", f"{peak:.0f}", "700", "resident, at full speed"),
+    ]
+
+
+def measure_query() -> list[Figure]:
+    """The same SQL through /v1/query and in a bare engine on the same files, as they grow."""
+    figures = []
+    with node(workers=1, cut_age_s=5, compaction_interval_s=1, compaction_cpu_share=1) as weir:
+        sent = 0
+        for rows in GROWTH:
+            _send(weir, rows - sent)
+            sent = rows
+            _await_committed(weir, rows)
+            files = _settled_files(weir)
+            for name, sql in _SQL.items():
+                asked = [_ask_ms(weir, sql) for _ in range(QUERIES)]
+                bare = [_bare_ms(files, sql) for _ in range(QUERIES)]
+                more = percentile(asked, 0.5) - percentile(bare, 0.5)
+                value = f"{spread(asked, digits=0)}; bare {spread(bare, digits=0)}; {more:+.0f}"
+                how = f"{len(files)} files, {QUERIES} runs each, one after the other"
+                figures.append(
+                    Figure(f"{name}, {rows // 1000}k events, ms", value, "1.3 x or 15 more", how)
+                )
+    return figures
+
+
+_SQL = {
+    "count by event": "SELECT event, count(*) AS n FROM events GROUP BY 1 ORDER BY 1",
+    "sum of a property by another": (
+        "SELECT json_extract_string(properties, '/plan') AS plan,"
+        " sum(TRY_CAST(json_extract_string(properties, '/price') AS DOUBLE)) AS total"
+        " FROM events GROUP BY 1 ORDER BY 1"
+    ),
+}
+
+
+def _send(weir: Node, count: int) -> None:
+    chooser = random.Random(count)
+    connection = http.client.HTTPConnection(urlsplit(weir.url).netloc)
+    bodies = [_body(chooser) for _ in range(20)]
+    for number in range(count // BATCH):
+        body = bodies[number % len(bodies)].replace("@@@@@@@@", f"{number:08d}")
+        connection.request("POST", "/v1/events", body, weir.headers)
+        answer = connection.getresponse()
+        content = answer.read()
+        if answer.status != 202:
+            raise SystemExit(f"{answer.status} {content[:200]!r}")
+
+
+def _body(chooser: random.Random) -> str:
+    events = [
+        {
+            "event": chooser.choice(["page_view", "click", "purchase", "signup", "search"]),
+            "event_id": f"@@@@@@@@-{chooser.getrandbits(96):024x}",
+            "user_id": f"usr_{chooser.randrange(20_000)}",
+            "properties": {
+                "page": chooser.choice(["/home", "/pricing", "/docs"]),
+                "plan": chooser.choice(["pro", "free"]),
+                "price": round(chooser.random() * 100, 2),
+                "browser": "Chrome",
+                "os": "Windows",
+                "country": chooser.choice(["DE", "US", "FR"]),
+                "n": chooser.randrange(1000),
+            },
+        }
+        for _ in range(BATCH)
+    ]
+    return json.dumps(events, separators=(",", ":"))
+
+
+def _await_committed(weir: Node, rows: int) -> None:
+    path = weir.directory / "catalog.db"
+    deadline = time.perf_counter() + 300
+    while time.perf_counter() < deadline:
+        with sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10) as catalog:
+            found = catalog.execute("SELECT sum(row_count) FROM files").fetchone()[0] or 0
+        if found >= rows:
+            return
+        time.sleep(0.05)
+    raise SystemExit(f"not committed in time: {rows}")
+
+
+def _settled_files(weir: Node) -> list[str]:
+    """The lake's files once compaction has nothing to do any more."""
+    before: list[str] = []
+    path = weir.directory / "catalog.db"
+    while True:
+        with sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10) as catalog:
+            rows = catalog.execute("SELECT path FROM files ORDER BY path").fetchall()
+        files = [str(weir.directory / row[0]) for row in rows]
+        if files == before:
+            return files
+        before = files
+        time.sleep(4)
+
+
+def _ask_ms(weir: Node, sql: str) -> float:
+    connection = http.client.HTTPConnection(urlsplit(weir.url).netloc)
+    started = time.perf_counter()
+    connection.request("GET", f"/v1/query?q={quote(sql)}", headers=weir.headers)
+    answer = connection.getresponse()
+    content = answer.read()
+    elapsed = (time.perf_counter() - started) * 1000
+    if answer.status != 200:
+        raise SystemExit(f"{answer.status} {content[:200]!r}")
+    return elapsed
+
+
+def _bare_ms(files: list[str], sql: str) -> float:
+    """In an engine that is connected already, over the canonical columns."""
+    with duckdb.connect(config={"threads": "1"}) as engine:
+        listed = ", ".join(f"'{path}'" for path in files)
+        engine.execute(
+            "CREATE VIEW events AS SELECT event, properties"  # our own paths
+            f" FROM read_parquet([{listed}], union_by_name = true)"
+        )
+        started = time.perf_counter()
+        engine.execute(sql).fetchall()
+        return (time.perf_counter() - started) * 1000
+
+
+def _cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def _status_kib(pid: int, name: str) -> int:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1])
+    raise SystemExit(f"no {name} of process {pid}")
