@@ -14,6 +14,7 @@ COMMANDS = {
     "query": "Run one SELECT over the table events and print its rows.",
     "tail": "Print events as they become visible, until Ctrl-C.",
     "trace": "Show what became of one event, and every time it was sent.",
+    "dead-letters": "List and show accepted requests that could not become rows.",
     "keys": "Create, list, revoke and import API keys.",
     "tenants": "Create, list and change tenants.",
     "plans": "Create, list and change plans.",
@@ -52,7 +53,8 @@ class Commands(click.Group):
         """The command, or None for a name that is not one."""
         if cmd_name not in COMMANDS and cmd_name not in HIDDEN:
             return None
-        command: click.Command = getattr(import_module(f"weir.cli.{cmd_name}"), cmd_name)
+        name = cmd_name.replace("-", "_")
+        command: click.Command = getattr(import_module(f"weir.cli.{name}"), name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

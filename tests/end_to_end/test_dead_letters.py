@@ -1,0 +1,68 @@
+"""What could not become rows can be looked at, with its reason and byte for byte."""
+
+import json
+import os
+from pathlib import Path
+
+from tests.end_to_end.running_node import Node, StartNode, wait_until
+from weir.clock import SystemClock
+from weir.domain.directory import Directory
+from weir.domain.frame import Draft, Place
+from weir.journal.writer import JournalWriter
+
+BODY = b'[{"event":"a"},{"event":\x1b[31m"b"}]'
+
+
+class _Waiter:
+    def durable(self, received_at_us: int) -> None:
+        """On disk."""
+
+    def failed(self, error: Exception) -> None:
+        raise AssertionError(error)
+
+
+def write_poison(node: Node) -> None:
+    """A frame that no door would write, in the journal of a worker that is not configured."""
+    directory = Directory(Path(node.directory))
+    writer = JournalWriter.open(
+        directory.journal(9),
+        quarantine=directory.quarantine,
+        clock=SystemClock(),
+        file_bytes=1 << 20,
+        notify=lambda function: function(),
+    )
+    writer.append(Draft(Place(1, 1, 1, 1), 1, 1, 2, 0, 0, b"", BODY), _Waiter())
+    writer.close()
+
+
+def test_dead_letters_are_listed_and_shown(start_node: StartNode) -> None:
+    """Running or not; control characters are shown and not sent to the terminal."""
+    node = start_node(cut_age_s=0.3, workers=1)
+    where = ("--data", str(node.directory))
+    assert json.loads(node.weir("dead-letters", "list", *where, "--json").stdout) == []
+    assert node.stop() == 0
+    write_poison(node)
+    node.start()
+
+    def letters() -> list[dict[str, object]]:
+        told = node.weir("dead-letters", "list", *where, "--json").stdout
+        found: list[dict[str, object]] = json.loads(told)
+        return found
+
+    wait_until(lambda: len(letters()) == 1, within_s=20, what="the dead letter")
+    [letter] = letters()
+    assert letter["project"] == "default"
+    assert letter["events"] == 2
+    assert "InvalidInput" in str(letter["reason"])
+    shown = node.weir("dead-letters", "show", str(letter["id"]), *where)
+    assert shown.returncode == 0
+    assert "\x1b" not in shown.stdout
+    assert "\\x1b[31m" in shown.stdout
+    assert node.stop() == 0
+    raw = node.weir("dead-letters", "show", str(letter["id"]), "--raw", *where)
+    assert os.fsencode(raw.stdout) == BODY
+    missing = node.weir("dead-letters", "show", "09:1", *where)
+    assert missing.returncode == 1
+    unknown = node.weir("dead-letters", "list", "--project", "none", *where)
+    assert unknown.returncode == 1
+    assert "Traceback" not in missing.stderr + unknown.stderr
