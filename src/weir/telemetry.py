@@ -56,6 +56,16 @@ class Happening(Enum):
         "Journal without a worker could not be recovered; it will be retried.",
     )
     JOURNAL_EXPIRED = ("journal_expired", "debug", "Journal files below the cut were removed.")
+    EDGE_SATURATED = (
+        "edge_saturated",
+        "warning",
+        "A limit of this worker is reached: clients get 503. Told once a second.",
+    )
+    TALLY_UNREADABLE = (
+        "tally_unreadable",
+        "error",
+        "A frame of the door's own counts cannot be read: refusals are missing from the ledger.",
+    )
     HEAVY_TENANTS_REFUSED = (
         "heavy_tenants_refused",
         "warning",

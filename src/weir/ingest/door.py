@@ -114,6 +114,7 @@ class Door:
             parts.settings.shared_context_bytes_max,
         )
         self.callers = Callers(parts.registry, parts.limits, docs_url=parts.settings.docs_url)
+        self._saturated: set[str] = set()
         self.bytes_in_flight = 0
         """Of all bodies being handled, as received and, while they are kept, as inflated."""
         self._worker = os.urandom(4).hex()
@@ -127,7 +128,10 @@ class Door:
     def enter(self, connection: Client) -> bool:
         """Whether there is room for one more connection."""
         self.connections.add(connection)
-        return len(self.connections) <= self.settings.connections_max
+        if len(self.connections) <= self.settings.connections_max:
+            return True
+        self._note_saturation("connections_max")
+        return False
 
     def leave(self, connection: Client) -> None:
         """The connection is gone."""
@@ -136,6 +140,7 @@ class Door:
     def reserve(self, body_bytes: int) -> bool:
         """Takes room for body bytes that arrived; False when there is none."""
         if self.bytes_in_flight + body_bytes > self.settings.in_flight_bytes_max:
+            self._note_saturation("in_flight_bytes_max")
             return False
         self.bytes_in_flight += body_bytes
         return True
@@ -149,8 +154,15 @@ class Door:
     def tick(self) -> None:
         """Once a second: what is not worth doing for every request."""
         self._date = date_line(self._now_us() // 1_000_000)
+        self._saturated.clear()
         self._gate.look()
         self._parts.tally.hand_on(self._append_tally)
+
+    def _note_saturation(self, limit: str) -> None:
+        """Tells of a limit that refuses clients, once between two ticks."""
+        if limit not in self._saturated:
+            self._saturated.add(limit)
+            emit(Happening.EDGE_SATURATED, limit=limit)
 
     def _append_tally(self, draft: Draft) -> None:
         try:

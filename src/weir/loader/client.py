@@ -9,6 +9,7 @@ import os
 import socket
 import threading
 from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
 
@@ -48,6 +49,10 @@ TRACE_S = 30.0
 CUT_S = 60.0
 """The same for a forced cut."""
 
+THREADS_MAX = 32
+"""Calls at the same time. Threads of their own: other slow work of the process cannot hold
+queries up, nor they it."""
+
 _PAUSE_S = 0.05
 _IDLE_MAX = 8
 _CLOCK = SystemClock()
@@ -58,13 +63,14 @@ _Answer = tuple[Reply, int | None]
 class LoaderClient:
     """Asks the loader; safe for use by many tasks and threads at once."""
 
-    __slots__ = ("_clock", "_idle", "_lock", "_path", "_pause")
+    __slots__ = ("_clock", "_idle", "_lock", "_path", "_pause", "_threads")
 
     def __init__(self, path: Path, *, clock: Clock = _CLOCK) -> None:
         self._path = path
         self._clock = clock
         self._idle: list[socket.socket] = []
         self._lock = threading.Lock()
+        self._threads = ThreadPoolExecutor(THREADS_MAX, thread_name_prefix="loader-client")
         self._pause = threading.Event()
 
     async def snapshot(self, project_id: int) -> Shared:
@@ -111,6 +117,7 @@ class LoaderClient:
     def close(self) -> None:
         """Hangs up."""
         self._pause.set()
+        self._threads.shutdown(wait=False)
         with self._lock:
             for connection in self._idle:
                 connection.close()
@@ -118,7 +125,9 @@ class LoaderClient:
 
     async def _ask(self, request: Request, timeout_s: float) -> _Answer:
         loop = asyncio.get_running_loop()
-        answer = loop.run_in_executor(None, self._call, request, timeout_s)
+        if self._pause.is_set():
+            raise _away()
+        answer = loop.run_in_executor(self._threads, self._call, request, timeout_s)
         try:
             return await asyncio.shield(answer)
         except asyncio.CancelledError:

@@ -47,14 +47,15 @@ class Counts:
         row[2] += taken
         row[_AT["in_flight"]] += taken
 
-    def add_tally(self, frame: Frame) -> None:
-        """Adds the door's counts of events that were refused outright; others are not believed."""
+    def add_tally(self, frame: Frame) -> bool:
+        """Adds the door's counts of events that were refused outright; False for other bytes."""
         try:
             entries = _TALLY.decode(frame.body)
         except msgspec.MsgspecError:
-            return
+            return False
         for key_id, minute, received, rejected in entries:
             self.add(key_id, minute, received=received, rejected=rejected)
+        return True
 
     def add_loss(self, loss: LostEvents, minute: int) -> None:
         """Counts events that nobody can read any more."""

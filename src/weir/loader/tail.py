@@ -24,6 +24,7 @@ from weir.loader.dedup import IdRuns, Verdict
 from weir.loader.journals import LostEvents, Round
 from weir.loader.ledger import Counts
 from weir.loader.rows import Block
+from weir.telemetry import Happening, emit
 
 FRAME_BYTES = 512
 """What a frame costs in memory besides its body and its rows."""
@@ -102,7 +103,8 @@ class Generation:
         for loss in found.losses:
             self.counts.add_loss(loss, minute)
         for frame in found.tallies:
-            self.counts.add_tally(frame)
+            if not self.counts.add_tally(frame):
+                emit(Happening.TALLY_UNREADABLE, journal=frame.journal_id, position=frame.position)
         for frame in found.frames:
             self.counts.add_read(frame)
             newest = self.received_us.get(frame.journal_id, 0)

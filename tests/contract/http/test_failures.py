@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 
 import msgspec
+from prometheus_client import REGISTRY
 
 from tests.unit.ingest.node import DEADLINE_S, INGEST, Node, running_node, wait_for
 from tests.unit.ingest.wire import request
@@ -176,3 +177,22 @@ def test_heavy_tenant_is_refused_while_others_are_served(node: Node) -> None:
         node.backlog[0] = 0
         node.call(node.door.tick)
         assert send() == 202
+
+
+def test_limits_that_refuse_are_told_once_between_two_ticks(node: Node) -> None:
+    """A flood of refusals is one line a second, not one each."""
+
+    def told() -> float:
+        labels = {"happening": "edge_saturated"}
+        return REGISTRY.get_sample_value("weir_happenings_total", labels) or 0.0
+
+    too_many = node.settings.in_flight_bytes_max + 1
+    before = told()
+    for _ in range(5):
+        node.call(lambda: node.door.reserve(too_many))
+    assert told() == before + 1
+    node.call(node.door.tick)
+    node.call(lambda: node.door.reserve(too_many))
+    assert told() == before + 2
+    with node.connect() as wire:
+        assert wire.ask(request("/v1/ingest", key=INGEST)).status == 202

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from prometheus_client import REGISTRY
 
 from tests.unit.loader.rig import DEADLINE_S, Rig, event, wait_until
 from weir.board import Slot
@@ -287,12 +288,16 @@ def test_second_loader_is_refused(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_loader_that_is_away_is_unavailable(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A client waits a little and then says so."""
+    """A client waits a little and then says so; one that was closed says so at once."""
     with rig.running() as loader:
         loader.status()
-    monkeypatch.setattr(client, "PATIENCE_S", 0.1)
     with pytest.raises(Unavailable):
         loader.status()
+    monkeypatch.setattr(client, "PATIENCE_S", 0.1)
+    asking = client.LoaderClient(rig.directory.loader_socket)
+    with pytest.raises(Unavailable):
+        asyncio.run(asking.status())
+    asking.close()
 
 
 def test_unknown_endpoint_is_named_by_its_number(rig: Rig) -> None:
@@ -343,3 +348,22 @@ def test_trace_finds_every_copy_and_no_other_project_s(rig: Rig) -> None:
         [(_, committed, reason)] = trace("poison", None)
         assert committed
         assert trace("id-2", stored_us) == []
+
+
+def test_unreadable_tally_is_told_and_holds_nothing_up(rig: Rig) -> None:
+    """The events around it are loaded; the log says that refusals are missing."""
+
+    def told() -> float:
+        labels = {"happening": "tally_unreadable"}
+        return REGISTRY.get_sample_value("weir_happenings_total", labels) or 0.0
+
+    before = told()
+    rig.write([event(1)])
+    rig.write(b"junk", event_count=0, flags=int(FrameFlag.TALLY))
+    rig.write([event(2)])
+    with rig.running() as loader:
+        loader.wait_for_rows(2)
+        loader.cut()
+    assert told() > before
+    assert len(rig.committed()) == 2
+    assert rig.ledger_total().received == 2
