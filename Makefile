@@ -11,9 +11,12 @@ SOURCES := src tests bench tools
 TEST_PROCESSES ?= 2
 TEST_ARGS ?=
 SERVE_ARGS ?=
+SEED ?=
+SEEDS ?= 1000
+KILLS ?= 50
 
 .DEFAULT_GOAL := help
-.PHONY: help serve setup test check format bench docs lock clean
+.PHONY: help serve setup test check format simulate soak bench docs lock clean
 
 help: ## Show this list.
 	@sed -n 's/^\([a-z]*\):.*## /  make \1  /p' Makefile
@@ -35,6 +38,13 @@ check: $(VENV)/.dev ## Lint, formatting, types, layers.
 format: $(VENV)/.dev ## Format the code and mend what the linter can.
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
+
+simulate: $(VENV)/.dev ## Play histories of faults (SEEDS=1000), or one again (SEED=4711).
+	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
+
+soak: $(VENV)/.dev ## 100,000 histories and four times KILLS=50 kills: an hour or two.
+	@$(BIN)/python -m pytest -q -s tests/end_to_end/test_kills.py --kills $(KILLS) --timeout 3600
+	@$(BIN)/python -m tests.simulation --seeds 100000
 
 bench: $(VENV)/.dev ## Measure this machine; figures, not verdicts.
 	$(BIN)/python -m bench

@@ -8,6 +8,11 @@ import pytest
 from tests.end_to_end.running_node import Node, StartNode
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Known only when this folder is asked for by name, as ``make soak`` does."""
+    parser.addoption("--kills", type=int, default=4, help="kills of each test that kills")
+
+
 @pytest.fixture
 def start_node(tmp_path: Path) -> Iterator[StartNode]:
     """Starts nodes with settings of the test's choice; ends them all after it."""

@@ -48,4 +48,5 @@ def open_journal(
         raise
     state.publish(recovered.end, recovered.received_floor_us)
     state.writing_since_us = 0
+    state.make_current()
     return Opened(lock, state, recovered)

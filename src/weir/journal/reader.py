@@ -75,6 +75,16 @@ class JournalReader:
         state = self._open_state()
         return state.writing_since_us if state else 0
 
+    def is_current(self) -> bool:
+        """Whether the durable position is the whole truth, and not what a power cut left of it.
+
+        True of a journal that nobody has begun.
+        """
+        state = self._open_state()
+        if state is None:
+            return not file_starts(self._disk.names(self._directory))
+        return state.is_current
+
     def durable_position(self) -> int:
         """The published end of the journal; reading goes up to it and never beyond."""
         state = self._open_state()

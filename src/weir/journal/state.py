@@ -11,14 +11,17 @@ at    word               meaning
 32    received_floor_us  the next frame is not received before this
 40    checksum           CRC32C of the three words before
 48    writing_since_us   0, or a time at or before ``received_at`` of every frame being written
+56    boot               number of the boot in which a writer last opened the journal
 ====  =================  ===================================================================
 
 The writer stores the first three after the ``fdatasync`` that covers them and never syncs this
 file: whatever the kernel wrote back was true when it was stored, so after a power cut it is a
-lower bound. A reader that meets words that are half stored sees it by the checksum.
+lower bound: ``is_current`` tells whether there was none since. A reader that meets words that are
+half stored sees it by the checksum.
 """
 
 import mmap
+from functools import cache
 from pathlib import Path
 from struct import Struct
 from typing import BinaryIO, NamedTuple, Self
@@ -39,7 +42,10 @@ _WORD = Struct("<Q")
 _WORDS_AT = 16
 _CHECKSUM_AT = 40
 _WRITING_AT = 48
+_BOOT_AT = 56
 _TRIES = 64
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_BOOT_DIGITS = 16
 
 
 class Published(NamedTuple):
@@ -47,6 +53,16 @@ class Published(NamedTuple):
 
     end: Mark
     received_floor_us: int
+
+
+@cache
+def boot_number() -> int:
+    """A number, not 0, that the machine has from one start of its kernel to the next."""
+    try:
+        digits = _BOOT_ID.read_text().replace("-", "")
+    except OSError:  # none to be had: as if the machine had never been off
+        return 1
+    return int(digits[:_BOOT_DIGITS], 16) or 1
 
 
 class State:
@@ -105,6 +121,18 @@ class State:
     @writing_since_us.setter
     def writing_since_us(self, now_us: int) -> None:
         _WORD.pack_into(self._view, _WRITING_AT, now_us)
+
+    @property
+    def is_current(self) -> bool:
+        """Whether what is published is the whole truth; False once the power was cut.
+
+        Then it is a lower bound until the journal is recovered.
+        """
+        return bool(_WORD.unpack_from(self._view, _BOOT_AT)[0] == boot_number())
+
+    def make_current(self) -> None:
+        """The journal was recovered in this boot, and its end is published."""
+        _WORD.pack_into(self._view, _BOOT_AT, boot_number())
 
     def close(self) -> None:
         """Gives the mapping back; the kernel writes it to the disk in its own time."""

@@ -137,8 +137,8 @@ class JournalWriter:
         holds the journal: try again while it may be dying. ``Unavailable`` (``disk_full``,
         ``journal_failed``) when the disk refuses; ``Corrupt`` as in ``recovery.recover``.
         """
-        make_directory(directory)
         try:
+            make_directory(directory)
             lock, state, recovered = open_journal(
                 directory, quarantine=quarantine, clock=clock, file_bytes=file_bytes, disk=disk
             )

@@ -11,11 +11,11 @@ from weir.storage.local import make_directory, sync_directory, write_durable
 class LocalStore:
     """Files under the node's directory, named by relative paths; they are never changed."""
 
-    __slots__ = ("_root", "_swept")
+    __slots__ = ("_prepared", "_root")
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._swept: set[Path] = set()
+        self._prepared: set[Path] = set()
 
     def locate(self, path: str) -> Path:
         """Where a file lies, for readers that map it."""
@@ -24,8 +24,7 @@ class LocalStore:
     def write(self, path: str, content: bytes | memoryview) -> None:
         """Writes a file durably, directories included. Raises ``OSError``."""
         target = self._root / path
-        make_directory(target.parent)
-        self._sweep(target.parent)
+        self._prepare(target.parent)
         write_durable(target, [content])
 
     def read(self, path: str) -> bytes:
@@ -54,10 +53,11 @@ class LocalStore:
                 with contextlib.suppress(FileNotFoundError):
                     yield str(path.relative_to(self._root)), path.stat().st_mtime_ns // 1000
 
-    def _sweep(self, directory: Path) -> None:
-        """Removes what a process that was killed while writing here left behind."""
-        if directory in self._swept:
+    def _prepare(self, directory: Path) -> None:
+        """Makes a directory durable once, and frees it of what a killed process left there."""
+        if directory in self._prepared and directory.is_dir():
             return
+        make_directory(directory)
         for stray in directory.glob(".*.tmp"):
             stray.unlink(missing_ok=True)
-        self._swept.add(directory)
+        self._prepared.add(directory)

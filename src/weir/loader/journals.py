@@ -22,8 +22,8 @@ from weir.telemetry import Happening, emit
 ROUND_BYTES_MAX = 4 * 1024 * 1024
 """Bytes of one journal in one round: bounds how long a round takes and what it holds."""
 
-LOOK_FOR_JOURNALS_S = 1.0
-"""How often new journal directories are looked for."""
+RECOVER_S = 1.0
+"""How often a journal that has a writer is looked at again: it may have lost it for good."""
 
 RETRY_UNREADABLE_S = 5.0
 """How long a journal that could not be read is left alone."""
@@ -65,6 +65,10 @@ class Journal(Protocol):
 
     def durable_position(self) -> int:
         """The published durable end."""
+        ...
+
+    def is_current(self) -> bool:
+        """False while it may hold more than is published: after a power cut, until recovered."""
         ...
 
     def writing_since_us(self) -> int:
@@ -127,6 +131,8 @@ class _Cursor:
         "recover_at_s",
         "recovered",
         "retry_at_s",
+        "seen_us",
+        "unrecoverable",
     )
 
     def __init__(self, place: JournalPlace) -> None:
@@ -134,17 +140,21 @@ class _Cursor:
         self.position = place.position
         self.offset = place.offset
         self.received_us = 0
+        self.seen_us = 0
+        """Every event of the journal received before it has been read."""
         self.behind = 0
         self.retry_at_s = 0.0
         self.recovered = False
         """Once is enough: what is published later stays right for as long as the machine runs."""
         self.recover_at_s = 0.0
+        self.unrecoverable = False
+        """Recovering it failed: nobody waits for it, but the watermark does."""
 
 
 class Readers:
     """The cursors of all journals. One thread reads; others may ask for the backlog."""
 
-    __slots__ = ("_clock", "_cursors", "_journals", "_look_at_s", "_watermark_us")
+    __slots__ = ("_clock", "_cursors", "_journals", "_watermark_us")
 
     def __init__(
         self, journals: Journals, places: Mapping[str, JournalPlace], clock: Clock
@@ -152,7 +162,6 @@ class Readers:
         self._journals = journals
         self._clock = clock
         self._cursors = {name: _Cursor(place) for name, place in sorted(places.items())}
-        self._look_at_s = 0.0
         self._watermark_us = 0
 
     def read(self, *, until: Mapping[str, Span] | None = None) -> Round:
@@ -166,15 +175,15 @@ class Readers:
             if until is not None and span is None:
                 continue
             try:
-                reached, seen_us = self._read_one(name, cursor, span, found)
+                reached, cursor.seen_us = self._read_one(name, cursor, span, found)
             except (OSError, WeirError) as error:
                 cursor.journal, cursor.retry_at_s = None, now_s + RETRY_UNREADABLE_S
                 emit(Happening.JOURNAL_UNREADABLE, journal=name, reason=type(error).__name__)
-                reached, seen_us = until is None, cursor.received_us
+                reached, cursor.seen_us = until is None, min(cursor.seen_us, now_us)
             caught_up &= reached
-            watermarks.append(seen_us)
+            watermarks.append(cursor.seen_us)
         if until is None:
-            self._watermark_us = max(self._watermark_us, min(watermarks))
+            self._watermark_us = min(watermarks)
         return found._replace(watermark_us=self._watermark_us, caught_up=caught_up)
 
     def backlog_bytes(self, places: Mapping[str, JournalPlace]) -> int:
@@ -185,9 +194,7 @@ class Readers:
         )
 
     def _look_for_journals(self, now_s: float) -> None:
-        if now_s < self._look_at_s:
-            return
-        self._look_at_s = now_s + LOOK_FOR_JOURNALS_S
+        """Every time: the watermark is also a promise about journals that were not there yet."""
         for name in sorted(self._journals.ids()):
             cursor = self._cursors.setdefault(name, _Cursor(JournalPlace()))
             if not cursor.recovered and now_s >= cursor.recover_at_s:
@@ -198,9 +205,12 @@ class Readers:
         try:
             cursor.recovered = self._journals.recover(name)
         except (OSError, WeirError) as error:  # what is published can be read all the same
+            cursor.unrecoverable = True
             cursor.recover_at_s = now_s + RETRY_UNREADABLE_S
             emit(Happening.JOURNAL_UNRECOVERED, journal=name, reason=type(error).__name__)
             return
+        cursor.unrecoverable = False
+        cursor.recover_at_s = now_s + RECOVER_S
         if cursor.recovered:
             emit(Happening.JOURNAL_RECOVERED, journal=name)
 
@@ -210,10 +220,11 @@ class Readers:
         """Reads one journal; whether its end was reached, and its own watermark."""
         if cursor.journal is None:
             if self._clock.monotonic_s() < cursor.retry_at_s:
-                return until is None, cursor.received_us
+                return until is None, min(cursor.seen_us, self._clock.now_us())
             cursor.journal = self._journals.open(name)
         # In this order: what is being written later than this was received later than this.
         now_us = self._clock.now_us()
+        is_current = cursor.journal.is_current()
         writing_us = cursor.journal.writing_since_us()
         durable = cursor.journal.durable_position()
         end = durable if until is None else until.to_position
@@ -227,6 +238,8 @@ class Readers:
         cursor.behind = max(0, durable - cursor.position)
         if cursor.position < end:
             return False, cursor.received_us
+        if not is_current:
+            return until is not None or cursor.unrecoverable, cursor.received_us
         if durable < cursor.position:  # its writer has yet to publish how far it is
             return True, cursor.received_us
         return True, min(now_us, writing_us) if writing_us else now_us

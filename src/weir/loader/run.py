@@ -118,8 +118,6 @@ class Loader:
         "_board",
         "_catalog",
         "_clock",
-        "_committer",
-        "_compaction",
         "_demand",
         "_gauges_at_s",
         "_intent",
@@ -134,6 +132,8 @@ class Loader:
         "_ticket",
         "_view",
         "_when_caught_up",
+        "committer",
+        "compaction",
     )
 
     def __init__(
@@ -151,9 +151,7 @@ class Loader:
         self._read_raw = store.read
         self._readers = Readers(journals, state.journals, parts.clock)
         ports = Ports(catalog, store, journals, parts.board, parts.clock, parts.settings)
-        self._committer = Committer(
-            ports, self._view, epoch=epoch, explained_before=state.explained
-        )
+        self.committer = Committer(ports, self._view, epoch=epoch, explained_before=state.explained)
         self._portions: Portions | None = None
         """A round of which some is not in the tail yet."""
         self._short_of_memory = False
@@ -168,8 +166,8 @@ class Loader:
         self._board.set(Slot.COMMIT_ID, state.commit_id)
         strays = set(store.names("dedup")) - {each.path for each in state.sidecars}
         at_once = [each.path for each in state.removals if not each.due_us]
-        self._committer.clean_up((*at_once, *sorted(strays)))
-        self._compaction = Compaction(
+        self.committer.clean_up((*at_once, *sorted(strays)))
+        self.compaction = Compaction(
             CompactionPorts(
                 catalog,
                 store,
@@ -190,16 +188,14 @@ class Loader:
         ``when_caught_up`` is called once, when everything that was durable at the start is read.
         """
         self._when_caught_up = when_caught_up
-        if self._intent is not None:
-            self._resume(self._intent, stop)
         while not stop.is_set():
-            if self._step():
+            if self.step():
                 self._pause.wait(POLL_S)
         self._finish()
 
     def close(self) -> None:
         """Gives back what queries read the tail from; nobody asks any more."""
-        self._compaction.stop()
+        self.compaction.stop()
         self._view.close()
 
     def snapshot(self, project_id: int) -> Shared:
@@ -210,7 +206,7 @@ class Loader:
         """Counts, those in flight included."""
         first, end, keys = request.from_minute, request.to_minute, request.key_ids
         counts = Counts()
-        with self._committer.ledger_lock:
+        with self.committer.ledger_lock:
             rows = self._catalog.ledger(key_ids=keys, from_minute=first, to_minute=end)
             counts.add_rows(rows)
             counts.add_rows(
@@ -268,19 +264,24 @@ class Loader:
             raise Unavailable("The lake commit was not done in time.", retry_after_s=1)
         return self.status()
 
-    def _step(self) -> bool:
-        """One round of reading and at most one cut; whether there is nothing to do at once."""
+    def step(self) -> bool:
+        """One round of reading and at most one cut; whether there is nothing to do at once.
+
+        An unfinished cut of a predecessor comes first, and alone.
+        """
+        if self._intent is not None:
+            return not self._resume(self._intent)
         wanted = self._demand.wanted
         if not self._view.holds_rows:
             self._short_of_memory = False
         full = self._is_full()
         caught_up = not full and self._read_on()
-        if not self._committer.busy:
+        if not self.committer.busy:
             self._cut(wanted, caught_up=caught_up)
         if caught_up and self._when_caught_up is not None:
             self._when_caught_up()
             self._when_caught_up = None
-            self._compaction.start()
+            self.compaction.start()
             self._board.set(Slot.LOADER_READY, 1)
         self._show_gauges()
         return caught_up or full
@@ -385,28 +386,30 @@ class Loader:
             )
         if reason is CutReason.RESUME:
             emit(Happening.LAKE_COMMIT_RESUMED, commit=intent.commit_id)
-        self._committer.start(generation, intent)
+        self.committer.start(generation, intent)
 
-    def _resume(self, intent: Intent, stop: threading.Event) -> None:
-        """Reads exactly what an unfinished cut covers, and commits that."""
-        while not stop.is_set():
-            if self._read_on(intent):
-                self._begin_commit(CutReason.RESUME, intent)
-                return
-            self._pause.wait(_PAUSE_S)
+    def _resume(self, intent: Intent) -> bool:
+        """Reads on in exactly what an unfinished cut covers; once that is done, commits it."""
+        if not self._read_on(intent):
+            return False
+        self._intent = None
+        self._begin_commit(CutReason.RESUME, intent)
+        return True
 
     def _finish(self) -> None:
         """The last cut, within ``LAST_CUT_S``."""
+        if self._intent is not None:
+            return
         deadline_s = self._clock.monotonic_s() + LAST_CUT_S
-        self._committer.stop()
-        if not self._committer.wait(LAST_CUT_S) or self._view.is_committing:
+        self.committer.stop()
+        if not self.committer.wait(LAST_CUT_S) or self._view.is_committing:
             return
         while not self._is_full():
             if self._read_on() or self._clock.monotonic_s() >= deadline_s:
                 break
         if self._view.growing.since_s is not None:
             self._begin_commit(CutReason.DEMAND)
-            self._committer.wait(max(0.0, deadline_s - self._clock.monotonic_s()))
+            self.committer.wait(max(0.0, deadline_s - self._clock.monotonic_s()))
         if not self._view.is_committing:
             self._demand.serve(self._demand.wanted)
 

@@ -45,13 +45,17 @@ def place_durable(temporary: Path, path: Path) -> None:
 
 
 def make_directory(path: Path) -> None:
-    """Makes a directory (0700) and its parents so that it survives a power cut."""
-    if path.is_dir():
-        return
-    make_directory(path.parent)
-    with contextlib.suppress(FileExistsError):
-        path.mkdir(mode=0o700)
-    sync_directory(path.parent)
+    """Makes a directory (0700) and its parents so that they survive a power cut.
+
+    Those that are there are made durable too, as far up as this process may write on the same
+    file system: whoever made them may have been killed before it had synced them.
+    """
+    _make_directory(path)
+    device = path.stat().st_dev
+    for parent in path.absolute().parents:
+        if not os.access(parent, os.W_OK) or parent.stat().st_dev != device:
+            return
+        sync_directory(parent)
 
 
 def make_root(path: Path) -> None:
@@ -66,6 +70,13 @@ def make_root(path: Path) -> None:
             code="data_directory",
             hint="Choose another with --data, or mend its permissions.",
         ) from error
+
+
+def _make_directory(path: Path) -> None:
+    if not path.is_dir():
+        _make_directory(path.parent)
+        with contextlib.suppress(FileExistsError):
+            path.mkdir(mode=0o700)
 
 
 def sync_directory(path: Path) -> None:
@@ -100,9 +111,10 @@ class FileLock:
                 code="locked",
                 hint="Stop that process first, or use another --data directory.",
             ) from None
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
         self._descriptor = descriptor
+        with contextlib.suppress(OSError):  # the name is for people; a full disk has no room for it
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, str(os.getpid()).encode(), 0)
 
     def release(self) -> None:
         """Gives the lock back; closing the descriptor is what frees it."""

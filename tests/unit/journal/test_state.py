@@ -61,3 +61,19 @@ def test_newer_state_is_refused_by_number(tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(Corrupt, match="version 9"):
         State.open_or_create(tmp_path)
+
+
+def test_state_of_another_boot_is_a_lower_bound(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power cut may have kept an old mark: it is not the whole truth until a writer says so."""
+    monkeypatch.setattr("weir.journal.state.boot_number", lambda: 1)
+    writer = State.open_or_create(tmp_path)
+    assert not writer.is_current
+    writer.publish(Mark(80, 3), 9)
+    writer.make_current()
+    assert State.open(tmp_path).is_current
+    monkeypatch.setattr("weir.journal.state.boot_number", lambda: 2)
+    assert not State.open(tmp_path).is_current
+    assert State.open(tmp_path).published() == Published(Mark(80, 3), 9)
+    writer.close()

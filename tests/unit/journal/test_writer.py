@@ -203,6 +203,20 @@ def test_opening_on_a_full_disk_is_unavailable(open_writer: Open, directory: Pat
     write(open_writer(), b"one")
 
 
+def test_directory_that_cannot_be_made_durable_is_unavailable(
+    open_writer: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No frame is taken into a directory that a power cut could take away."""
+
+    def refuse(_: Path) -> None:
+        raise OSError(errno.EIO, "the disk failed")
+
+    monkeypatch.setattr("weir.journal.writer.make_directory", refuse)
+    with pytest.raises(Unavailable) as caught:
+        open_writer()
+    assert caught.value.code == "journal_failed"
+
+
 def test_times_grow_when_the_clock_jumps(open_writer: Open, clock: SetClock) -> None:
     """Backwards, standing still, over a restart: ``received_at`` only grows."""
     writer = open_writer()

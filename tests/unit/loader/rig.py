@@ -22,7 +22,7 @@ from weir.domain.event import Dialect, Event
 from weir.domain.frame import Draft, Frame, Place
 from weir.domain.outcome import LedgerRow
 from weir.domain.registry import Endpoint, Registry
-from weir.errors import InvalidInput
+from weir.errors import Conflict, InvalidInput
 from weir.journal.writer import JournalWriter
 from weir.loader.client import LoaderClient
 from weir.loader.run import LoaderParts, run_loader
@@ -121,6 +121,11 @@ class Rig:
     def writer(self, worker: int) -> JournalWriter:
         """The open writer of a journal."""
         if worker not in self.writers:
+            wait_until(lambda: self._open(worker))  # the loader may be recovering it
+        return self.writers[worker]
+
+    def _open(self, worker: int) -> bool:
+        with contextlib.suppress(Conflict):
             self.writers[worker] = JournalWriter.open(
                 self.directory.journal(worker),
                 quarantine=self.directory.quarantine,
@@ -128,7 +133,7 @@ class Rig:
                 file_bytes=1 << 20,
                 notify=lambda function: function(),
             )
-        return self.writers[worker]
+        return worker in self.writers
 
     def write(
         self,

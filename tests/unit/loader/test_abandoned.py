@@ -9,7 +9,7 @@ from tests.unit.loader.rig import Rig, event, wait_until
 from tests.unit.loader.test_crash import Fuse, load
 from weir.errors import Conflict
 from weir.journal.abandoned import recover_abandoned
-from weir.journal.state import STATE_NAME
+from weir.journal.state import STATE_NAME, State
 from weir.loader import client, journals
 
 EVENTS = 120
@@ -34,7 +34,7 @@ def state_file(rig: Rig, worker: int) -> Path:
 def cut_power(rig: Rig, worker: int, state: bytes) -> None:
     """The worker is gone, and what the disk has of its state is old."""
     with state_file(rig, worker).open("r+b") as file:  # in place: it is mapped
-        file.write(state)
+        file.write(state[:-8] + bytes(8) if state else b"")  # of another boot
     if not state:
         state_file(rig, worker).unlink()
     rig.writers.pop(worker).close()
@@ -83,12 +83,12 @@ def test_journal_is_recovered_when_its_writer_lets_go(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A lock that is held at the loader's start is tried again."""
-    monkeypatch.setattr(journals, "LOOK_FOR_JOURNALS_S", 0.01)
+    monkeypatch.setattr(journals, "RECOVER_S", 0.01)
     stale = write_many(rig, 1, stale_at=68)
     with rig.running() as loader:
         loader.wait_for_rows(EVENTS)
         cut_power(rig, 1, stale)
-        wait_until(lambda: state_file(rig, 1).read_bytes() != stale)
+        wait_until(lambda: State.open(state_file(rig, 1).parent).is_current)
         wait_until(lambda: _is_open(rig, 1))
         rig.write([event(5000)], worker=1)
         loader.wait_for_rows(EVENTS + 1)
@@ -101,7 +101,7 @@ def test_journal_that_cannot_be_recovered_is_read_as_far_as_it_is_published(
 ) -> None:
     """A disk that refuses hides nothing that the state vouches for, and recovery is repeated."""
     monkeypatch.setattr(journals, "RETRY_UNREADABLE_S", 0.01)
-    monkeypatch.setattr(journals, "LOOK_FOR_JOURNALS_S", 0.01)
+    monkeypatch.setattr(journals, "RECOVER_S", 0.01)
     stale = write_many(rig, 1, stale_at=68)
     cut_power(rig, 1, stale)
     recover: Callable[..., bool] = recover_abandoned

@@ -91,6 +91,43 @@ def test_make_directory_makes_parents_and_is_repeatable(tmp_path: Path) -> None:
     assert path.parent.stat().st_mode & 0o777 == 0o700
 
 
+def test_make_directory_syncs_what_a_killed_predecessor_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A directory that is there may not be durable yet: its parents are synced all the same."""
+    path = tmp_path / "a" / "b"
+    path.mkdir(parents=True)
+    synced: list[Path] = []
+    fsync = os.fsync
+
+    def note(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    make_directory(path)
+    assert {path.parent, tmp_path} <= set(synced)
+
+
+def test_lock_is_taken_and_released_on_a_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without room for the holder's number the lock holds; and no descriptor keeps it for ever."""
+
+    def refuse(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(os, "pwrite", refuse)
+    first = FileLock(tmp_path / "lock", purpose="Node")
+    second = FileLock(tmp_path / "lock", purpose="Node")
+    first.acquire()
+    with pytest.raises(Conflict):
+        second.acquire()
+    first.release()
+    second.acquire()
+    second.release()
+
+
 _HOLDER = (
     "import sys, pathlib; from weir.storage.local import FileLock;"
     "FileLock(pathlib.Path(sys.argv[1]), purpose='Node').acquire();"

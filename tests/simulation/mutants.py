@@ -1,0 +1,83 @@
+"""Mistakes that the simulation must notice: it could not be believed otherwise."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import msgspec
+import numpy as np
+
+from weir.domain.frame import Draft
+from weir.journal.appender import Appender
+from weir.journal.disk import LocalDisk
+from weir.journal.recovery import Survey, survey_frames
+from weir.lake.sidecar import Ids
+from weir.loader.dedup import Verdict
+from weir.loader.journals import LocalJournals
+
+_Mutant = Callable[[], AbstractContextManager[Any]]
+
+
+def _nothing(*_arguments: object, **_named: object) -> None:
+    pass
+
+
+def _forgetful_survey(*arguments: Any, **named: Any) -> Survey:
+    found: Survey = _survey_frames(*arguments, **named)
+    return msgspec.structs.replace(found, kept=())
+
+
+def _no_duplicates(ids: Ids, _indexes: object, *, window_us: int) -> Verdict:
+    return Verdict(np.zeros(len(ids), dtype=np.bool_), np.zeros(len(ids), dtype=np.bool_))
+
+
+def _stubborn_append(self: Appender, drafts: Sequence[Draft], now_us: int) -> list[int]:
+    try:
+        return _append(self, drafts, now_us)
+    except OSError:
+        return _append(self, drafts, now_us)
+
+
+def _eager_expire(self: LocalJournals, journal_id: str, *, below_position: int) -> None:
+    _expire(self, journal_id, below_position=below_position + (1 << 40))
+
+
+def _write_at_once(path: Path, parts: Sequence[bytes], *, mode: int = 0o600) -> None:
+    path.write_bytes(b"".join(parts))
+    path.chmod(mode)
+
+
+_survey_frames, _append, _expire = survey_frames, Appender.append, LocalJournals.expire
+
+MUTANTS: dict[str, _Mutant] = {
+    "frames are acknowledged without a sync": lambda: mock.patch.object(
+        LocalDisk, "sync", _nothing
+    ),
+    "a journal file's name is not made durable": lambda: mock.patch.object(
+        LocalDisk, "sync_directory", _nothing
+    ),
+    "a failed sync is tried again": lambda: mock.patch.object(Appender, "append", _stubborn_append),
+    "recovery forgets whole frames behind the known end": lambda: mock.patch(
+        "weir.journal.recovery.survey_frames", _forgetful_survey
+    ),
+    "lake files are not synced": lambda: mock.patch(
+        "weir.lake.store.write_durable", _write_at_once
+    ),
+    "journal files go before they are committed": lambda: mock.patch.object(
+        LocalJournals, "expire", _eager_expire
+    ),
+    "duplicates are not found": lambda: mock.patch(
+        "weir.loader.render.find_duplicates", _no_duplicates
+    ),
+    "a loader that was replaced goes on": lambda: mock.patch(
+        "weir.control.catalog._check_epoch", _nothing
+    ),
+    "replaced files go at once": lambda: mock.patch(
+        "weir.loader.compaction.REMOVAL_GRACE_S", -30.0
+    ),
+    "what a power cut left of the state is believed": lambda: mock.patch(
+        "weir.journal.state.State.is_current", True
+    ),
+}
