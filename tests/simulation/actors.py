@@ -75,8 +75,8 @@ class Node:
     catalog: "Watched"
 
 
-class Wrong(AssertionError):
-    """A promise was broken."""
+class Wrong(BaseException):
+    """A promise was broken. The program has no business catching it, so it is no ``Exception``."""
 
 
 class Watched:

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
 
+from tests.simulation.actors import Wrong
+from tests.simulation.machine import Bias
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.world import World
 from weir.board import Board, Slot
@@ -26,7 +28,8 @@ from weir.storage.registry import publish_registry
 
 STEPS_MEAN = 25
 STEPS_MAX = 120
-SEEDS_PER_PROCESS = 100
+SEEDS_PER_PROCESS = 200
+MUTANT_SEEDS_PER_PROCESS = 40
 ADDRESS_SPACE_BYTES = 8 << 30
 MEMORY = Path("/dev/shm")  # a directory of its own is made in it
 
@@ -55,15 +58,15 @@ class Stage:
         board.set(Slot.LOADER_READY, 0)
         SqlCatalog.open(sqlite_url(directory.catalog_db)).close()
 
-    def play(self, seed: int) -> Broken | None:
+    def play(self, seed: int, bias: Bias) -> Broken | None:
         """One seed's whole history."""
         shutil.rmtree(self.root)
         shutil.copytree(self.template, self.root)
-        world = World(seed, self.root, self.engine)
+        world = World(seed, self.root, self.engine, bias)
         steps = min(int(random.Random(~seed).expovariate(1 / STEPS_MEAN)) + 5, STEPS_MAX)
         try:
             world.live(steps)
-        except Exception as error:  # whatever the program raises is a finding
+        except (Exception, Wrong) as error:  # whatever the program raises is a finding
             told = "".join(traceback.format_exception(error))
             history = "\n".join(world.machine.trace)
             return Broken(seed, f"{type(error).__name__}: {error}", f"{history}\n{told}")
@@ -96,9 +99,8 @@ def play_all(
     with ProcessPoolExecutor(
         processes, mp_context=multiprocessing.get_context("spawn"), max_tasks_per_child=1
     ) as pool:
-        portions = iter(
-            [seeds[at : at + SEEDS_PER_PROCESS] for at in range(0, len(seeds), SEEDS_PER_PROCESS)]
-        )
+        size = MUTANT_SEEDS_PER_PROCESS if mutant else SEEDS_PER_PROCESS
+        portions = (seeds[at : at + size] for at in range(0, len(seeds), size))
         running = set()
         while True:
             for portion in portions:
@@ -114,11 +116,11 @@ def play_all(
 
 def _play_some(seeds: list[int], mutant: str) -> tuple[int, list[Broken]]:
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE_BYTES, ADDRESS_SPACE_BYTES))
-    built_in = MUTANTS[mutant] if mutant else ExitStack
-    with stage() as here, built_in():
+    build_in, bias = MUTANTS[mutant] if mutant else (ExitStack, Bias())
+    with stage() as here, build_in():
         broken = []
         for seed in seeds:
-            found = here.play(seed)
+            found = here.play(seed, bias)
             if found is not None:
                 broken.append(found)
                 if mutant:

@@ -52,6 +52,14 @@ class Faults:
     read_fails: float = 0.0
 
 
+class Bias(NamedTuple):
+    """What a world has in any case; None leaves it to the seed."""
+
+    faults: Faults | None = None
+    merges: bool | None = None
+    power_fails: bool | None = None
+
+
 def draw_faults(choice: random.Random) -> Faults:
     """Mostly none, and otherwise of one kind."""
     kind = choice.random()

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from unittest import mock
 
 import msgspec
 import numpy as np
 
+from tests.simulation.machine import Bias, Faults
 from weir.domain.frame import Draft
 from weir.journal.appender import Appender
 from weir.journal.disk import LocalDisk
@@ -17,7 +18,12 @@ from weir.lake.sidecar import Ids
 from weir.loader.dedup import Verdict
 from weir.loader.journals import LocalJournals
 
-_Mutant = Callable[[], AbstractContextManager[Any]]
+
+class Mutant(NamedTuple):
+    """A mistake, and the kind of world in which it matters most."""
+
+    build_in: Callable[[], AbstractContextManager[Any]]
+    bias: Bias = Bias()
 
 
 def _nothing(*_arguments: object, **_named: object) -> None:
@@ -51,33 +57,39 @@ def _write_at_once(path: Path, parts: Sequence[bytes], *, mode: int = 0o600) -> 
 
 _survey_frames, _append, _expire = survey_frames, Appender.append, LocalJournals.expire
 
-MUTANTS: dict[str, _Mutant] = {
-    "frames are acknowledged without a sync": lambda: mock.patch.object(
-        LocalDisk, "sync", _nothing
+_FAILING = Bias(faults=Faults(sync_fails=0.1), power_fails=True)
+_POWER = Bias(power_fails=True)
+
+MUTANTS: dict[str, Mutant] = {
+    "frames are acknowledged without a sync": Mutant(
+        lambda: mock.patch.object(LocalDisk, "sync", _nothing), _POWER
     ),
-    "a journal file's name is not made durable": lambda: mock.patch.object(
-        LocalDisk, "sync_directory", _nothing
+    "a journal file's name is not made durable": Mutant(
+        lambda: mock.patch.object(LocalDisk, "sync_directory", _nothing), _POWER
     ),
-    "a failed sync is tried again": lambda: mock.patch.object(Appender, "append", _stubborn_append),
-    "recovery forgets whole frames behind the known end": lambda: mock.patch(
-        "weir.journal.recovery.survey_frames", _forgetful_survey
+    "a failed sync is tried again": Mutant(
+        lambda: mock.patch.object(Appender, "append", _stubborn_append), _FAILING
     ),
-    "lake files are not synced": lambda: mock.patch(
-        "weir.lake.store.write_durable", _write_at_once
+    "recovery forgets whole frames behind the known end": Mutant(
+        lambda: mock.patch("weir.journal.recovery.survey_frames", _forgetful_survey), _POWER
     ),
-    "journal files go before they are committed": lambda: mock.patch.object(
-        LocalJournals, "expire", _eager_expire
+    "lake files are not synced": Mutant(
+        lambda: mock.patch("weir.lake.store.write_durable", _write_at_once), _POWER
     ),
-    "duplicates are not found": lambda: mock.patch(
-        "weir.loader.render.find_duplicates", _no_duplicates
+    "journal files go before they are committed": Mutant(
+        lambda: mock.patch.object(LocalJournals, "expire", _eager_expire)
     ),
-    "a loader that was replaced goes on": lambda: mock.patch(
-        "weir.control.catalog._check_epoch", _nothing
+    "duplicates are not found": Mutant(
+        lambda: mock.patch("weir.loader.render.find_duplicates", _no_duplicates)
     ),
-    "replaced files go at once": lambda: mock.patch(
-        "weir.loader.compaction.REMOVAL_GRACE_S", -30.0
+    "a loader that was replaced goes on": Mutant(
+        lambda: mock.patch("weir.control.catalog._check_epoch", _nothing)
     ),
-    "what a power cut left of the state is believed": lambda: mock.patch(
-        "weir.journal.state.State.is_current", True
+    "replaced files go at once": Mutant(
+        lambda: mock.patch("weir.loader.compaction.REMOVAL_GRACE_S", -30.0), Bias(merges=True)
+    ),
+    "what a power cut left of the state is believed": Mutant(
+        lambda: mock.patch("weir.journal.state.State.is_current", True),
+        Bias(faults=Faults(write_fails=0.1), power_fails=True),
     ),
 }

@@ -6,7 +6,7 @@ from tests.simulation.history import play_all
 from tests.simulation.mutants import MUTANTS
 
 SEEDS = 200
-MUTANT_SEEDS = 600
+MUTANT_SEEDS = 400
 
 
 def test_no_history_breaks_a_promise() -> None:

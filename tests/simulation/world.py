@@ -26,7 +26,7 @@ from tests.simulation.actors import (
     draft_of,
 )
 from tests.simulation.inspection import Queries, check_all, check_rows
-from tests.simulation.machine import Faults, Gone, Machine, draw_faults
+from tests.simulation.machine import Bias, Faults, Gone, Machine, draw_faults
 from tests.simulation.model import DAY_US, Model
 from tests.unit.loader.rig import JSON_DIALECT
 from weir.board import Board
@@ -39,7 +39,7 @@ from weir.settings import Settings
 from weir.storage.registry import RegistryView
 
 EDGES = 3
-JOIN_S = 30.0
+JOIN_S = 20.0
 PATIENCE = 400
 """Rounds in which everything must be in the lake once nothing fails any more."""
 
@@ -74,7 +74,8 @@ _MEANWHILE: Mapping[str, float] = {
 class World:
     """All of one seed's history."""
 
-    def __init__(self, seed: int, root: Path, engine: sa.Engine) -> None:
+    def __init__(self, seed: int, root: Path, engine: sa.Engine, bias: Bias) -> None:
+        self.bias = bias
         self.engine = engine
         self.choice = random.Random(seed)
         self.root = root
@@ -100,7 +101,7 @@ class World:
         )
         self.queries = Queries(self.model, root, self.clock, self.settings.query_timeout_s)
         self.file_bytes = self.choice.choice((9000, 1 << 14))
-        self.merges = self.choice.random() < 0.2
+        self.merges = self.choice.random() < 0.2 if bias.merges is None else bias.merges
 
     # --- history
 
@@ -124,9 +125,9 @@ class World:
         """A new life: which faults it has, and whether and when it ends."""
         machine, choice = self.machine, self.choice
         machine.between = self._meanwhile
-        machine.faults = draw_faults(choice)
+        machine.faults = self.bias.faults or draw_faults(choice)
         machine.ends_in = int(choice.expovariate(1 / 60)) + 1 if choice.random() < 0.8 else None
-        machine.power_fails = choice.random() < 0.5
+        machine.power_fails = choice.random() < 0.5 if self.bias.power_fails is None else True
 
     def _choose(self, actions: Mapping[str, float]) -> str:
         return self.choice.choices(list(actions), list(actions.values()))[0]
