@@ -46,7 +46,7 @@ def enter(limits: SandboxLimits, *, keep: Collection[int]) -> None:
     os.environ.clear()
     os.chdir("/")
     _close_all_but(keep)
-    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+    give_up_privileges()
     _prctl(_PR_SET_DUMPABLE, 0)
     _leave_network()
     _bound(resource.RLIMIT_CORE, 0)
@@ -54,6 +54,11 @@ def enter(limits: SandboxLimits, *, keep: Collection[int]) -> None:
     _bound(resource.RLIMIT_NOFILE, OPEN_FILES_MAX)
     _bound(resource.RLIMIT_CPU, limits.cpu_s)
     _bound(resource.RLIMIT_AS, _address_space_bytes() + limits.memory_bytes)
+
+
+def give_up_privileges() -> None:
+    """No program that this process starts can have more rights than it."""
+    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
 
 
 def forbid_processes() -> None:

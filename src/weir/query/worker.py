@@ -13,7 +13,7 @@ import msgspec
 import pyarrow as pa
 
 from weir.clock import Clock
-from weir.engine import landlock, sandbox
+from weir.engine import landlock, sandbox, seccomp
 from weir.engine.session import Engine, Session, translate
 from weir.errors import InvalidInput, WeirError
 from weir.lake.schema import CANONICAL
@@ -73,6 +73,7 @@ def serve_one(
     landlock.restrict_to(path for source in job.sources for path in source.files)
     session.use_threads(limits.threads)
     sandbox.forbid_processes()
+    seccomp.refuse_calls()
     _serve(connection, session, job, tail, clock)
 
 
