@@ -15,6 +15,7 @@ from math import isfinite
 from pathlib import Path
 from typing import NamedTuple, cast
 
+from weir.domain.networks import parse_networks
 from weir.errors import InvalidInput
 
 MIB = 1024 * 1024
@@ -32,6 +33,8 @@ class Spec(NamedTuple):
     minimum: float | None = None
     maximum: float | None = None
     choices: tuple[str, ...] = ()
+    is_networks: bool = False
+    """A list of addresses and networks."""
 
 
 def _setting(default: Scalar, help_text: str, *bounds: float | None, choices: str = "") -> Scalar:
@@ -43,6 +46,12 @@ def _setting(default: Scalar, help_text: str, *bounds: float | None, choices: st
 
 def _text(default: str, help_text: str, *, choices: str = "") -> str:
     return cast("str", _setting(default, help_text, choices=choices))
+
+
+def _networks(default: str, help_text: str) -> str:
+    spec = Spec(help_text, is_networks=True)
+    declared: str = field(default=default, metadata={"spec": spec})
+    return declared
 
 
 def _whole(default: int, help_text: str, minimum: int = 0, maximum: int | None = None) -> int:
@@ -85,9 +94,19 @@ class Settings:
     )
     json_depth_max: int = _whole(64, "Nesting of JSON, the outermost value included.", 4, 512)
     connections_max: int = _whole(10000, "Open connections of one edge worker.", 1)
+    connections_per_address_max: int = _whole(
+        1000, "Open connections of one edge worker from one address, or IPv6 /64 network.", 1
+    )
+    trusted_proxies: str = _networks(
+        "127.0.0.0/8, ::1",
+        "Addresses and networks whose connections stand for many clients.",
+    )
     pipelined_requests_max: int = _whole(64, "Unanswered requests of one connection.", 1)
     in_flight_bytes_max: int = _whole(256 * MIB, "Bodies being handled by one edge worker.", MIB)
-    receive_timeout_s: float = _number(30, "Time to receive one request.", 0.1)
+    receive_timeout_s: float = _number(
+        30, "Time to receive the head of a request; window of its body's least rate.", 0.1
+    )
+    body_bytes_per_s_min: int = _whole(1024, "Least rate at which a request body arrives.", 1)
     keepalive_timeout_s: float = _number(75, "Idle time of a connection.", 0.1)
     drain_timeout_s: float = _number(10, "Time for open requests at shutdown.")
     rate_limit_requests: int = _whole(0, "Requests per 60 s and key; 0: no limit.")
@@ -239,11 +258,22 @@ def _parse(name: str, text: object, source: str, problems: list[str]) -> Scalar 
         return None
     if spec.choices and value not in spec.choices:
         problems.append(f"{shown} ({source}): {value!r} is not one of {', '.join(spec.choices)}.")
+    if spec.is_networks and (wrong := _wrong_networks(str(value))):
+        problems.append(f"{shown} ({source}): {wrong}.")
     if spec.minimum is not None and isinstance(value, int | float) and value < spec.minimum:
         problems.append(f"{shown} ({source}): {value} is below {spec.minimum:g}.")
     if spec.maximum is not None and isinstance(value, int | float) and value > spec.maximum:
         problems.append(f"{shown} ({source}): {value} is above {spec.maximum:g}.")
     return value
+
+
+def _wrong_networks(text: str) -> str:
+    """What is wrong with a list of networks; empty when nothing is."""
+    try:
+        parse_networks(text)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def _is_size(name: str) -> bool:

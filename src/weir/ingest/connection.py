@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, cast
 import httptools
 
 from weir.errors import InvalidInput, Unavailable, WeirError
+from weir.ingest.addresses import address_of
 from weir.ingest.exchange import Exchange
 from weir.ingest.head import HEAD_BYTES_MAX, NO_HEAD, Head, without_upgrade
+from weir.ingest.pace import Pace, judge
 from weir.ingest.reading import HeadReader
 from weir.ingest.refusals import RequestTimeout, body_too_large, headers_too_large
 from weir.ingest.responses import CONTINUE
@@ -36,6 +38,7 @@ class Connection(asyncio.Protocol):
     """The protocol object that the event loop makes for every accepted socket."""
 
     __slots__ = (
+        "_arrived_bytes",
         "_current",
         "_ends_at",
         "_expects_continue",
@@ -80,6 +83,9 @@ class Connection(asyncio.Protocol):
         self._last_head: Head | None = None
         """Of the last request that was complete in what was just read."""
         self._receiving_since: float | None = None
+        """When the window began that the request being received is in (see ``pace``)."""
+        self._arrived_bytes = 0
+        """Of its body, before that window."""
         self._idle_since = door.loop_time()
         self._ends_at: float | None = None
         """When the connection is dropped, whatever has not left by then."""
@@ -90,10 +96,11 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        peer = transport.get_extra_info("peername")
-        self.peer = peer[0] if isinstance(peer, tuple) else ""
-        if not self.door.enter(self):
-            self._refuse_early(Unavailable("Too many connections.", retry_after_s=1))
+        self.peer = address_of(transport)
+        refusal = self.door.enter(self)
+        if refusal is not None:
+            self.turn_away(refusal)
+            self._close()  # a flood of such is not to be waited for
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
@@ -122,7 +129,7 @@ class Connection(asyncio.Protocol):
             self._receiving_since = self.door.loop_time()
         self._feed(data)
         if self._refusal is not None and not self._is_deaf:
-            self._refuse_early(self._refusal)
+            self.turn_away(self._refusal)
         elif self._current is None:
             self._receiving_since = None
             if end > 3 and self._last_head is not None:
@@ -156,6 +163,7 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         self._current = Exchange(self)
+        self._arrived_bytes = 0
         self._expects_continue = False
         self._reading = HeadReader(self.door.settings)
         self._head_fed = 0
@@ -174,6 +182,8 @@ class Connection(asyncio.Protocol):
         exchange.head = head
         self._reading.check(head, version=version)
         self.door.check_in(exchange)
+        if self._head_fed:  # it came in parts; the body has time of its own
+            self._receiving_since = self.door.loop_time()
         if b"expect" in head.headers and not head.is_old:
             self._go_ahead()
 
@@ -182,7 +192,8 @@ class Connection(asyncio.Protocol):
         assert exchange is not None
         if exchange.body_bytes + len(body) > self.door.settings.body_bytes_max:
             raise body_too_large(self.door.settings.body_bytes_max)
-        if not self.door.reserve(len(body)):
+        reserve = self.door.reserve_for_guest if exchange.is_guest else self.door.reserve
+        if not reserve(len(body)):
             raise _no_room()
         exchange.body_bytes += len(body)
         exchange.parts.append(body)
@@ -201,7 +212,7 @@ class Connection(asyncio.Protocol):
         if not self._parser.should_keep_alive():
             exchange.is_last = True
             self._is_deaf = True
-        self._last_head = exchange.head
+        self._last_head = None if exchange.is_guest else exchange.head
         self._enqueue(exchange)
 
     # What the door calls.
@@ -297,10 +308,21 @@ class Connection(asyncio.Protocol):
             if now - self._write_blocked_since > settings.receive_timeout_s:
                 self._transport.abort()
         elif self._receiving_since is not None:
-            if not self._is_paused and now - self._receiving_since > settings.receive_timeout_s:
-                self._refuse_early(RequestTimeout("The request did not arrive in time."))
+            if not self._is_paused:
+                self._hold_to_pace(now - self._receiving_since)
         elif self.is_idle and now - self._idle_since > settings.keepalive_timeout_s:
             self._close()
+
+    def turn_away(self, error: WeirError) -> None:
+        """Answers with an error instead of reading on; the answer is the connection's last."""
+        self._refusal = error
+        self._is_deaf = True
+        self._receiving_since = None
+        exchange = self._current or Exchange(self)
+        self._current = None
+        exchange.is_last = True
+        self._line.append(exchange)
+        self.door.refuse_unread(exchange, error)
 
     # Below here: how.
 
@@ -339,6 +361,21 @@ class Connection(asyncio.Protocol):
             return received[upgrade.args[0] :]
         return received[:0]
 
+    def _hold_to_pace(self, elapsed_s: float) -> None:
+        settings = self.door.settings
+        arrived_bytes = self._current.body_bytes if self._current else 0
+        pace = judge(
+            elapsed_s,
+            arrived_bytes - self._arrived_bytes,
+            window_s=settings.receive_timeout_s,
+            bytes_per_s_min=settings.body_bytes_per_s_min,
+        )
+        if pace is Pace.TOO_SLOW:
+            self.turn_away(RequestTimeout("The request did not arrive in time."))
+        elif pace is Pace.KEPT:
+            self._receiving_since = self.door.loop_time()
+            self._arrived_bytes = arrived_bytes
+
     def _note_unfinished(self, bytes_read: int) -> None:
         """A request is not yet whole: its time runs, and its head may not go on for ever."""
         if self._receiving_since is None:
@@ -350,7 +387,7 @@ class Connection(asyncio.Protocol):
         self._head_fed += bytes_read
         bound = settings.header_bytes_max + settings.target_bytes_max + HEAD_SLACK_BYTES
         if self._head_fed > bound:
-            self._refuse_early(headers_too_large())
+            self.turn_away(headers_too_large())
 
     def _remember(self, received: bytes, end: int) -> None:
         """Keeps the head of a request that was alone in what was read, and whole."""
@@ -364,7 +401,7 @@ class Connection(asyncio.Protocol):
         exchange.head = head
         if not self.door.reserve(len(body)):
             self._current = exchange
-            self._refuse_early(_no_room())
+            self.turn_away(_no_room())
             return
         exchange.body_bytes = len(body)
         exchange.parts = [body]
@@ -432,16 +469,6 @@ class Connection(asyncio.Protocol):
         assert self._transport is not None
         self._ends_at = self.door.loop_time() + self.door.settings.receive_timeout_s
         self._transport.close()
-
-    def _refuse_early(self, error: WeirError) -> None:
-        self._refusal = error
-        self._is_deaf = True
-        self._receiving_since = None
-        exchange = self._current or Exchange(self)
-        self._current = None
-        exchange.is_last = True
-        self._line.append(exchange)
-        self.door.refuse_unread(exchange, error)
 
     def _go_ahead(self) -> None:
         """Tells a client that asked first to send the body, once the earlier answers have left."""

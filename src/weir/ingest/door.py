@@ -16,8 +16,10 @@ from urllib.parse import parse_qs
 import msgspec
 
 from weir.domain.frame import Draft, FrameFlag
+from weir.domain.networks import parse_networks
 from weir.domain.registry import Principal
 from weir.errors import Unavailable, WeirError
+from weir.ingest.addresses import Addresses
 from weir.ingest.admission import Limits, Reply, Submission
 from weir.ingest.aside import Aside
 from weir.ingest.body import (
@@ -28,6 +30,7 @@ from weir.ingest.body import (
     inflate,
 )
 from weir.ingest.callers import Callers, Known
+from weir.ingest.guests import Guests, brings_body_unknown
 from weir.ingest.head import HeadMemory
 from weir.ingest.limits import Usage
 from weir.ingest.replies import encode_reply, render_error
@@ -46,7 +49,7 @@ if TYPE_CHECKING:
 
     from weir.clock import Clock
     from weir.ingest.admission import Admission, IngestRoute
-    from weir.ingest.exchange import Client, Exchange
+    from weir.ingest.exchange import Exchange, Visitor
     from weir.ingest.limits import LimitTable
     from weir.ingest.overload import Gate
     from weir.ingest.tally import Tally
@@ -100,7 +103,12 @@ class Door:
         self.settings = parts.settings
         self.loop_time = loop.time
         self.is_draining = False
-        self.connections: set[Client] = set()
+        self.connections: set[Visitor] = set()
+        self._addresses = Addresses(
+            connections_max=parts.settings.connections_per_address_max,
+            trusted=parse_networks(parts.settings.trusted_proxies),
+        )
+        self._guests = Guests(in_flight_bytes_max=parts.settings.in_flight_bytes_max)
         self._parts = parts
         self._aside: Aside[_Judged] = Aside(loop)
         self._routes = parts.routes
@@ -125,17 +133,22 @@ class Door:
 
     # Connections.
 
-    def enter(self, connection: Client) -> bool:
-        """Whether there is room for one more connection."""
-        self.connections.add(connection)
-        if len(self.connections) <= self.settings.connections_max:
-            return True
-        self._note_saturation("connections_max")
-        return False
+    def enter(self, visitor: Visitor) -> Unavailable | None:
+        """Counts one more connection until it leaves, or gives what refuses it."""
+        if len(self.connections) >= self.settings.connections_max:
+            self._note_saturation("connections_max")
+            return Unavailable("Too many connections.", retry_after_s=1)
+        if not self._addresses.enter(visitor.peer):
+            self._note_saturation("connections_per_address_max")
+            return Unavailable("Too many connections from this address.", retry_after_s=1)
+        self.connections.add(visitor)
+        return None
 
-    def leave(self, connection: Client) -> None:
-        """The connection is gone."""
-        self.connections.discard(connection)
+    def leave(self, visitor: Visitor) -> None:
+        """The connection is gone, if it was let in; a second time changes nothing."""
+        if visitor in self.connections:
+            self.connections.remove(visitor)
+            self._addresses.leave(visitor.peer)
 
     def reserve(self, body_bytes: int) -> bool:
         """Takes room for body bytes that arrived; False when there is none."""
@@ -145,9 +158,21 @@ class Door:
         self.bytes_in_flight += body_bytes
         return True
 
+    def reserve_for_guest(self, body_bytes: int) -> bool:
+        """``reserve`` for a body that no known key came with, which the guests' room bounds too."""
+        if not self._guests.reserve(body_bytes):
+            self._note_saturation("in_flight_bytes_max")
+            return False
+        if self.reserve(body_bytes):
+            return True
+        self._guests.release(body_bytes)
+        return False
+
     def release(self, exchange: Exchange) -> None:
         """Gives an exchange's room back; a second time changes nothing."""
         self.bytes_in_flight -= exchange.body_bytes
+        if exchange.is_guest:
+            self._guests.release(exchange.body_bytes)
         exchange.body_bytes = 0
         exchange.parts = []
 
@@ -237,10 +262,17 @@ class Door:
     # Ingest.
 
     def check_in(self, exchange: Exchange) -> None:
-        """Raises what refuses an ingest request by its head, before its body takes room."""
+        """Raises what refuses an ingest request by its head, before its body takes room.
+
+        Tells of any other whether its body has to do with the guests' room.
+        """
         head = exchange.head
         if head.method == b"POST" and head.path in self._routes:
             self.callers.recognize(exchange, self._now_us())
+        else:
+            exchange.is_guest = brings_body_unknown(
+                head, self._registry.current(), now_us=self._now_us()
+            )
 
     def _take_ingest(self, exchange: Exchange, route: IngestRoute) -> None:
         if exchange.head.method == b"OPTIONS":

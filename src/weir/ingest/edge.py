@@ -13,6 +13,7 @@ from weir.board import Board, Slot
 from weir.errors import Unavailable
 from weir.ingest.connection import Connection
 from weir.ingest.door import Door
+from weir.ingest.doorstep import Doorstep
 from weir.ingest.tls import Certificate
 from weir.telemetry import Happening, emit
 
@@ -57,13 +58,11 @@ async def serve_edge(edge: Edge, stop: asyncio.Event) -> int:
         edge.journal.close()
         return 0
     loop = asyncio.get_running_loop()
-    certificate = edge.certificate
+    door, certificate = edge.door, edge.certificate
     server = await loop.create_server(
-        lambda: Connection(edge.door),
+        lambda: Doorstep(door, certificate.context) if certificate else Connection(door),
         sock=edge.listener,
         backlog=BACKLOG_CONNECTIONS,
-        ssl=certificate.context if certificate else None,
-        ssl_handshake_timeout=edge.door.settings.receive_timeout_s if certificate else None,
     )
     edge.board.set(Slot.EDGE_READY + edge.worker, 1)
     emit(Happening.EDGE_READY, worker=edge.worker)

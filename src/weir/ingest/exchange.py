@@ -30,11 +30,31 @@ class Answering(Protocol):
         ...
 
 
-class Client(Protocol):
-    """What an exchange's handling needs of the connection that it came on."""
+class Visitor(Protocol):
+    """What holds a client's socket, as the edge that looks after them all sees it."""
 
     peer: str
     """The client's address; empty when there is none."""
+
+    def sweep(self, now: float) -> None:
+        """Ends what took too long."""
+        ...
+
+    def close_when_idle(self, now: float) -> None:
+        """Closes a client that has been quiet for a while."""
+        ...
+
+    def give_up(self, error: WeirError) -> None:
+        """Ends now; a relayed request without an answer is refused."""
+        ...
+
+    def abort(self) -> None:
+        """Drops the connection at once."""
+        ...
+
+
+class Client(Visitor, Protocol):
+    """What an exchange's handling needs of the connection that it came on."""
 
     @property
     def door(self) -> Answering:
@@ -69,22 +89,6 @@ class Client(Protocol):
         """The inverse of ``hold``."""
         ...
 
-    def sweep(self, now: float) -> None:
-        """Ends what took too long."""
-        ...
-
-    def close_when_idle(self, now: float) -> None:
-        """Closes a client that has been quiet for a while."""
-        ...
-
-    def give_up(self, error: WeirError) -> None:
-        """Ends now; a relayed request without an answer is refused."""
-        ...
-
-    def abort(self) -> None:
-        """Drops the connection at once."""
-        ...
-
 
 class Exchange:
     """A request as it was received, and what has been decided about its answer.
@@ -96,6 +100,8 @@ class Exchange:
     head: Head = NO_HEAD
     body_bytes: int = 0
     """Of the body, counted against the worker's bytes in flight."""
+    is_guest: bool = False
+    """Its body comes with no known key, and takes of the guests' room too."""
     is_last: bool = False
     """The connection closes after this answer."""
     route: IngestRoute | None = None

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from weir.ingest.exchange import Exchange
+    from weir.settings import Settings
+
+SLACK_S = 10.0
+"""An answer begins at the latest so long after the slowest query must have ended."""
 
 CLIENT_ADDRESS_HEADER = b"x-weir-client-address"
 
@@ -34,11 +38,12 @@ _NOT_RETURNED = {b"connection", b"keep-alive", b"transfer-encoding", b"upgrade",
 class Relay:
     """The way to the api process."""
 
-    __slots__ = ("_loop", "_path")
+    __slots__ = ("_begins_within_s", "_loop", "_path")
 
-    def __init__(self, path: Path, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, path: Path, loop: asyncio.AbstractEventLoop, settings: Settings) -> None:
         self._path = path
         self._loop = loop
+        self._begins_within_s = settings.query_timeout_s + settings.query_queue_wait_s + SLACK_S
 
     def pass_on(self, exchange: Exchange) -> None:
         """Relays the request as soon as its answer may be written."""
@@ -51,8 +56,11 @@ class Relay:
         except OSError as error:
             _refuse(exchange, type(error).__name__)
             return
+        begins_within_s = self._begins_within_s
         task = self._loop.create_task(
-            self._loop.create_connection(lambda: _Upstream(exchange), sock=upstream)
+            self._loop.create_connection(
+                lambda: _Upstream(exchange, begins_within_s=begins_within_s), sock=upstream
+            )
         )
         exchange.cancel = lambda: _cancel(task)
 
@@ -71,6 +79,8 @@ class _Upstream(asyncio.Protocol):
     """One relayed request: sends it, and passes the answer's parts to the client."""
 
     __slots__ = (
+        "_begins_within_s",
+        "_deadline",
         "_exchange",
         "_has_answer",
         "_headers",
@@ -80,8 +90,10 @@ class _Upstream(asyncio.Protocol):
         "_transport",
     )
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, *, begins_within_s: float) -> None:
         self._exchange = exchange
+        self._begins_within_s = begins_within_s
+        self._deadline: asyncio.TimerHandle | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
         self._headers: list[tuple[bytes, bytes]] = []
@@ -94,6 +106,9 @@ class _Upstream(asyncio.Protocol):
         self._exchange.cancel = self._cancel
         self._exchange.connection.follow(self._transport)
         self._transport.write(_request_bytes(self._exchange))
+        self._deadline = asyncio.get_running_loop().call_later(
+            self._begins_within_s, self._break, "no answer in time"
+        )
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -107,8 +122,7 @@ class _Upstream(asyncio.Protocol):
 
     def _cancel(self) -> None:
         """The client left: the api process is told by the end of the connection."""
-        self._is_done = True
-        self._exchange.connection.follow(None)
+        self._let_go()
         if self._transport is not None:
             self._transport.abort()
 
@@ -119,6 +133,7 @@ class _Upstream(asyncio.Protocol):
         status = self._parser.get_status_code()
         exchange = self._exchange
         self._has_answer = True
+        self._stop_clock()
         has_length = any(name.lower() == b"content-length" for name, _ in self._headers)
         has_body = exchange.head.method != b"HEAD" and status not in (204, 304)
         self._is_chunked = has_body and not has_length and not exchange.head.is_old
@@ -151,17 +166,13 @@ class _Upstream(asyncio.Protocol):
             self._finish()
 
     def _finish(self) -> None:
-        self._is_done = True
-        self._exchange.cancel = None
-        self._exchange.connection.follow(None)
+        self._let_go()
         if self._transport is not None:
             self._transport.close()
         self._exchange.connection.finish(self._exchange, b"0\r\n\r\n" if self._is_chunked else b"")
 
     def _break(self, reason: str) -> None:
-        self._is_done = True
-        self._exchange.cancel = None
-        self._exchange.connection.follow(None)
+        self._let_go()
         if self._transport is not None:
             self._transport.abort()
         if self._has_answer:
@@ -170,6 +181,17 @@ class _Upstream(asyncio.Protocol):
             self._exchange.connection.abort()
         else:
             _refuse(self._exchange, reason)
+
+    def _let_go(self) -> None:
+        self._is_done = True
+        self._stop_clock()
+        self._exchange.cancel = None
+        self._exchange.connection.follow(None)
+
+    def _stop_clock(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
 
 
 def _cancel(task: asyncio.Task[tuple[asyncio.Transport, _Upstream]]) -> None:

@@ -292,7 +292,7 @@ async def _serve(
         tally=Tally(),
         routes=routes_by_path(),
         local=local_routes(board, settings),
-        relay=Relay(directory.api_socket, loop).pass_on,
+        relay=Relay(directory.api_socket, loop, settings).pass_on,
     )
     door = Door(parts, loop)
     upstream = Upstream()
