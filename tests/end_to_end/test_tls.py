@@ -1,6 +1,5 @@
 """The door with TLS, as curl, a browser's SDK and ``weir`` itself meet it."""
 
-import shutil
 import socket
 import ssl
 import subprocess
@@ -10,24 +9,9 @@ import httpx
 import pytest
 
 from tests.end_to_end.running_node import Node, StartNode, wait_until
+from tests.unit.ingest.certificates import HAS_OPENSSL, make_certificate, trusting
 
-pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
-
-
-def make_certificate(directory: Path, name: str) -> None:
-    """Writes ``cert.pem`` and ``key.pem`` for 127.0.0.1 with this common name, key first."""
-    key, cert = directory / "new-key.pem", directory / "new-cert.pem"
-    subprocess.run(
-        [
-            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
-            *("-nodes", "-keyout", str(key), "-out", str(cert), "-days", "2"),
-            *("-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1"),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    key.rename(directory / "key.pem")
-    cert.rename(directory / "cert.pem")
+pytestmark = pytest.mark.skipif(not HAS_OPENSSL, reason="needs openssl")
 
 
 @pytest.fixture
@@ -35,11 +19,6 @@ def node(start_node: StartNode, tmp_path: Path) -> Node:
     """A node whose certificate lies in ``tmp_path``."""
     make_certificate(tmp_path, "first")
     return start_node(tls_cert=tmp_path / "cert.pem", tls_key=tmp_path / "key.pem", workers=1)
-
-
-def trusting(directory: Path) -> ssl.SSLContext:
-    """What a client needs to trust the certificate."""
-    return ssl.create_default_context(cafile=str(directory / "cert.pem"))
 
 
 def name_shown(node: Node) -> str:
@@ -80,11 +59,13 @@ def test_events_and_queries_go_over_tls(node: Node, tmp_path: Path) -> None:
 
 
 def test_old_versions_and_plain_http_are_refused(node: Node) -> None:
-    """A connection that does not speak TLS 1.2 or later ends; the others go on."""
+    """Plain HTTP is told what is amiss, TLS before 1.2 is not spoken; the others go on."""
     port = int(node.url.rsplit(":", 1)[1])
     with socket.create_connection(("127.0.0.1", port), timeout=20) as plain:
         plain.sendall(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert b"200" not in plain.recv(1000)
+        answer = plain.recv(1000)
+        assert answer.startswith(b"HTTP/1.1 400 Bad Request")
+        assert b"https://" in answer
     old = ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-cipher", "ALL:@SECLEVEL=0"]
     for version, accepted in (("-tls1_1", False), ("-tls1_2", True)):
         told = subprocess.run([*old, version], input=b"", capture_output=True, check=False)

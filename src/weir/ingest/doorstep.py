@@ -74,6 +74,8 @@ class Doorstep(asyncio.Protocol):
 
     def abort(self) -> None:
         """Drops the connection at once."""
+        if self._handshake is not None:
+            self._handshake.cancel()  # else it would end as if it had succeeded
         if self._transport is not None:
             self._transport.abort()
 

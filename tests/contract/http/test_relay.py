@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from tests.unit.ingest.node import (
+    EXPIRED,
     INGEST,
+    QUERY,
     Node,
     connections_of,
     running_node,
@@ -14,6 +16,7 @@ from tests.unit.ingest.node import (
 )
 from tests.unit.ingest.upstream import FLOOD_PIECE
 from tests.unit.ingest.wire import Closed, chunked, request
+from weir.ingest import relay
 
 HELLO = request("/livez", b"", method="GET")
 
@@ -120,6 +123,69 @@ def test_without_api_events_are_still_taken(tmp_path: Path) -> None:
     with running_node(tmp_path / "node", with_api=False) as node, node.connect() as wire:
         assert wire.ask(request("/v1/query", b"", method="GET"), method="GET").status == 503
         assert wire.ask(request(key=INGEST)).status == 202
+
+
+def test_api_that_says_nothing_is_a_503_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stuck api process keeps nobody for ever; a slow answer that has begun is let run."""
+    monkeypatch.setattr(relay, "SLACK_S", 0.3)
+    with (
+        running_node(tmp_path / "node", query_timeout_s=0.05, query_queue_wait_s=0.0) as node,
+        node.connect() as wire,
+        node.connect(receive_bytes=65536) as slow,
+    ):
+        slow.send(request("/flood", b"", method="GET"))
+        answer = wire.ask(request("/hang", b"", method="GET"), method="GET")
+        assert (answer.status, answer["retry-after"]) == (503, "1")
+        assert node.upstream.lost.acquire(timeout=20)
+        assert wire.ask(HELLO, method="GET").status == 200
+        slow.read_bytes(64 * len(FLOOD_PIECE))
+        slow.reset()
+
+
+def test_bodies_of_strangers_leave_room_for_events(tmp_path: Path) -> None:
+    """Without a known key they share a sixteenth of the room; beyond it they get 503."""
+    in_flight_bytes_max = 1 << 20
+    body = b"x" * 40_000
+    with running_node(tmp_path / "node", in_flight_bytes_max=in_flight_bytes_max) as node:
+        strangers = {
+            "no key": request("/hang", body),
+            "chunked": chunked(body, target="/hang"),
+            "unknown key": request("/hang", body, key="unknown-key-0123456789"),
+            "expired key": request("/hang", body, key=EXPIRED),
+            "other method": request("/v1/events", body, method="PUT", length=50_000),
+            "health": request("/livez", body, length=50_000),
+        }
+        with node.connect() as first, node.connect() as known:
+            first.send(request("/hang", body))
+            wait_for(lambda: node.upstream.requests)
+            for name, sent in strangers.items():
+                with node.connect() as wire:
+                    answer = wire.ask(sent)
+                    assert (answer.status, answer["connection"]) == (503, "close"), name
+            known.send(request("/hang", body, key=QUERY))
+            wait_for(lambda: len(node.upstream.requests) == 2)
+            with node.connect() as wire:
+                assert wire.ask(request(key=INGEST)).status == 202
+            node.call(node.upstream.let_go)
+            assert [first.read().status, known.read().status] == [418, 418]
+            assert first.ask(request("/echo", body)).status == 200
+
+
+def test_strangers_that_ask_again_find_their_room(tmp_path: Path) -> None:
+    """What one request held is given back, on one connection or when it leaves midway."""
+    body = b"x" * 40_000
+    with running_node(tmp_path / "node", in_flight_bytes_max=1 << 20) as node:
+        with node.connect() as wire:
+            for _ in range(5):
+                assert wire.ask(request("/echo", body)).status == 200
+        for _ in range(5):
+            with node.connect() as wire:
+                wire.send(request("/echo", body, length=60_000))
+                wait_for(lambda: node.door.bytes_in_flight == len(body))
+                wire.reset()
+            wait_for(lambda: not node.door.connections)
 
 
 def test_client_that_leaves_ends_its_request_at_the_api(node: Node) -> None:

@@ -36,6 +36,7 @@ from weir.ingest.local import local_routes
 from weir.ingest.overload import Gate
 from weir.ingest.relay import Relay
 from weir.ingest.tally import Tally
+from weir.ingest.tls import Certificate
 from weir.journal.disk import LocalDisk
 from weir.journal.reader import JournalReader
 from weir.journal.writer import JournalWriter
@@ -151,8 +152,8 @@ class Node:
     exit_codes: list[int]
     thread: threading.Thread
 
-    def connect(self, **options: int) -> Wire:
-        """A new connection; ``receive_bytes`` makes its receive buffer small."""
+    def connect(self, **options: Any) -> Wire:
+        """A new connection; ``receive_bytes`` and ``source`` as in ``Wire.connect``."""
         return Wire.connect(self.address, **options)
 
     def call(self, action: Callable[[], T]) -> T:
@@ -307,7 +308,10 @@ async def _serve(
     )  # fmt: skip
     nodes.append(node)
     started.set()
-    node.exit_codes.append(await serve_edge(Edge(0, door, journal, board, listener), node.stop))
+    edge = Edge(
+        0, door, journal, board, listener, Certificate.load(settings.tls_cert, settings.tls_key)
+    )
+    node.exit_codes.append(await serve_edge(edge, node.stop))
     await upstream.end()
     # serve_edge leaves a dead journal to the end of the process, which is not near here.
     journal.close()

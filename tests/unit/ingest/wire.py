@@ -52,9 +52,14 @@ class Wire:
         self._rest = b""
 
     @classmethod
-    def connect(cls, address: tuple[str, int], *, receive_bytes: int = 0) -> Self:
-        """Connects; ``receive_bytes`` bounds what the kernel takes without being read."""
+    def connect(cls, address: tuple[str, int], *, receive_bytes: int = 0, source: str = "") -> Self:
+        """Connects, from an address of choice.
+
+        ``receive_bytes`` bounds what the kernel takes without being read.
+        """
         connection = socket.socket()
+        if source:
+            connection.bind((source, 0))
         if receive_bytes:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
         connection.settimeout(TIMEOUT_S)
