@@ -5,7 +5,7 @@ person, a ``hint`` that says what to do next, and fields for the log. An adapter
 translates it once. Only ``Unavailable`` is worth a retry.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class WeirError(Exception):
@@ -34,6 +34,15 @@ class WeirError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}" if self.hint else self.message
+
+    def without_frames(self) -> Self:
+        """The error without the calls that it came through, and whatever those held.
+
+        For one that is kept: what it came through most often leads back to its keeper, and both
+        would stay, with a body of many megabytes perhaps, until the collector looks for them.
+        """
+        self.__context__ = None
+        return self.with_traceback(None)
 
 
 class InvalidInput(WeirError):

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Generic, NamedTuple, TypeVar
 
-RUNNING_MAX = 4
+RUNNING_MAX = 2
 """Bodies of one worker that are worked on, or were and are not yet with the door."""
 
 T = TypeVar("T")
@@ -26,10 +27,12 @@ class _Job(NamedTuple, Generic[T]):
 class Aside(Generic[T]):
     """One worker's large bodies, first come, first served."""
 
-    __slots__ = ("_loop", "_running", "_waiting")
+    __slots__ = ("_loop", "_running", "_threads", "_waiting")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        # No more threads than bodies: each keeps what it had of memory for its next one.
+        self._threads = ThreadPoolExecutor(RUNNING_MAX, "aside")
         self._running = 0
         self._waiting: deque[_Job[T]] = deque()
 
@@ -42,7 +45,7 @@ class Aside(Generic[T]):
         while self._waiting and self._running < RUNNING_MAX:
             job = self._waiting.popleft()
             self._running += 1
-            future = self._loop.run_in_executor(None, job.work)
+            future = self._loop.run_in_executor(self._threads, job.work)
             future.add_done_callback(partial(self._finish, job.then))
 
     def _finish(self, then: Callable[[asyncio.Future[T]], None], done: asyncio.Future[T]) -> None:

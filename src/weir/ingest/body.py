@@ -21,6 +21,9 @@ MEMBERS_MAX = 512
 """gzip members or zstd frames of a body. Block compressors make one per 64 KiB or more; each
 costs a copy of what follows it."""
 
+STEP_BYTES = 1048576
+"""Inflated at a time: what is over the limit is never put together, which would double it."""
+
 INFLATE_ON_LOOP_BYTES_MAX = 65536
 """Compressed size up to which inflating beside the event loop's other work is fine."""
 
@@ -82,50 +85,68 @@ def _window_bits(encoding: str, body: bytes) -> int:
 
 
 def _inflate_zlib(body: bytes, bytes_max: int, window_bits: int) -> bytes:
-    parts: list[bytes] = []
-    room = bytes_max
+    parts = _Parts(bytes_max)
+    members = 0
     rest = body
     while rest:
         member = zlib.decompressobj(window_bits)
-        part = member.decompress(rest, room + 1)
-        room -= len(part)
-        if room < 0:
-            raise _too_large(bytes_max)
-        if not member.eof:
-            raise EOFError
-        parts.append(part)
+        while not member.eof:
+            part = member.decompress(rest, STEP_BYTES)
+            rest = member.unconsumed_tail
+            if not part and not rest and not member.eof:
+                raise EOFError
+            parts.add(part)
+        members += 1
         rest = member.unused_data
         if window_bits == 31:
             rest = rest.lstrip(b"\0")
-            _check_members(len(parts))
+            _check_members(members)
         elif rest:
             raise EOFError
-    return b"".join(parts)
+    return parts.joined()
 
 
 def _inflate_zstd(body: bytes, bytes_max: int) -> bytes:
-    parts: list[bytes] = []
-    room = bytes_max
+    parts = _Parts(bytes_max)
+    frames = 0
     rest = body
     while rest:
         options = {int(DecompressionParameter.window_log_max): _ZSTD_WINDOW_LOG_MAX}
         frame = ZstdDecompressor(options=options)
-        part = frame.decompress(rest, room + 1)
-        room -= len(part)
-        if room < 0:
-            raise _too_large(bytes_max)
-        if not frame.eof:
-            raise EOFError
-        parts.append(part)
+        while not frame.eof:
+            part = frame.decompress(rest, STEP_BYTES)
+            rest = b""
+            if not part and frame.needs_input:
+                raise EOFError
+            parts.add(part)
+        frames += 1
         rest = frame.unused_data
-        _check_members(len(parts))
-    return b"".join(parts)
+        _check_members(frames)
+    return parts.joined()
+
+
+class _Parts:
+    """What was inflated so far, which may not be more than a limit."""
+
+    __slots__ = ("_bytes_max", "_parts", "_room")
+
+    def __init__(self, bytes_max: int) -> None:
+        self._bytes_max = bytes_max
+        self._room = bytes_max
+        self._parts: list[bytes] = []
+
+    def add(self, part: bytes) -> None:
+        """Raises ``BodyTooLarge``, and then holds nothing."""
+        self._room -= len(part)
+        if self._room < 0:
+            self._parts.clear()
+            raise BodyTooLarge(f"The inflated body is larger than {self._bytes_max} bytes.")
+        self._parts.append(part)
+
+    def joined(self) -> bytes:
+        return b"".join(self._parts)
 
 
 def _check_members(count: int) -> None:
     if count > MEMBERS_MAX:
         raise InvalidInput(f"The body has more than {MEMBERS_MAX} compressed parts.")
-
-
-def _too_large(bytes_max: int) -> BodyTooLarge:
-    return BodyTooLarge(f"The inflated body is larger than {bytes_max} bytes.")

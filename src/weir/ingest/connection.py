@@ -104,6 +104,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
+        del self._parser  # it leads back here: without it nothing waits for the collector
         self.door.leave(self)
         abandoned = [*self._line, *([self._current] if self._current else [])]
         self._line.clear()
@@ -112,8 +113,9 @@ class Connection(asyncio.Protocol):
         for exchange in abandoned:
             if not exchange.will_finish:
                 self.door.release(exchange)
-            if exchange.cancel is not None:
-                exchange.cancel()
+            cancel, exchange.cancel, exchange.start = exchange.cancel, None, None
+            if cancel is not None:
+                cancel()
 
     def data_received(self, data: bytes) -> None:
         if self._is_deaf:
@@ -336,11 +338,11 @@ class Connection(asyncio.Protocol):
             error = failure.__context__
             if not isinstance(error, WeirError):
                 raise
-            self._refusal = error
+            self._refusal = error.without_frames()
         except httptools.HttpParserError:
             self._refusal = InvalidInput("The request is not valid HTTP/1.1.")
         except WeirError as error:
-            self._refusal = error
+            self._refusal = error.without_frames()
 
     def _parse(self, received: memoryview) -> memoryview:
         """Gives what is to be parsed next: nothing, or a request that had asked for an upgrade.

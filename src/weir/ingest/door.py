@@ -110,7 +110,7 @@ class Door:
         )
         self._guests = Guests(in_flight_bytes_max=parts.settings.in_flight_bytes_max)
         self._parts = parts
-        self._aside: Aside[_Judged] = Aside(loop)
+        self._aside: Aside[_Judged | WeirError] = Aside(loop)
         self._routes = parts.routes
         self._registry = parts.registry
         self._journal = parts.journal
@@ -352,13 +352,16 @@ class Door:
         connection.hold()
         exchange.is_away = True
 
-        def judged(done: asyncio.Future[_Judged]) -> None:
+        def settle(done: asyncio.Future[_Judged | WeirError]) -> None:
             exchange.is_away = False
             try:
-                body, admission = done.result()
-                if body is not received:
-                    self._hold_inflated(exchange, body)
-                self._store(exchange, route, known, body, admission)
+                judged = done.result()
+                if isinstance(judged, WeirError):
+                    self._refuse_events(exchange, route, known, judged)
+                    return
+                if judged.body is not received:
+                    self._hold_inflated(exchange, judged.body)
+                self._store(exchange, route, known, judged.body, judged.admission)
             except WeirError as error:
                 self._refuse_events(exchange, route, known, error)
             except Exception as error:  # as in ``take``
@@ -368,7 +371,7 @@ class Door:
 
         bytes_max = self.settings.inflated_bytes_max
         submission = self._submission(received)
-        self._aside.run(partial(_judge, route, submission, encoding, bytes_max), judged)
+        self._aside.run(partial(_judge, route, submission, encoding, bytes_max), settle)
 
     def _hold_inflated(self, exchange: Exchange, body: bytes) -> None:
         """A small body may become a large one, and is held until it is on disk."""
@@ -446,9 +449,15 @@ def _inflate_small(encoding: str, body: bytes) -> bytes | None:
         return None
 
 
-def _judge(route: IngestRoute, submission: Submission, encoding: str, bytes_max: int) -> _Judged:
-    body = inflate(encoding, submission.body, bytes_max=bytes_max)
-    return _Judged(body, route.admit(msgspec.structs.replace(submission, body=body)))
+def _judge(
+    route: IngestRoute, submission: Submission, encoding: str, bytes_max: int
+) -> _Judged | WeirError:
+    try:
+        body = inflate(encoding, submission.body, bytes_max=bytes_max)
+        return _Judged(body, route.admit(msgspec.structs.replace(submission, body=body)))
+    except WeirError as error:
+        # Raised across threads it would keep what was inflated until the collector comes.
+        return error.without_frames()
 
 
 def _flags_of(target: bytes) -> int:

@@ -117,6 +117,7 @@ class _Upstream(asyncio.Protocol):
             self._break("malformed answer")
 
     def connection_lost(self, exc: Exception | None) -> None:
+        del self._parser  # it leads back here: without it nothing waits for the collector
         if not self._is_done:
             self._break("connection lost")
 

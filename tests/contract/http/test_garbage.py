@@ -1,0 +1,66 @@
+"""What clients leave behind: nothing that waits for the garbage collector, which seldom comes."""
+
+import gc
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+
+from tests.unit.ingest.node import INGEST, Node, wait_for
+from tests.unit.ingest.wire import Closed, chunked, request
+from weir.ingest.connection import Connection
+
+HELLO = request("/livez", b"", method="GET")
+
+KINDS = {
+    "nothing": b"",
+    "event": request(key=INGEST),
+    "chunked": chunked(b'{"event":"a"}', key=INGEST),
+    "pipelined": request(key=INGEST) + HELLO + request("/echo", b"x"),
+    "relayed": request("/echo", b"x" * 1000),
+    "unknown key": request(key="unknown-key-0123456789"),
+    "no json": request(body=b"{", key=INGEST),
+    "no http": b"\x01" * 5000,
+    "two hosts": request("/livez", b"", "Host: b", method="GET"),
+    "half a head": request()[:40],
+    "half a body": request(key=INGEST)[:-3],
+    "too many headers": request("/livez", b"", *(f"X-{n}: a" for n in range(200)), method="GET"),
+    "bad chunk": chunked(b"abc", key=INGEST).replace(b"\r\n3\r\n", b"\r\nzz\r\n"),
+    "no gzip": request("/v1/events", b"\x1f\x8b\x08" + bytes(300_000), key=INGEST),
+    "connect": b"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n",
+    "upgrade": request("/livez", b"", "Connection: Upgrade", "Upgrade: h2c", method="GET"),
+}
+
+
+@pytest.fixture
+def _no_collector() -> Iterator[None]:
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("_no_collector")
+@pytest.mark.parametrize("kind", KINDS)
+def test_connections_end_without_the_collector(node: Node, kind: str) -> None:
+    """Whatever was sent, connection and requests are freed as soon as the client has gone."""
+    for leave in ("close", "reset") * 3:
+        with node.connect() as wire:
+            wire.send(KINDS[kind])
+            if leave == "close":
+                with suppress(ConnectionError):
+                    wire.shutdown()
+                with suppress(Closed, ConnectionError):
+                    wire.read_to_end()
+            else:
+                wire.reset()
+    wait_for(lambda: not node.door.connections)
+    for _ in range(20):  # the journal's thread may be about to let go of its last frames
+        if _count_left() <= 1:  # of which it keeps the last
+            return
+        node.call(lambda: None)
+    raise AssertionError(f"{_count_left()} connections wait for the collector")
+
+
+def _count_left() -> int:
+    return sum(type(found) is Connection for found in gc.get_objects())
