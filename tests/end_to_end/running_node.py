@@ -142,6 +142,13 @@ def wait_until(condition: Callable[[], bool], *, within_s: float, what: str) -> 
         time.sleep(0.02)
 
 
+def memory_of(process: int, field: str) -> int:
+    """A figure of the kernel's about a process (``VmRSS``, ``VmHWM``), in bytes."""
+    text = Path(f"/proc/{process}/status").read_text()
+    [line] = [line for line in text.splitlines() if line.startswith(field + ":")]
+    return int(line.split()[1]) * 1024
+
+
 def _read_line(process: subprocess.Popen[str]) -> str:
     assert process.stdout is not None
     lines: list[str] = []
