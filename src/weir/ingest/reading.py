@@ -4,6 +4,8 @@ What a parser may forgive is refused here when another server on the way could u
 differently (RFC 9112 section 11.2).
 """
 
+import re
+
 from weir.errors import InvalidInput
 from weir.ingest.head import Head, origin_form
 from weir.ingest.refusals import (
@@ -18,6 +20,9 @@ from weir.settings import Settings
 
 LENGTH_DIGITS_MAX = 32
 """Of a Content-Length, leading zeros included."""
+
+_HOST = re.compile(rb"[\w.~%!$&'()*+;=:\[\]-]*", re.ASCII)
+"""A name or address and a port (RFC 3986 section 3.2); no list, no path, no user."""
 
 _SINGLE = {
     b"host",
@@ -92,6 +97,8 @@ class HeadReader:
         headers = head.headers
         if not head.is_old and b"host" not in headers:
             raise InvalidInput("The Host header is missing.")
+        if not _HOST.fullmatch(headers.get(b"host", b"")):
+            raise InvalidInput("The Host header is malformed.")
         coding = headers.get(b"transfer-encoding")
         if coding is not None and (head.is_old or coding.lower() != b"chunked"):
             raise TransferCodingUnknown("Only the transfer coding 'chunked' is known.")

@@ -2,82 +2,17 @@
 
 import pytest
 
+from tests.contract.http.smuggling import (
+    BODY,
+    CHUNKED,
+    CLOSING,
+    HARMLESS,
+    HEAD,
+    INNER,
+    REFUSED,
+)
 from tests.unit.ingest.node import INGEST, Node, connections_of, wait_for
 from tests.unit.ingest.wire import Answer, chunked, request
-
-BODY = b'{"event":"first"}'
-INNER = request(body=b'{"event":"smuggled"}', key=INGEST)
-"""A whole valid request, hidden where a sloppy server would find the next one."""
-
-_HEAD = f"POST /v1/events HTTP/1.1\r\nHost: door.example\r\nX-API-Key: {INGEST}\r\n".encode()
-_LENGTH = b"Content-Length: %d\r\n" % len(BODY)
-_CHUNKS = b"%x\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY)
-_CHUNKED = b"Transfer-Encoding: chunked\r\n"
-
-REFUSED: dict[str, bytes] = {
-    "length and chunked": _HEAD + _LENGTH + _CHUNKED + b"\r\n" + _CHUNKS,
-    "chunked and length": _HEAD + _CHUNKED + _LENGTH + b"\r\n" + _CHUNKS,
-    "two lengths": _HEAD + _LENGTH + b"Content-Length: 0\r\n\r\n" + BODY,
-    "two equal lengths": _HEAD + _LENGTH + _LENGTH + b"\r\n" + BODY,
-    "list of lengths": _HEAD + b"Content-Length: 17, 17\r\n\r\n" + BODY,
-    "signed length": _HEAD + b"Content-Length: +17\r\n\r\n" + BODY,
-    "negative length": _HEAD + b"Content-Length: -17\r\n\r\n" + BODY,
-    "hexadecimal length": _HEAD + b"Content-Length: 0x11\r\n\r\n" + BODY,
-    "length of many digits": _HEAD + b"Content-Length: " + b"0" * 5000 + b"17\r\n\r\n" + BODY,
-    "empty length": _HEAD + b"Content-Length:\r\n\r\n" + BODY,
-    "length beyond 64 bits": _HEAD + b"Content-Length: 18446744073709551633\r\n\r\n" + BODY,
-    "length in other digits": _HEAD + "Content-Length: \u0661\u0667\r\n\r\n".encode() + BODY,
-    "length with inner space": _HEAD + b"Content-Length: 1 7\r\n\r\n" + BODY,
-    "space before colon": _HEAD + b"Content-Length : 17\r\n\r\n" + BODY,
-    "two codings": _HEAD + _CHUNKED + b"Transfer-Encoding: identity\r\n\r\n" + _CHUNKS,
-    "chunked twice": _HEAD + _CHUNKED + _CHUNKED + b"\r\n" + _CHUNKS,
-    "identity": _HEAD + b"Transfer-Encoding: identity\r\n\r\n" + _CHUNKS,
-    "unknown coding": _HEAD + b"Transfer-Encoding: xchunked\r\n\r\n" + _CHUNKS,
-    "coding behind chunked": _HEAD + b"Transfer-Encoding: chunked, identity\r\n\r\n" + _CHUNKS,
-    "coding before chunked": _HEAD + b"Transfer-Encoding: gzip, chunked\r\n\r\n" + _CHUNKS,
-    "quoted chunked": _HEAD + b'Transfer-Encoding: "chunked"\r\n\r\n' + _CHUNKS,
-    "coding after vertical tab": _HEAD + b"Transfer-Encoding: \x0bchunked\r\n\r\n" + _CHUNKS,
-    "folded coding": _HEAD + b"Transfer-Encoding:\r\n chunked\r\n\r\n" + _CHUNKS,
-    "chunked in HTTP/1.0": _HEAD.replace(b"1.1", b"1.0") + _CHUNKED + b"\r\n" + _CHUNKS,
-    "folded header": _HEAD + b"X-A: b\r\n c\r\n" + _LENGTH + b"\r\n" + BODY,
-    "space before first header": b"POST /v1/events HTTP/1.1\r\n X-A: b\r\n\r\n",
-    "bare line feeds": _HEAD.replace(b"\r\n", b"\n") + b"Content-Length: 17\n\n" + BODY,
-    "one bare line feed": _HEAD + b"X-A: b\n" + _LENGTH + b"\r\n" + BODY,
-    "bare carriage return": _HEAD + b"X-A: b\rX-B: c\r\n" + _LENGTH + b"\r\n" + BODY,
-    "NUL in value": _HEAD + b"X-A: b\0c\r\n" + _LENGTH + b"\r\n" + BODY,
-    "NUL in name": _HEAD + b"X\0A: b\r\n" + _LENGTH + b"\r\n" + BODY,
-    "no name": _HEAD + b": b\r\n" + _LENGTH + b"\r\n" + BODY,
-    "no colon": _HEAD + b"X-A\r\n" + _LENGTH + b"\r\n" + BODY,
-    "bracket in name": _HEAD + b"X[A]: b\r\n" + _LENGTH + b"\r\n" + BODY,
-    "chunk with prefix": _HEAD + _CHUNKED + b"\r\n0x11\r\n" + BODY + b"\r\n0\r\n\r\n",
-    "chunk with sign": _HEAD + _CHUNKED + b"\r\n+11\r\n" + BODY + b"\r\n0\r\n\r\n",
-    "negative chunk": _HEAD + _CHUNKED + b"\r\n-11\r\n" + BODY + b"\r\n0\r\n\r\n",
-    "chunk beyond 64 bits": _HEAD
-    + _CHUNKED
-    + b"\r\n10000000000000011\r\n"
-    + BODY
-    + b"\r\n0\r\n\r\n",
-    "chunk without size": _HEAD + _CHUNKED + b"\r\n\r\n" + BODY + b"\r\n0\r\n\r\n",
-    "chunk size with space": _HEAD + _CHUNKED + b"\r\n11 \r\n" + BODY + b"\r\n0\r\n\r\n",
-    "chunk longer than said": _HEAD + _CHUNKED + b"\r\n10\r\n" + BODY + b"\r\n0\r\n\r\n",
-    "chunk ended by line feed": _HEAD + _CHUNKED + b"\r\n11\n" + BODY + b"\r\n0\r\n\r\n",
-    "line feed in extension": _HEAD + _CHUNKED + b"\r\n11;a\nb\r\n" + BODY + b"\r\n0\r\n\r\n",
-    "unknown version": _HEAD.replace(b"1.1", b"1.2") + _LENGTH + b"\r\n" + BODY,
-    "version 2": _HEAD.replace(b"1.1", b"2.0") + _LENGTH + b"\r\n" + BODY,
-    "version 0.9": _HEAD.replace(b"1.1", b"0.9") + _LENGTH + b"\r\n" + BODY,
-    "HTTP/2 preface": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-    "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(32),
-    "lower-case method": b"post" + _HEAD[4:] + _LENGTH + b"\r\n" + BODY,
-    "unknown method": b"FROB" + _HEAD[4:] + _LENGTH + b"\r\n" + BODY,
-    "space in target": _HEAD.replace(b"/v1/events", b"/v1/ events") + _LENGTH + b"\r\n" + BODY,
-    "high byte in target": _HEAD.replace(b"/v1/events", b"/v1/\xff") + _LENGTH + b"\r\n" + BODY,
-    "no host": _HEAD.replace(b"Host: door.example\r\n", b"") + _LENGTH + b"\r\n" + BODY,
-    "two hosts": _HEAD + b"Host: other.example\r\n" + _LENGTH + b"\r\n" + BODY,
-    "two keys": _HEAD + b"X-API-Key: other\r\n" + _LENGTH + b"\r\n" + BODY,
-    "two authorizations": _HEAD + b"Authorization: a\r\nAuthorization: b\r\n" + _LENGTH + b"\r\n",
-    "two content types": _HEAD + b"Content-Type: a/b\r\nContent-Type: c/d\r\n" + _LENGTH + b"\r\n",
-    "proxy": b"CONNECT door.example:443 HTTP/1.1\r\nHost: door.example\r\n\r\n",
-}
 
 
 def _answers(node: Node, *parts: bytes) -> list[Answer]:
@@ -96,6 +31,22 @@ def test_doubtful_framing_is_refused_once_and_ends_the_connection(node: Node, na
     assert answers[0]["connection"] == "close"
     assert set(answers[0].json) == {"error", "message"}
     assert node.bodies() == []
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_odd_but_clear_framing_is_understood(node: Node, name: str) -> None:
+    """The request is answered, and what follows it is the next one."""
+    sent, statuses = HARMLESS[name]
+    answers = _answers(node, sent + INNER)
+    assert [answer.status for answer in answers] == [*statuses, 202]
+
+
+@pytest.mark.parametrize("name", CLOSING)
+def test_close_wins_over_keep_alive(node: Node, name: str) -> None:
+    """Whatever else is said about the connection; nothing behind it is taken."""
+    answers = _answers(node, CLOSING[name] + INNER)
+    assert [answer.status for answer in answers] == [202]
+    assert node.bodies() == [BODY]
 
 
 @pytest.mark.parametrize("name", ["two hosts", "unknown coding", "chunk with sign"])
@@ -139,14 +90,14 @@ def test_chunked_request_sent_byte_by_byte_is_read(node: Node) -> None:
 
 def test_chunk_extensions_are_ignored(node: Node) -> None:
     """What stands behind a chunk's size is none of our business (RFC 9112 section 7.1.1)."""
-    sent = _HEAD + _CHUNKED + b'\r\n11;a=b;c="d"\r\n' + BODY + b"\r\n0;last\r\n\r\n"
+    sent = HEAD + CHUNKED + b'\r\n11;a=b;c="d"\r\n' + BODY + b"\r\n0;last\r\n\r\n"
     assert [answer.status for answer in _answers(node, sent)] == [202]
     assert node.bodies() == [BODY]
 
 
 def test_leading_zeros_of_a_chunk_size_are_harmless(node: Node) -> None:
     """They do not change the number."""
-    sent = _HEAD + _CHUNKED + b"\r\n0000000000011\r\n" + BODY + b"\r\n000\r\n\r\n"
+    sent = HEAD + CHUNKED + b"\r\n0000000000011\r\n" + BODY + b"\r\n000\r\n\r\n"
     assert [answer.status for answer in _answers(node, sent)] == [202]
 
 
