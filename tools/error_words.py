@@ -58,7 +58,8 @@ ERROR_WORDS = {
     "columns, or group by fewer values.",
     "query_timeout": "The query ran past `query_timeout_s`. Ask for a shorter range.",
     "rate_limited": "Over a limit. `Retry-After` says when the next window begins.",
-    "request_timeout": "The request did not arrive whole within `receive_timeout_s`.",
+    "request_timeout": "The head did not arrive within `receive_timeout_s`, or the body came more "
+    "slowly than `body_bytes_per_s_min`.",
     "slug_taken": "There is one with this slug already. Choose another.",
     "target_too_long": "Path and query string are longer than `target_bytes_max`. Use POST.",
     "tenant_inactive": "The account was switched off. `weir tenants change --active` opens it.",

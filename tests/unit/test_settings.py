@@ -183,6 +183,20 @@ def test_wrong_type_in_file_is_refused(value: str, tmp_path: Path) -> None:
     assert "port (file)" in _problems({})[0]
 
 
+@pytest.mark.parametrize("text", ["10.0.0.0/33", "10.0.0.1/8", "proxy.example", "::1, x"])
+def test_wrong_network_is_refused(text: str) -> None:
+    """At the start, naming the one that is wrong; not when the first client comes."""
+    [problem] = _problems({"WEIR_TRUSTED_PROXIES": text})
+    assert problem.startswith("WEIR_TRUSTED_PROXIES (environment): ")
+    assert text.rsplit(maxsplit=1)[-1] in problem
+
+
+def test_networks_are_separated_by_commas_or_spaces() -> None:
+    """None at all is a list too."""
+    for text in ("", "10.0.0.1", "10.0.0.0/8,::1 192.0.2.0/24"):
+        assert load_settings({}, {"WEIR_TRUSTED_PROXIES": text}).settings.trusted_proxies == text
+
+
 def test_every_setting_has_help_and_a_lawful_default() -> None:
     """The table describes each setting with a sentence, and its defaults pass its own bounds."""
     assert list(SPECS) == [item.name for item in fields(Settings)]

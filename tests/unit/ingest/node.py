@@ -308,9 +308,8 @@ async def _serve(
     )  # fmt: skip
     nodes.append(node)
     started.set()
-    edge = Edge(
-        0, door, journal, board, listener, Certificate.load(settings.tls_cert, settings.tls_key)
-    )
+    certificate = Certificate.load(settings.tls_cert, settings.tls_key)
+    edge = Edge(0, door, journal, board, listener, certificate)
     node.exit_codes.append(await serve_edge(edge, node.stop))
     await upstream.end()
     # serve_edge leaves a dead journal to the end of the process, which is not near here.
