@@ -18,7 +18,7 @@ else:
     from backports import zstd
 
 GROWTH_BYTES_MAX = 64 * MIB
-AT_ONCE = 4
+AT_ONCE = 3
 BODY_BYTES = MIB // 4
 """On the wire: little, so that what counts is what it is inflated to."""
 
@@ -38,7 +38,7 @@ def _deflated(window_bits: int) -> bytes:
 def _zstd(window_log: int) -> bytes:
     options = {int(zstd.CompressionParameter.window_log): window_log}
     squeezer = zstd.ZstdCompressor(options=options)
-    parts = [squeezer.compress(b" " * MIB) for _ in range(1024)]
+    parts = [squeezer.compress(b" " * MIB) for _ in range(256)]
     return b"".join([*parts, squeezer.flush()])
 
 

@@ -24,3 +24,14 @@ def test_error_shows_words_and_hint() -> None:
 def test_code_may_be_more_precise_than_its_kind() -> None:
     """A code of its own replaces the kind's."""
     assert Unavailable("No.", code="overloaded").code == "overloaded"
+
+
+def test_kept_error_holds_nothing_that_it_came_through() -> None:
+    """Neither the calls nor the error before it, whose frames hold what was worked on."""
+    error = Unavailable("second", hint="kept")
+    error.__context__ = ValueError("first")
+    with pytest.raises(Unavailable):
+        raise error
+    assert error.without_frames() is error
+    assert (error.__traceback__, error.__context__) == (None, None)
+    assert str(error) == "second kept"
