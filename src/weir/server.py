@@ -20,7 +20,7 @@ import msgspec
 from weir.board import Board, Slot
 from weir.clock import Clock, SystemClock
 from weir.domain.directory import Directory
-from weir.errors import Conflict, WeirError
+from weir.errors import Conflict, Unavailable, WeirError
 from weir.process import end_with_parent, ignore_interrupts, raise_file_limit
 from weir.settings import Settings, as_environment, worker_count
 from weir.storage.local import FileLock, make_directory, make_root, write_durable
@@ -178,8 +178,10 @@ def run_edge(
     from weir.ingest.relay import Relay
     from weir.ingest.tally import Tally
     from weir.ingest.tls import Certificate
+    from weir.journal.absent import AbsentJournal
     from weir.journal.writer import JournalWriter
     from weir.storage.registry import RegistryView
+    from weir.telemetry import Happening, emit
 
     directory, board = _begin_child(f"edge-{worker}", settings, lifeline_fd)
     settings = _within_file_limit(settings)
@@ -187,16 +189,21 @@ def run_edge(
 
     async def main(stop: asyncio.Event) -> int:
         loop = asyncio.get_running_loop()
-        journal = await _retry_while_locked(
-            lambda: JournalWriter.open(
-                directory.journal(worker),
-                quarantine=directory.quarantine,
-                clock=clock,
-                file_bytes=settings.journal_file_bytes,
-                notify=loop.call_soon_threadsafe,
-                defer=loop.call_soon,
+        journal: JournalWriter | AbsentJournal
+        try:
+            journal = await _retry_while_locked(
+                lambda: JournalWriter.open(
+                    directory.journal(worker),
+                    quarantine=directory.quarantine,
+                    clock=clock,
+                    file_bytes=settings.journal_file_bytes,
+                    notify=loop.call_soon_threadsafe,
+                    defer=loop.call_soon,
+                )
             )
-        )
+        except Unavailable as error:
+            emit(Happening.JOURNAL_ABSENT, journal=directory.journal(worker).name, code=error.code)
+            journal = AbsentJournal(error, clock=clock)
         parts = Parts(
             settings=settings,
             clock=clock,

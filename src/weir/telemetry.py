@@ -7,8 +7,10 @@ multi-process files, which ``PROMETHEUS_MULTIPROC_DIR`` names before this module
 """
 
 import logging
+import os
 import sys
 from enum import Enum
+from pathlib import Path
 
 from prometheus_client import (
     CollectorRegistry,
@@ -16,8 +18,42 @@ from prometheus_client import (
     Gauge,
     Histogram,
     start_http_server,
+    values,
 )
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+METRICS_FILE_BYTES = 256 << 10
+"""Of one kind of metric in one process; all that there are take a tenth."""
+
+_KINDS = ("counter", "histogram", "gauge_livesum")
+
+
+def reserve_metrics_files(directory: Path, pid: int) -> bool:
+    """Takes the room of a process's metrics files, which are mapped; False when there is none.
+
+    Without it a full disk would kill the process (SIGBUS) at the next new metric. The names are
+    prometheus-client's.
+    """
+    for kind in _KINDS:
+        path = directory / f"{kind}_{pid}.db"
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError:
+            return False
+        try:
+            os.posix_fallocate(descriptor, 0, METRICS_FILE_BYTES)
+        except OSError:
+            path.unlink(missing_ok=True)
+            return False
+        finally:
+            os.close(descriptor)
+    return True
+
+
+if _DIRECTORY := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+    if not reserve_metrics_files(Path(_DIRECTORY), os.getpid()):
+        values.ValueClass = values.MutexValue
+        """This process's metrics stay in its memory, and are missing from the sums."""
 
 
 class Happening(Enum):
@@ -46,6 +82,11 @@ class Happening(Enum):
         "Control state could not be written; it will be retried.",
     )
     JOURNAL_SYNC_FAILED = ("journal_sync_failed", "critical", "Journal sync failed; worker ends.")
+    JOURNAL_ABSENT = (
+        "journal_absent",
+        "error",
+        "A journal cannot be opened: its worker refuses events and tries again.",
+    )
     JOURNAL_TORN_TAIL = ("journal_torn_tail", "warning", "Torn tail was cut.")
     JOURNAL_CORRUPT = ("journal_corrupt", "critical", "Journal is damaged; bytes quarantined.")
     JOURNAL_UNREADABLE = ("journal_unreadable", "error", "A journal cannot be read for now.")
