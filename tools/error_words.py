@@ -3,15 +3,20 @@
 ERROR_WORDS = {
     "address_in_use": "Another program listens there. Choose another `--port`; 0 takes a free one.",
     "batch_too_large": "More events in one request than the route takes. Send them in parts.",
+    "catalog_unavailable": "The catalog cannot be used: its disk refuses, or another program holds "
+    "`catalog.db`. The loader starts again until it can.",
     "changed": "Lake files were replaced while they were merged. Nothing to do: it is tried again.",
     "conflict": "The thing exists already, is in use, or was changed meanwhile. Look, then repeat.",
     "control_unavailable": "The control database cannot be used. Look at the disk.",
     "corrupt": "Stored bytes are not what was written. They are kept aside and never served.",
+    "database_missing": "The directory holds events, and `catalog.db` or `control.db` is gone. A node "
+    "that made it anew would lose them: restore the directory from a backup.",
     "dead_letter_not_found": "`weir dead-letters list` shows those that there are.",
     "disk_full": "Free disk fell below `disk_reserve_bytes`. Make room; events are taken again by "
     "themselves.",
     "endpoint_not_found": "The project has no such endpoint. `weir projects list` shows it.",
     "event_not_found": "No event with this id is known in the project of the key.",
+    "events_damaged": "A file of the lake is not what was written. Restore it from a backup.",
     "expectation_failed": "`Expect` may only be `100-continue`.",
     "tls_files": "The certificate or key file cannot be used. Both are PEM, and belong together.",
     "fenced": "Another loader took over this directory; this one ends.",

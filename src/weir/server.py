@@ -72,6 +72,7 @@ def serve(settings: Settings, *, warnings: list[str]) -> int:
     lock = FileLock(directory.node_lock, purpose="The data directory is in use")
     lock.acquire()
     check_format(directory)
+    check_databases(directory)
     listener = bind(settings.host, settings.port)
     if not settings.docs_url:
         description = f"{url_of(listener, settings)}/openapi.json"
@@ -374,6 +375,24 @@ def check_format(directory: Directory) -> None:
             code="newer_format",
             hint="Install that version, or restore a backup made before the upgrade.",
         )
+
+
+def check_databases(directory: Directory) -> None:
+    """Raises ``Conflict`` when events are stored and a database that knows them is not there.
+
+    A node that made it anew would take stored files for leavings, and give their projects' numbers
+    to others.
+    """
+    stored = (directory.lake, directory.raw)
+    if not any(path.is_file() for each in stored for path in each.rglob("*")):
+        return
+    for database in (directory.catalog_db, directory.control_db):
+        if not database.exists():
+            raise Conflict(
+                f"{directory.root} holds events, but {database.name} is missing.",
+                code="database_missing",
+                hint="Restore the directory from a backup, or use another --data directory.",
+            )
 
 
 def node_url(directory: Directory) -> str | None:

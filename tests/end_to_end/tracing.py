@@ -13,24 +13,28 @@ needs_strace = pytest.mark.skipif(shutil.which("strace") is None, reason="needs 
 
 @contextmanager
 def injected(
-    pid: int, calls: str, fault: str, output: Path, *, paths: Sequence[Path] = ()
+    pids: int | Sequence[int], calls: str, fault: str, output: Path, *, paths: Sequence[Path] = ()
 ) -> Iterator[None]:
-    """Inside, the process and all its threads meet ``fault`` (``error=EIO:when=1``) in ``calls``.
+    """Inside, the processes and what they start meet ``fault`` (``error=EIO:when=1``) in ``calls``.
 
     With ``paths`` only calls on these files do. The tracer writes to ``output``: a pipe that
     nobody reads would fill, and stop it and its tracee.
     """
-    command = ["strace", "--quiet=none", "-f", "-p", str(pid), "-o", str(output)]
+    chosen = [pids] if isinstance(pids, int) else pids
+    command = ["strace", "--quiet=none", "-f", "-o", str(output)]
+    for pid in chosen:
+        command += ["-p", str(pid)]
     for path in paths:
         command += ["-P", str(path)]
     command += ["-e", f"trace={calls}", "-e", f"inject={calls}:{fault}"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as tracer:
         assert tracer.stderr is not None
         try:
-            line = ""
-            while "attached" not in line:
+            attached = 0
+            while attached < len(chosen):
                 line = tracer.stderr.readline()
                 assert line, "strace ended"
+                attached += "attached" in line
             yield
         finally:
             tracer.kill()

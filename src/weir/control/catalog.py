@@ -5,7 +5,8 @@ process, the loader; whoever else opens it only reads. Every change compares the
 in the same transaction, so that a loader that was replaced cannot change anything any more.
 """
 
-from collections.abc import Collection, Sequence
+import contextlib
+from collections.abc import Collection, Generator, Sequence
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -18,7 +19,7 @@ from weir.control.database import begin_write, migrate, open_engine
 from weir.domain.layout import Column, Layout
 from weir.domain.outcome import LedgerRow
 from weir.domain.snapshot import LakeFile
-from weir.errors import Conflict
+from weir.errors import Conflict, Corrupt, Unavailable
 from weir.lake.records import (
     CatalogState,
     Commit,
@@ -53,10 +54,11 @@ class SqlCatalog:
     def open(cls, url: str | sa.URL) -> Self:
         """Opens the database and brings its tables to this version.
 
-        Raises ``Conflict`` when a newer version of Weir has written it.
+        Raises ``Conflict`` when a newer version of Weir has written it, and as ``load`` does.
         """
-        engine = open_engine(url)
-        migrate(engine, MIGRATIONS)
+        with _usable():
+            engine = open_engine(url)
+            migrate(engine, MIGRATIONS)
         return cls(engine)
 
     def close(self) -> None:
@@ -64,8 +66,11 @@ class SqlCatalog:
         self._engine.dispose()
 
     def take_over(self) -> int:
-        """Raises the epoch and returns it; loaders with a lower one are fenced from now on."""
-        with begin_write(self._engine) as connection:
+        """Raises the epoch and returns it; loaders with a lower one are fenced from now on.
+
+        Raises as ``load`` does.
+        """
+        with _usable(), begin_write(self._engine) as connection:
             connection.execute(
                 sa.update(tables.LOADER_EPOCH).values(epoch=tables.LOADER_EPOCH.c.epoch + 1)
             )
@@ -73,8 +78,12 @@ class SqlCatalog:
             return epoch
 
     def load(self) -> CatalogState:
-        """Everything a loader must know at its start, from one transaction."""
-        with self._engine.begin() as connection:
+        """Everything a loader must know at its start, from one transaction.
+
+        Raises ``Unavailable`` (``catalog_unavailable``) when the database is locked or its disk
+        refuses, and ``Corrupt`` when it is no database any more.
+        """
+        with _usable(), self._engine.begin() as connection:
             last = connection.execute(
                 sa.select(tables.COMMITS.c.id, tables.COMMITS.c.committed_at_us)
                 .where(tables.COMMITS.c.state == COMMITTED)
@@ -303,6 +312,26 @@ class SqlCatalog:
                 for path in commit.retired
             ],
         )
+
+
+@contextlib.contextmanager
+def _usable() -> Generator[None]:
+    try:
+        yield
+    except sa.exc.OperationalError as error:
+        raise Unavailable(
+            f"The catalog cannot be used: {error.orig}.",
+            code="catalog_unavailable",
+            hint="Look at the disk of the data directory, and at who else has catalog.db open.",
+            retry_after_s=1,
+        ) from error
+    except sa.exc.DatabaseError as error:
+        if type(error) is not sa.exc.DatabaseError:  # a constraint or a statement: a bug
+            raise
+        raise Corrupt(
+            f"The catalog is damaged: {error.orig}.",
+            hint="Restore the data directory from a backup; the journals still hold what is newer.",
+        ) from error
 
 
 def _check_epoch(connection: sa.Connection, epoch: int) -> None:

@@ -213,6 +213,7 @@ class Compaction:
             root=ports.root,
             spill=ports.spill,
             inputs=tuple(file.path for file in inputs),
+            sha256=tuple(file.sha256 for file in inputs),
             row_count=sum(file.row_count for file in inputs),
             earlier=self._view.choice(inputs[0].project_id),
             columns_max=ports.settings.accelerated_columns_max,

@@ -63,7 +63,9 @@ def make_root(path: Path) -> None:
     try:
         make_directory(path)
         if not os.access(path, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            is_read_only = os.statvfs(path).f_flag & os.ST_RDONLY
+            number = errno.EROFS if is_read_only else errno.EACCES
+            raise OSError(number, os.strerror(number))
     except OSError as error:
         raise InvalidInput(
             f"The data directory {path} cannot be used: {error.strerror}.",

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -250,3 +251,23 @@ def test_unknown_error_tells_nothing() -> None:
     found = translate(RuntimeError("at /secret/path"))
     assert type(found) is WeirError
     assert "/secret" not in str(found)
+
+
+def test_damaged_file_is_no_mistake_of_the_query(tmp_path: Path) -> None:
+    """However the engine tells it: no error blames the client or tells the file's name."""
+    path = tmp_path / "rows.parquet"
+    pq.write_table(pa.concat_tables([table(n % 7) for n in range(200)]), path, compression="zstd")
+    content = path.read_bytes()
+    codes = set()
+    for at in range(0, len(content), 2):
+        path.write_bytes(content[:at] + bytes([content[at] ^ 0x80]) + content[at + 1 :])
+        with duckdb.connect() as connection:
+            connection.execute("SET errors_as_json = true")
+            try:
+                connection.sql("SELECT * FROM read_parquet(?)", params=[str(path)]).fetchall()
+            except Exception as error:  # whatever the engine raises
+                told = translate(error)
+                assert told.status >= 500, error
+                assert path.name not in str(told)
+                codes.add(told.code)
+    assert codes >= {"events_damaged", "internal"}
