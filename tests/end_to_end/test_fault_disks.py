@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from tests.end_to_end.acknowledged_load import Load
+from tests.end_to_end.recorded import assert_all_there, await_more
 from tests.end_to_end.running_node import Node, StartNode, wait_until
 from tests.end_to_end.small_disk import DiskNode, needs_mounts
 from tests.end_to_end.tracing import injected, needs_strace
@@ -22,15 +23,15 @@ def test_full_disk_refuses_and_resumes_by_itself(start_node: StartNode, tmp_path
     disk = DiskNode(start_node, tmp_path, size="24m")
     node = disk.node
     with Load(node.url, node.key, threads=2) as load:
-        _await_more(load)
+        await_more(load)
         disk.fill()
         wait_until(lambda: 503 in load.refused_statuses, within_s=20, what="503")
         assert node.ask("SELECT count() FROM events").status_code == 200
         disk.free()
         load.refused_statuses.clear()
-        _await_more(load)
+        await_more(load)
         assert load.broken == 0
-    _assert_all_there(node, load)
+    assert_all_there(node, load)
 
 
 @needs_mounts
@@ -39,7 +40,7 @@ def test_worker_that_starts_on_a_full_disk_answers(start_node: StartNode, tmp_pa
     disk = DiskNode(start_node, tmp_path, size="24m")
     node = disk.node
     with Load(node.url, node.key, threads=2) as load:
-        _await_more(load)
+        await_more(load)
     disk.fill()
     [worker] = node.pids("edge")
     os.kill(worker, signal.SIGKILL)
@@ -47,7 +48,7 @@ def test_worker_that_starts_on_a_full_disk_answers(start_node: StartNode, tmp_pa
     answer = node.send("/v1/ingest", {"event": "refused"})
     assert answer.status_code == 503
     assert answer.headers["Retry-After"]
-    _assert_all_there(node, load)
+    assert_all_there(node, load)
     disk.free()
     wait_until(lambda: _takes(node), within_s=30, what="events taken")
     assert node.query("SELECT count() FROM events WHERE event = 'refused'") == [[0]]
@@ -103,12 +104,12 @@ def test_slow_disk_makes_latency_and_larger_batches(start_node: StartNode, tmp_p
         injected(worker, "fdatasync", "delay_enter=500000", log),
         Load(node.url, node.key, threads=16) as load,
     ):
-        _await_more(load, 64)
+        await_more(load, 64)
     assert not load.refused_statuses
     assert load.broken == 0
     syncs = log.read_text().count("fdatasync(")
     assert syncs * 4 < len(load.acknowledged)
-    _assert_all_there(node, load)
+    assert_all_there(node, load)
 
 
 @needs_strace
@@ -163,19 +164,3 @@ def _takes(node: Node) -> bool:
         return node.send("/v1/ingest", {"event": "probe"}).status_code == 202
     except httpx.TransportError:
         return False
-
-
-def _await_more(load: Load, count: int = 20) -> None:
-    before = len(load.acknowledged)
-    wait_until(
-        lambda: len(load.acknowledged) > before + count, within_s=30, what="acknowledgements"
-    )
-
-
-def _assert_all_there(node: Node, load: Load) -> None:
-    """Every acknowledged event, and none of them twice."""
-    sql = "SELECT event_id FROM events WHERE event = 'load'"
-    wait_until(lambda: node.ask(sql).status_code == 200, within_s=30, what="queries answered")
-    found = [str(row[0]) for row in node.ask(sql, limit="50000").json()["rows"]]
-    assert load.acknowledged <= set(found)
-    assert len(found) == len(set(found))
