@@ -50,10 +50,10 @@ def reserve_metrics_files(directory: Path, pid: int) -> bool:
     return True
 
 
-if _DIRECTORY := os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
-    if not reserve_metrics_files(Path(_DIRECTORY), os.getpid()):
-        values.ValueClass = values.MutexValue
-        """This process's metrics stay in its memory, and are missing from the sums."""
+_DIRECTORY = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+if _DIRECTORY and not reserve_metrics_files(Path(_DIRECTORY), os.getpid()):
+    values.ValueClass = values.MutexValue
+    """This process's metrics stay in its memory, and are missing from the sums."""
 
 
 class Happening(Enum):

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from tests.end_to_end.cutting_loader import LATER_US, SETTINGS
-from tests.end_to_end.running_node import wait_until
 from tests.end_to_end.tracing import injected, needs_strace
 from tests.unit.loader.rig import START_US, Rig, RigClock, event, make_rig
 from weir.domain.directory import Directory

@@ -33,7 +33,7 @@ def test_supervisor_killed_under_load_loses_nothing(start_node: StartNode) -> No
 
 
 def test_loader_that_wakes_after_a_takeover_commits_nothing(start_node: StartNode) -> None:
-    """Stopped while another one worked, its lock gone: it is fenced, ends, and a new one goes on."""
+    """Stopped while another one worked, its lock gone: it is fenced and ends."""
     node = start_node(cut_age_s=1)
     with Load(node.url, node.key, threads=2) as load:
         await_more(load)

@@ -62,10 +62,7 @@ def make_root(path: Path) -> None:
     """Makes the node's directory, or finds it usable; ``InvalidInput`` says why it is not."""
     try:
         make_directory(path)
-        if not os.access(path, os.W_OK | os.X_OK):
-            is_read_only = os.statvfs(path).f_flag & os.ST_RDONLY
-            number = errno.EROFS if is_read_only else errno.EACCES
-            raise OSError(number, os.strerror(number))
+        _check_writable(path)
     except OSError as error:
         raise InvalidInput(
             f"The data directory {path} cannot be used: {error.strerror}.",
@@ -79,6 +76,13 @@ def _make_directory(path: Path) -> None:
         _make_directory(path.parent)
         with contextlib.suppress(FileExistsError):
             path.mkdir(mode=0o700)
+
+
+def _check_writable(path: Path) -> None:
+    if os.access(path, os.W_OK | os.X_OK):
+        return
+    number = errno.EROFS if os.statvfs(path).f_flag & os.ST_RDONLY else errno.EACCES
+    raise OSError(number, os.strerror(number))
 
 
 def sync_directory(path: Path) -> None:

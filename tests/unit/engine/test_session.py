@@ -258,16 +258,15 @@ def test_damaged_file_is_no_mistake_of_the_query(tmp_path: Path) -> None:
     path = tmp_path / "rows.parquet"
     pq.write_table(pa.concat_tables([table(n % 7) for n in range(200)]), path, compression="zstd")
     content = path.read_bytes()
-    codes = set()
-    for at in range(0, len(content), 2):
-        path.write_bytes(content[:at] + bytes([content[at] ^ 0x80]) + content[at + 1 :])
-        with duckdb.connect() as connection:
-            connection.execute("SET errors_as_json = true")
+    told = []
+    with duckdb.connect() as connection:
+        connection.execute("SET errors_as_json = true; SET enable_external_file_cache = false")
+        for at in range(0, len(content), 3):
+            path.write_bytes(content[:at] + bytes([content[at] ^ 0x80]) + content[at + 1 :])
             try:
                 connection.sql("SELECT * FROM read_parquet(?)", params=[str(path)]).fetchall()
             except Exception as error:  # whatever the engine raises
-                told = translate(error)
-                assert told.status >= 500, error
-                assert path.name not in str(told)
-                codes.add(told.code)
-    assert codes >= {"events_damaged", "internal"}
+                told.append(translate(error))
+    assert {error.status for error in told} <= {500, 503}
+    assert not [error for error in told if path.name in str(error)]
+    assert "events_damaged" in {error.code for error in told}

@@ -108,9 +108,7 @@ def test_the_same_rows_give_the_same_file(tmp_path: Path) -> None:
     """However they were divided, and in whatever order the files are named."""
     one = merge(job_of(tmp_path / "a", shuffled_parts(5000, 3)))
     job = job_of(tmp_path / "b", shuffled_parts(5000, 4))
-    reversed_job = msgspec.structs.replace(
-        job, inputs=job.inputs[::-1], sha256=job.sha256[::-1]
-    )
+    reversed_job = msgspec.structs.replace(job, inputs=job.inputs[::-1], sha256=job.sha256[::-1])
     two = merge(reversed_job)
     assert one.sha256 == two.sha256
     assert Path(one.path).name == Path(two.path).name
