@@ -1,6 +1,8 @@
 """The catalog: one transaction per commit, one loader at a time, sums that add up."""
 
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +10,14 @@ import msgspec
 import pytest
 from sqlalchemy.exc import IntegrityError
 
+from weir.control import database
 from weir.control.catalog import SqlCatalog
 from weir.control.catalog_tables import COUNTS, METADATA
 from weir.control.database import open_engine, sqlite_url
 from weir.domain.layout import Accelerated, Column, Exact, Kind, Layout
 from weir.domain.outcome import LedgerRow
 from weir.domain.snapshot import LakeFile
-from weir.errors import Conflict
+from weir.errors import Conflict, Corrupt, Unavailable
 from weir.lake.records import (
     Commit,
     DeadLetter,
@@ -175,3 +178,28 @@ def test_migrations_make_the_tables(tmp_path: Path) -> None:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, METADATA) == []
     engine.dispose()
+
+
+def test_damaged_catalog_is_told_as_such(tmp_path: Path) -> None:
+    """No SQL, and what to do."""
+    path = tmp_path / "catalog.db"
+    path.write_bytes(b"x" * 4096)
+    with pytest.raises(Corrupt) as caught:
+        SqlCatalog.open(sqlite_url(path))
+    assert "SELECT" not in str(caught.value)
+    assert caught.value.hint
+
+
+def test_locked_catalog_is_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While another program holds it; afterwards it is there as before."""
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_MS", 10)
+    path = tmp_path / "catalog.db"
+    catalog = SqlCatalog.open(sqlite_url(path))
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(Unavailable) as caught:
+            catalog.take_over()
+        assert caught.value.code == "catalog_unavailable"
+        other.execute("ROLLBACK")
+    assert catalog.take_over() == 1
+    catalog.close()
