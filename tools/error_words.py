@@ -16,7 +16,8 @@ ERROR_WORDS = {
     "themselves.",
     "endpoint_not_found": "The project has no such endpoint. `weir projects list` shows it.",
     "event_not_found": "No event with this id is known in the project of the key.",
-    "events_damaged": "A file of the lake is not what was written. Restore it from a backup.",
+    "events_damaged": "A file of the lake is not what was written; the log names it. Restore it "
+    "from a backup: queries are answered again by themselves.",
     "expectation_failed": "`Expect` may only be `100-continue`.",
     "tls_files": "The certificate or key file cannot be used. Both are PEM, and belong together.",
     "fenced": "Another loader took over this directory; this one ends.",

@@ -20,9 +20,10 @@ import msgspec
 from weir.board import Board, Slot
 from weir.clock import Clock, SystemClock
 from weir.domain.directory import Directory
-from weir.errors import Conflict, Unavailable, WeirError
+from weir.errors import Conflict, WeirError
 from weir.process import end_with_parent, ignore_interrupts, raise_file_limit
 from weir.settings import Settings, as_environment, worker_count
+from weir.storage.databases import check_databases
 from weir.storage.local import FileLock, make_directory, make_root, write_durable
 
 LOCK_WAIT_S = 10.0
@@ -179,10 +180,8 @@ def run_edge(
     from weir.ingest.relay import Relay
     from weir.ingest.tally import Tally
     from weir.ingest.tls import Certificate
-    from weir.journal.absent import AbsentJournal
-    from weir.journal.writer import JournalWriter
+    from weir.journal.absent import open_or_refuse
     from weir.storage.registry import RegistryView
-    from weir.telemetry import Happening, emit
 
     directory, board = _begin_child(f"edge-{worker}", settings, lifeline_fd)
     settings = _within_file_limit(settings)
@@ -190,21 +189,16 @@ def run_edge(
 
     async def main(stop: asyncio.Event) -> int:
         loop = asyncio.get_running_loop()
-        journal: JournalWriter | AbsentJournal
-        try:
-            journal = await _retry_while_locked(
-                lambda: JournalWriter.open(
-                    directory.journal(worker),
-                    quarantine=directory.quarantine,
-                    clock=clock,
-                    file_bytes=settings.journal_file_bytes,
-                    notify=loop.call_soon_threadsafe,
-                    defer=loop.call_soon,
-                )
+        journal = await _retry_while_locked(
+            lambda: open_or_refuse(
+                directory.journal(worker),
+                quarantine=directory.quarantine,
+                clock=clock,
+                file_bytes=settings.journal_file_bytes,
+                notify=loop.call_soon_threadsafe,
+                defer=loop.call_soon,
             )
-        except Unavailable as error:
-            emit(Happening.JOURNAL_ABSENT, journal=directory.journal(worker).name, code=error.code)
-            journal = AbsentJournal(error, clock=clock)
+        )
         parts = Parts(
             settings=settings,
             clock=clock,
@@ -375,24 +369,6 @@ def check_format(directory: Directory) -> None:
             code="newer_format",
             hint="Install that version, or restore a backup made before the upgrade.",
         )
-
-
-def check_databases(directory: Directory) -> None:
-    """Raises ``Conflict`` when events are stored and a database that knows them is not there.
-
-    A node that made it anew would take stored files for leavings, and give their projects' numbers
-    to others.
-    """
-    stored = (directory.lake, directory.raw)
-    if not any(path.is_file() for each in stored for path in each.rglob("*")):
-        return
-    for database in (directory.catalog_db, directory.control_db):
-        if not database.exists():
-            raise Conflict(
-                f"{directory.root} holds events, but {database.name} is missing.",
-                code="database_missing",
-                hint="Restore the directory from a backup, or use another --data directory.",
-            )
 
 
 def node_url(directory: Directory) -> str | None:

@@ -131,6 +131,12 @@ class Happening(Enum):
         "warning",
         "Lake files could not be merged; they stay as they are.",
     )
+    LAKE_FILE_DAMAGED = (
+        "lake_file_damaged",
+        "critical",
+        "A lake file is not what was written: its project's queries are refused.",
+    )
+    LAKE_FILE_RESTORED = ("lake_file_restored", "info", "A damaged lake file is whole again.")
     ORPHANS_REMOVED = (
         "orphans_removed",
         "info",

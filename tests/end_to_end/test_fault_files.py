@@ -32,13 +32,13 @@ def test_open_connections_work_while_no_more_can_be_opened(start_node: StartNode
             first.request("POST", "/v1/ingest", body, node.headers)
             answer = first.getresponse()
             assert (answer.status, bool(answer.read())) == (202, True)
-        before_s = _processor_s(worker)
+        before_s = _used_s(worker)
         threading.Event().wait(WATCHED_S)
-        assert _processor_s(worker) - before_s < WATCHED_S / 2
+        assert _used_s(worker) - before_s < WATCHED_S / 2
     assert node.pids("edge") == [worker]
 
 
-def _processor_s(pid: int) -> float:
+def _used_s(pid: int) -> float:
     """What the process has used of a processor."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -4,15 +4,45 @@ A worker without a journal still answers: events with 503, queries and health as
 clients would wait in the listening socket's queue for somebody to answer.
 """
 
+from pathlib import Path
+
 from weir.clock import Clock
 from weir.domain.frame import Draft
 from weir.errors import Unavailable
 from weir.journal.disk import refusal
-from weir.journal.writer import Waiter
+from weir.journal.writer import JournalWriter, Notify, Waiter
+from weir.telemetry import Happening, emit
 
 TRY_AGAIN_S = 6.0
 """How long a worker lives without its journal: longer than what the supervisor takes for a crash,
 so that the next try follows at once."""
+
+
+def open_or_refuse(
+    directory: Path,
+    *,
+    quarantine: Path,
+    clock: Clock,
+    file_bytes: int,
+    notify: Notify,
+    defer: Notify,
+) -> "JournalWriter | AbsentJournal":
+    """``JournalWriter.open``, or what stands in for it while the disk refuses.
+
+    Raises ``Conflict`` and ``Corrupt`` as that does.
+    """
+    try:
+        return JournalWriter.open(
+            directory,
+            quarantine=quarantine,
+            clock=clock,
+            file_bytes=file_bytes,
+            notify=notify,
+            defer=defer,
+        )
+    except Unavailable as error:
+        emit(Happening.JOURNAL_ABSENT, journal=directory.name, code=error.code)
+        return AbsentJournal(error, clock=clock)
 
 
 class AbsentJournal:

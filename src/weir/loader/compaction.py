@@ -24,6 +24,7 @@ from weir.lake.tiers import MergeLimits, plan_merges
 from weir.loader.catalog import FENCED, Catalog
 from weir.loader.commit import LakeStore
 from weir.loader.orphans import remove_orphans
+from weir.loader.scrub import Scrub
 from weir.loader.view import View
 from weir.settings import Settings
 from weir.telemetry import COMPACTED_FILES, LAKE_FILES, Happening, emit
@@ -76,6 +77,7 @@ class Compaction:
         "_epoch",
         "_ports",
         "_removals",
+        "_scrub",
         "_skipped",
         "_stopping",
         "_swept",
@@ -94,6 +96,7 @@ class Compaction:
         """Files that could not be merged, and until when they are left alone."""
         self._swept = False
         self._stopping = threading.Event()
+        self._scrub = Scrub(view, ports.store.locate, ports.clock, stopping=self._stopping.is_set)
         self._thread = threading.Thread(target=self._run, name="compaction", daemon=True)
 
     def start(self) -> None:
@@ -108,9 +111,10 @@ class Compaction:
             self._thread.join()
 
     def round(self) -> int:
-        """Removes what is due and carries out one plan; how many merges are in the catalog."""
+        """Removes what is due, scrubs, carries out one plan; how many merges are in the catalog."""
         self._remove_due()
         self._remove_orphans_once()
+        self._scrub.round()
         settings = self._ports.settings
         if not settings.compaction_cpu_share:
             return 0

@@ -13,6 +13,7 @@ from typing import Protocol
 
 import msgspec
 
+from weir.errors import WeirError
 from weir.loader.wire import (
     CutRequest,
     Failure,
@@ -111,6 +112,8 @@ class Service:
     def _answer(self, connection: socket.socket, request: Request) -> None:
         try:
             reply, descriptor = self._reply(request)
+        except WeirError as error:
+            reply, descriptor = Failure(error.code, error.message), None
         except Exception as error:  # whatever it was, the client must hear of it
             emit(Happening.REQUEST_FAILED, where="loader", reason=type(error).__name__)
             reply, descriptor = Failure("unavailable", "The loader could not answer."), None
