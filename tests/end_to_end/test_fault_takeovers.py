@@ -54,7 +54,7 @@ def test_loader_that_wakes_after_a_takeover_commits_nothing(start_node: StartNod
     assert_all_there(node, load)
 
 
-@pytest.mark.parametrize("rounds", [3, pytest.param(50, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("rounds", [2, pytest.param(50, marks=pytest.mark.soak)])
 @pytest.mark.timeout(600)
 def test_stopping_under_load_leaves_no_request_without_an_answer(
     start_node: StartNode, rounds: int
