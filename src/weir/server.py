@@ -24,7 +24,7 @@ from weir.errors import Conflict, WeirError
 from weir.process import end_with_parent, ignore_interrupts, raise_file_limit
 from weir.settings import Settings, as_environment, worker_count
 from weir.storage.databases import check_databases
-from weir.storage.local import FileLock, make_directory, make_root, write_durable
+from weir.storage.local import FileLock, make_directory, make_root, usable, write_durable
 
 LOCK_WAIT_S = 10.0
 LOCK_POLL_S = 0.02
@@ -71,14 +71,16 @@ def serve(settings: Settings, *, warnings: list[str]) -> int:
     clock = SystemClock()
     make_root(directory.root)
     lock = FileLock(directory.node_lock, purpose="The data directory is in use")
-    lock.acquire()
+    with usable(directory.root):
+        lock.acquire()
     check_format(directory)
     check_databases(directory)
     listener = bind(settings.host, settings.port)
     if not settings.docs_url:
         description = f"{url_of(listener, settings)}/openapi.json"
         settings = replace(settings, docs_url=description)
-    board = prepare_run(directory, workers=worker_count(settings))
+    with usable(directory.root):
+        board = prepare_run(directory, workers=worker_count(settings))
     # Read by the metrics' library when it is first imported, here and in the children.
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory.metrics)
     _begin_serving(directory, settings, listener, warnings)
@@ -105,7 +107,8 @@ def _begin_serving(
     url = url_of(listener, settings)
     emit(Happening.NODE_STARTING, directory=str(directory.root), url=url)
     serve_metrics(settings.metrics_port)
-    write_durable(directory.node_file, [msgspec.json.encode(NodeFile(FORMAT_VERSION, url))])
+    with usable(directory.root):
+        write_durable(directory.node_file, [msgspec.json.encode(NodeFile(FORMAT_VERSION, url))])
 
 
 def _supervise(settings: Settings, board: Board, listener: socket.socket, *, clock: Clock) -> None:

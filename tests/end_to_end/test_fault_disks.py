@@ -70,6 +70,20 @@ def test_start_on_a_read_only_disk_is_told(start_node: StartNode, tmp_path: Path
     assert "Traceback" not in done.stderr
 
 
+@needs_mounts
+def test_start_on_a_full_disk_is_told(tmp_path: Path) -> None:
+    """Without room for what the processes share there is no node: in words, with what to do."""
+    mounted = 'mount -t tmpfs -o size=64k weir-test "$0" && exec "$@"'
+    command = ["unshare", "-m", "sh", "-c", mounted, str(tmp_path)]
+    command += [sys.executable, "-m", "weir", "serve", "--data", str(tmp_path / "node")]
+    done = subprocess.run(
+        [*command, "--port", "0"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 1
+    assert "No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @needs_strace
 @pytest.mark.parametrize(
     "error",
