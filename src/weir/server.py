@@ -25,6 +25,7 @@ from weir.process import end_with_parent, ignore_interrupts, raise_file_limit
 from weir.settings import Settings, as_environment, worker_count
 from weir.storage.databases import check_databases
 from weir.storage.local import FileLock, make_directory, make_root, usable, write_durable
+from weir.usage import UsageTable, create_usage_table
 
 LOCK_WAIT_S = 10.0
 LOCK_POLL_S = 0.02
@@ -180,6 +181,7 @@ def run_edge(
     from weir.ingest.edge import Edge, serve_edge
     from weir.ingest.local import local_routes
     from weir.ingest.overload import Gate
+    from weir.ingest.quota import Quota
     from weir.ingest.relay import Relay
     from weir.ingest.tally import Tally
     from weir.ingest.tls import Certificate
@@ -208,6 +210,12 @@ def run_edge(
             registry=RegistryView(directory, board),
             journal=journal,
             limits=_limit_table(settings, directory, worker=worker),
+            quota=Quota(
+                UsageTable.open(directory.usage),
+                worker=worker,
+                offset=journal.start_offset,
+                now_us=clock.now_us(),
+            ),
             gate=Gate(
                 directory.root,
                 reserve_bytes=settings.disk_reserve_bytes,
@@ -339,6 +347,7 @@ def run_loader(settings: Settings, *, lifeline_fd: int | None) -> int:
         dialects=dialects_by_code(),
         open_catalog=lambda: SqlCatalog.open(sqlite_url(directory.catalog_db)),
         clock=SystemClock(),
+        usage=UsageTable.open(directory.usage),
     )
     try:
         load(parts, stop)
@@ -358,6 +367,7 @@ def prepare_run(directory: Directory, *, workers: int) -> Board:
     make_directory(directory.run)
     make_directory(directory.metrics)
     create_limit_table(directory.limits, workers=workers)
+    create_usage_table(directory.usage, workers=workers)
     return Board.create(directory.board)
 
 

@@ -29,6 +29,7 @@ from weir.lake.records import (
     Removal,
     Replacement,
     SidecarFile,
+    UsageRow,
 )
 
 MIGRATIONS = Path(__file__).with_name("catalog_migrations")
@@ -144,6 +145,7 @@ class SqlCatalog:
             _insert(connection, tables.SIDECARS, commit.sidecars, commit_id)
             _insert(connection, tables.DEAD_LETTERS, commit.dead_letters, commit_id)
             self._add_ledger(connection, commit.ledger)
+            self._add_usage(connection, commit.usage)
             self._move_journals(connection, commit)
             self._retire(connection, commit)
 
@@ -259,6 +261,12 @@ class SqlCatalog:
         with self._engine.begin() as connection:
             return [DeadLetter(**row) for row in connection.execute(chosen).mappings()]
 
+    def usage(self, month: int) -> list[UsageRow]:
+        """What tenants have used of a month, by journal."""
+        chosen = sa.select(tables.USAGE).where(tables.USAGE.c.month == month)
+        with self._engine.begin() as connection:
+            return [UsageRow(**row) for row in connection.execute(chosen).mappings()]
+
     def _add_layouts(self, connection: sa.Connection, layouts: Sequence[Layout]) -> None:
         """Those that are known already change nothing: an id is made from its content."""
         if not layouts:
@@ -287,6 +295,17 @@ class SqlCatalog:
                 {name: getattr(row, name) for name in ("key_id", "minute", *tables.COUNTS)}
                 for row in rows
             ],
+        )
+
+    def _add_usage(self, connection: sa.Connection, rows: Sequence[UsageRow]) -> None:
+        if not rows:
+            return
+        table = tables.USAGE
+        insert = _INSERTS[self._engine.dialect.name](table)
+        summed = {name: table.c[name] + insert.excluded[name] for name in ("accepted", "duplicate")}
+        connection.execute(
+            insert.on_conflict_do_update(index_elements=list(table.primary_key), set_=summed),
+            [msgspec.structs.asdict(row) for row in rows],
         )
 
     def _move_journals(self, connection: sa.Connection, commit: Commit) -> None:

@@ -76,6 +76,10 @@ class Directory(msgspec.Struct, frozen=True):
         return self.run / "limits"
 
     @property
+    def usage(self) -> Path:
+        return self.run / "usage"
+
+    @property
     def registry(self) -> Path:
         return self.run / "registry"
 

@@ -182,7 +182,7 @@ class Connection(asyncio.Protocol):
         assert exchange is not None
         if exchange.body_bytes + len(body) > self.door.settings.body_bytes_max:
             raise body_too_large(self.door.settings.body_bytes_max)
-        if not self.door.reserve(len(body)):
+        if not self.door.reserve(len(body), exchange.tenant_id):
             raise _no_room()
         exchange.body_bytes += len(body)
         exchange.parts.append(body)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import defaultdict
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 from urllib.parse import parse_qs
@@ -30,6 +31,7 @@ from weir.ingest.body import (
 from weir.ingest.callers import Callers, Known
 from weir.ingest.head import HeadMemory
 from weir.ingest.limits import Usage
+from weir.ingest.overload import FREE_SHARE, admits
 from weir.ingest.replies import encode_reply, render_error
 from weir.ingest.responses import (
     CLOSE,
@@ -49,6 +51,7 @@ if TYPE_CHECKING:
     from weir.ingest.exchange import Client, Exchange
     from weir.ingest.limits import LimitTable
     from weir.ingest.overload import Gate
+    from weir.ingest.quota import Quota
     from weir.ingest.tally import Tally
     from weir.settings import Settings
     from weir.storage.registry import RegistryView
@@ -85,6 +88,7 @@ class Parts(NamedTuple):
     registry: RegistryView
     journal: Journal
     limits: LimitTable
+    quota: Quota
     gate: Gate
     tally: Tally
     routes: Mapping[bytes, IngestRoute]
@@ -107,6 +111,7 @@ class Door:
         self._registry = parts.registry
         self._journal = parts.journal
         self._gate = parts.gate
+        self._quota = parts.quota
         self._now_us = parts.clock.now_us
         self._limits = Limits(
             parts.settings.event_bytes_max,
@@ -117,6 +122,9 @@ class Door:
         self._saturated: set[str] = set()
         self.bytes_in_flight = 0
         """Of all bodies being handled, as received and, while they are kept, as inflated."""
+        self._held: defaultdict[int, int] = defaultdict(int)
+        """The bytes in flight of each tenant that is known."""
+        self._free_bytes = int(FREE_SHARE * parts.settings.in_flight_bytes_max)
         self._worker = os.urandom(4).hex()
         self._taken_count = 0
         self.heads = HeadMemory()
@@ -137,17 +145,26 @@ class Door:
         """The connection is gone."""
         self.connections.discard(connection)
 
-    def reserve(self, body_bytes: int) -> bool:
-        """Takes room for body bytes that arrived; False when there is none."""
-        if self.bytes_in_flight + body_bytes > self.settings.in_flight_bytes_max:
+    def reserve(self, body_bytes: int, tenant_id: int = 0) -> bool:
+        """Takes room for body bytes that arrived; False when there is none.
+
+        0 is a tenant that is not known yet: ``_claim`` tells later whose they are.
+        """
+        if self.bytes_in_flight + body_bytes > self._free_bytes and not self._has_room(
+            body_bytes, tenant_id
+        ):
             self._note_saturation("in_flight_bytes_max")
             return False
         self.bytes_in_flight += body_bytes
+        if tenant_id:
+            self._held[tenant_id] += body_bytes
         return True
 
     def release(self, exchange: Exchange) -> None:
         """Gives an exchange's room back; a second time changes nothing."""
         self.bytes_in_flight -= exchange.body_bytes
+        if exchange.tenant_id:
+            self._held[exchange.tenant_id] -= exchange.body_bytes
         exchange.body_bytes = 0
         exchange.parts = []
 
@@ -156,7 +173,37 @@ class Door:
         self._date = date_line(self._now_us() // 1_000_000)
         self._saturated.clear()
         self._gate.look()
+        self._quota.turn(self._now_us())
+        self._held = defaultdict(int, {each: held for each, held in self._held.items() if held})
         self._parts.tally.hand_on(self._append_tally)
+
+    def _claim(self, exchange: Exchange, tenant_id: int) -> None:
+        """A request whose bytes were nobody's yet is a tenant's: they count as its own."""
+        wanted = exchange.body_bytes
+        if self.bytes_in_flight > self._free_bytes:
+            self.bytes_in_flight -= wanted
+            has_room = self._has_room(wanted, tenant_id)
+            self.bytes_in_flight += wanted
+            if not has_room:
+                self._note_saturation("in_flight_bytes_max")
+                raise _no_room()
+        exchange.tenant_id = tenant_id
+        self._held[tenant_id] += wanted
+
+    def _has_room(self, wanted: int, tenant_id: int) -> bool:
+        """Whether a tenant may hold more; a node with only one shares with nobody."""
+        bytes_max = self.settings.in_flight_bytes_max
+        if not tenant_id or len(self._registry.current().tenants) < 2:
+            return self.bytes_in_flight + wanted <= bytes_max
+        held = self._held[tenant_id]
+        others = sum(1 for each, some in self._held.items() if some and each != tenant_id)
+        return admits(
+            wanted,
+            held=held,
+            in_flight=self.bytes_in_flight,
+            tenants=others + 1,
+            bytes_max=bytes_max,
+        )
 
     def _note_saturation(self, limit: str) -> None:
         """Tells of a limit that refuses clients, once between two ticks."""
@@ -240,7 +287,8 @@ class Door:
         """Raises what refuses an ingest request by its head, before its body takes room."""
         head = exchange.head
         if head.method == b"POST" and head.path in self._routes:
-            self.callers.recognize(exchange, self._now_us())
+            known = self.callers.recognize(exchange, self._now_us())
+            exchange.tenant_id = known.place.tenant_id
 
     def _take_ingest(self, exchange: Exchange, route: IngestRoute) -> None:
         if exchange.head.method == b"OPTIONS":
@@ -254,6 +302,8 @@ class Door:
         now_us = self._now_us()
         try:
             known = self.callers.recognize(exchange, now_us)
+            if not exchange.tenant_id:
+                self._claim(exchange, known.place.tenant_id)
             if not self._gate.is_open:
                 self._check_room(known)
             if known.is_limited:
@@ -307,6 +357,7 @@ class Door:
         )
         exchange.reply = admission.reply
         self._journal.append(draft, exchange)
+        self._quota.count(known.place.tenant_id, taken)
         self._gate.shares.note(known.place.tenant_id, len(body))
         self._parts.tally.count_taken(
             route.dialect.name, taken, admission.refused_count, body_bytes=len(body)
@@ -340,8 +391,8 @@ class Door:
 
     def _hold_inflated(self, exchange: Exchange, body: bytes) -> None:
         """A small body may become a large one, and is held until it is on disk."""
-        if not self.reserve(len(body)):
-            raise Unavailable("The node is overloaded.", retry_after_s=1)
+        if not self.reserve(len(body), exchange.tenant_id):
+            raise _no_room()
         exchange.body_bytes += len(body)
 
     def _count_request(self, exchange: Exchange, principal: Principal, now_us: int) -> None:
@@ -351,7 +402,9 @@ class Door:
 
     def _count_events(self, exchange: Exchange, principal: Principal, events: int) -> None:
         tenant = self._registry.current().tenants[principal.tenant_id]
-        usage = self._parts.limits.count_events(principal, tenant, events, now_us=self._now_us())
+        now_us = self._now_us()
+        self._quota.check(tenant, events, now_us=now_us)
+        usage = self._parts.limits.count_events(principal, tenant, events, now_us=now_us)
         if usage is not None and not exchange.extra_headers:
             exchange.extra_headers += _usage_headers(usage)
 
@@ -402,6 +455,10 @@ _NOBODY = _Nobody()
 _METHOD_NOT_ALLOWED = encode_reply(
     405, {"error": "method_not_allowed", "message": "The path does not take this method."}
 )
+
+
+def _no_room() -> Unavailable:
+    return Unavailable("The node is overloaded.", retry_after_s=1)
 
 
 def _inflate_small(encoding: str, body: bytes) -> bytes | None:

@@ -96,6 +96,8 @@ class Exchange:
     head: Head = NO_HEAD
     body_bytes: int = 0
     """Of the body, counted against the worker's bytes in flight."""
+    tenant_id: int = 0
+    """To whose bytes in flight they belong; 0 is nobody's, or not known yet."""
     is_last: bool = False
     """The connection closes after this answer."""
     route: IngestRoute | None = None

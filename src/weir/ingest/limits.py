@@ -60,7 +60,11 @@ class LimitTable:
 
     def applies(self, principal: Principal, tenant: Tenant) -> bool:
         """Whether any limit is to be counted for the key."""
-        return bool(self._requests_limit(principal) or self._events_limit(principal, tenant))
+        return bool(
+            self._requests_limit(principal)
+            or self._events_limit(principal, tenant)
+            or tenant.events_per_month
+        )
 
     def count_request(self, principal: Principal, *, now_us: int) -> Usage | None:
         """Counts a request of a key; ``LimitExceeded`` when the window is full already."""
@@ -100,6 +104,7 @@ class LimitTable:
                 f"The limit of {limit} {what} is reached.",
                 retry_after_s=wait_s,
                 usage=Usage(limit, max(0, limit - used), reset_s),
+                refused_count=amount,
             )
         own = self._read(self._own, cell, minute)
         self._write(cell, minute, min(own + amount, _COUNT_MASK))

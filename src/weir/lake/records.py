@@ -78,6 +78,20 @@ class DeadLetter(msgspec.Struct, frozen=True):
     raw_path: str
 
 
+class UsageRow(msgspec.Struct, frozen=True):
+    """Events of a tenant that one journal took in one month, and how many were duplicates.
+
+    ``month`` counts months since January 1970 in UTC, by ``received_at``. What was used is
+    ``accepted`` less ``duplicate``.
+    """
+
+    journal_id: str
+    tenant_id: int
+    month: int
+    accepted: int
+    duplicate: int
+
+
 class Commit(msgspec.Struct, frozen=True):
     """One lake commit: what the catalog takes in a single transaction.
 
@@ -94,6 +108,7 @@ class Commit(msgspec.Struct, frozen=True):
     sidecars: tuple[SidecarFile, ...]
     dead_letters: tuple[DeadLetter, ...]
     ledger: tuple[LedgerRow, ...]
+    usage: tuple[UsageRow, ...]
     spans: dict[str, Span]
     """As read; offsets may be lower than the intent's when damage was found only later."""
     retired: tuple[str, ...]

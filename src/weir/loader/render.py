@@ -5,7 +5,9 @@ How the reading was divided into rounds does not matter, so that a commit that i
 a crash gives the same bytes.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -15,8 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from weir.domain.frame import Frame
+from weir.domain.month import month_of
 from weir.domain.outcome import MINUTE_US, LedgerRow
-from weir.lake.records import Intent
+from weir.lake.records import Intent, UsageRow
 from weir.lake.schema import CANONICAL, SORT_KEY
 from weir.lake.sidecar import I64, Flags, Ids, concat_ids, sort_ids
 from weir.loader.dedup import find_duplicates
@@ -106,6 +109,11 @@ class Judged:
         }
         counts.settle_rows(self._frames, self._frame_of, flags)
 
+    def duplicates(self) -> list[tuple[Frame, int]]:
+        """The frames that hold duplicates, and how many."""
+        counts = np.bincount(self._frame_of[self._duplicate], minlength=len(self._frames))
+        return [(self._frames[each], int(counts[each])) for each in np.flatnonzero(counts).tolist()]
+
     def _of_frames(self, values: Sequence[int]) -> I64:
         """A value per frame becomes one per row."""
         found: I64 = np.array(values, dtype=np.int64)[self._frame_of]
@@ -127,6 +135,18 @@ def count_outcomes(intent: Intent, contents: Contents, judged: Judged) -> list[L
     for loss in contents.losses:
         counts.add_loss(loss, intent.decided_at_us // MINUTE_US)
     return counts.rows()
+
+
+def count_usage(contents: Contents, judged: Judged) -> list[UsageRow]:
+    """What the commit adds to the tenants' months: every event of a readable frame."""
+    accepted: Counter[tuple[str, int, int]] = Counter()
+    duplicate: Counter[tuple[str, int, int]] = Counter()
+    for block in contents.blocks:
+        for frame in (*block.frames, *(one.frame for one in block.dead)):
+            accepted[_usage_key(frame)] += frame.event_count
+    for frame, count in judged.duplicates():
+        duplicate[_usage_key(frame)] += count
+    return [UsageRow(*key, accepted[key], duplicate[key]) for key in sorted(accepted)]
 
 
 def raw_files(contents: Contents) -> Iterator[ProjectFrames]:
@@ -167,6 +187,15 @@ def _sort_keys(column: pa.ChunkedArray) -> list[I64]:
         return [numbers.to_numpy()]
     absent = numbers.is_null().to_numpy(zero_copy_only=False).astype(np.int64)
     return [absent, numbers.fill_null(0).to_numpy()]
+
+
+def _usage_key(frame: Frame) -> tuple[str, int, int]:
+    return frame.journal_id, frame.place.tenant_id, _month_of_day(frame.received_at_us // DAY_US)
+
+
+@lru_cache(maxsize=64)
+def _month_of_day(day: int) -> int:
+    return month_of(day * DAY_US)
 
 
 def _arrival(frame: Frame) -> tuple[str, int]:

@@ -28,6 +28,7 @@ from weir.loader.demand import Demand
 from weir.loader.journals import Journals, LocalJournals, Readers
 from weir.loader.ledger import Counts, total_by_key
 from weir.loader.merger import ProcessMerger
+from weir.loader.meter import Meter
 from weir.loader.portions import Portion, Portions
 from weir.loader.service import Service
 from weir.loader.trace import Wanted, copies_in_memory, copies_in_raw
@@ -37,6 +38,7 @@ from weir.settings import Settings
 from weir.storage.local import FileLock, make_directory
 from weir.storage.registry import RegistryView
 from weir.telemetry import BACKLOG_BYTES, TAIL_BYTES, Happening, emit
+from weir.usage import UsageTable
 
 POLL_S = 0.04
 """How often idle journals are looked at: part of the time until an event is visible."""
@@ -66,7 +68,8 @@ _PAUSE_S = 0.05
 class LoaderParts:
     """What a loader is made of. ``open_catalog`` is called once the loader's lock is held.
 
-    Without ``store``, ``journals`` or ``merger`` those of the directory are used.
+    Without ``store``, ``journals`` or ``merger`` those of the directory are used; without
+    ``usage`` nobody is told what tenants have used.
     """
 
     directory: Directory
@@ -79,6 +82,7 @@ class LoaderParts:
     store: LakeStore | None = None
     journals: Journals | None = None
     merger: Merger | None = None
+    usage: UsageTable | None = None
 
 
 def run_loader(parts: LoaderParts, stop: threading.Event) -> None:
@@ -122,6 +126,7 @@ class Loader:
         "_gauges_at_s",
         "_intent",
         "_limits",
+        "_meter",
         "_parts",
         "_pause",
         "_portions",
@@ -149,6 +154,9 @@ class Loader:
         self._limits = CutLimits(parts.settings.cut_age_s, parts.settings.tail_bytes_max)
         self._view = View(state, store.locate)
         self._read_raw = store.read
+        self._meter = Meter(
+            parts.usage or UsageTable.alone(), catalog.usage, now_us=parts.clock.now_us()
+        )
         self._readers = Readers(journals, state.journals, parts.clock)
         ports = Ports(catalog, store, journals, parts.board, parts.clock, parts.settings)
         self.committer = Committer(ports, self._view, epoch=epoch, explained_before=state.explained)
@@ -336,8 +344,10 @@ class Loader:
             )
         window_us = self._settings.dedup_window_s * 1_000_000
         verdict = find_duplicates(block.ids, self._view.indexes(), window_us=window_us)
-        now_minute = self._clock.now_us() // MINUTE_US
-        self._view.add(found, block, verdict, now_s=self._clock.monotonic_s(), minute=now_minute)
+        now_us = self._clock.now_us()
+        minute = now_us // MINUTE_US
+        self._view.add(found, block, verdict, now_s=self._clock.monotonic_s(), minute=minute)
+        self._meter.add(found, block, verdict, now_us=now_us)
 
     def _show_watermark(self, watermark_us: int) -> None:
         self._view.watermark_us = watermark_us
@@ -418,6 +428,7 @@ class Loader:
         if now_s < self._gauges_at_s:
             return
         self._gauges_at_s = now_s + GAUGES_S
+        self._meter.turn(self._clock.now_us())
         TAIL_BYTES.set(self._view.byte_count)
         BACKLOG_BYTES.set(self._readers.backlog_bytes(self._view.places))
 

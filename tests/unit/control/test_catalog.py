@@ -27,6 +27,7 @@ from weir.lake.records import (
     Removal,
     SidecarFile,
     Span,
+    UsageRow,
 )
 
 WHOLE: dict[str, Any] = {"key_ids": None, "from_minute": 0, "to_minute": 10**9}
@@ -57,6 +58,7 @@ def make_commit(commit_id: int, **fields: Any) -> Commit:
         sidecars=(SidecarFile(f"dedup/{stem}", 2, 64, 1, 2, "ef"),),
         dead_letters=(DeadLetter(1, 4, 900, "why", "00", 3, 1, f"raw/{stem}"),),
         ledger=(LedgerRow(4, 10, received=3, rejected=1, accepted=2, stored=1, dead_lettered=1),),
+        usage=(UsageRow("00", 3, 680, 2, 1),),
         spans={"00": Span(0, 10 * commit_id, 0, 2 * commit_id)},
         retired=(),
     )
@@ -67,6 +69,21 @@ def put(catalog: SqlCatalog, epoch: int, commit: Commit) -> None:
     """Intent and commit."""
     catalog.record_intent(epoch, commit.intent)
     catalog.commit(epoch, commit)
+
+
+def test_usage_adds_up_once_per_commit(catalog: SqlCatalog) -> None:
+    """By journal, tenant and month; a commit that comes twice counts once."""
+    epoch = catalog.take_over()
+    put(catalog, epoch, make_commit(1))
+    put(catalog, epoch, make_commit(1))
+    other = UsageRow("01", 3, 680, 5, 0)
+    later = UsageRow("00", 3, 681, 1, 0)
+    put(catalog, epoch, make_commit(2, usage=(UsageRow("00", 3, 680, 7, 2), other, later)))
+    assert sorted(catalog.usage(680), key=lambda row: row.journal_id) == [
+        UsageRow("00", 3, 680, 9, 3),
+        other,
+    ]
+    assert catalog.usage(681) == [later]
 
 
 def test_fresh_catalog_is_empty(catalog: SqlCatalog) -> None:

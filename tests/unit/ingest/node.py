@@ -34,6 +34,7 @@ from weir.ingest.edge import Edge, serve_edge
 from weir.ingest.limits import Limits, LimitTable
 from weir.ingest.local import local_routes
 from weir.ingest.overload import Gate
+from weir.ingest.quota import Quota
 from weir.ingest.relay import Relay
 from weir.ingest.tally import Tally
 from weir.journal.disk import LocalDisk
@@ -42,6 +43,7 @@ from weir.journal.writer import JournalWriter
 from weir.server import prepare_run
 from weir.settings import MIB, Settings
 from weir.storage.registry import RegistryView, publish_registry
+from weir.usage import UsageTable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -288,6 +290,12 @@ async def _serve(
         registry=RegistryView(directory, board),
         journal=journal,
         limits=LimitTable(directory.limits, worker=0, defaults=rates),
+        quota=Quota(
+            UsageTable.open(directory.usage),
+            worker=0,
+            offset=journal.start_offset,
+            now_us=clock.now_us(),
+        ),
         gate=gate,
         tally=Tally(),
         routes=routes_by_path(),

@@ -1,0 +1,56 @@
+"""Monthly quotas at the door: what a tenant has used, in this worker's row and everybody's sum.
+
+No locks: workers that check at the same instant may each let one request pass beyond a quota.
+"""
+
+from weir.domain.month import month_of, month_start_us
+from weir.domain.registry import Tenant
+from weir.errors import LimitExceeded
+from weir.ingest.limits import Usage
+from weir.usage import UsageTable
+
+_SECOND_US = 1_000_000
+
+
+class Quota:
+    """One worker's counts of the month, and the check against the sum over all workers."""
+
+    __slots__ = ("_accepted", "_begins_us", "_ends_us", "_month", "_table", "_worker")
+
+    def __init__(self, table: UsageTable, *, worker: int, offset: int, now_us: int) -> None:
+        self._table = table
+        self._worker = worker
+        self._set_month(month_of(now_us))
+        self._accepted = table.begin(worker, self._month, offset=offset)
+
+    def check(self, tenant: Tenant, events: int, *, now_us: int) -> None:
+        """Raises ``LimitExceeded`` (``quota_exceeded``) when so many events do not fit any more."""
+        limit = tenant.events_per_month
+        if not limit:
+            return
+        self.turn(now_us)
+        used = max(0, self._table.used(tenant.tenant_id, self._month))
+        if used + events <= limit:
+            return
+        raise LimitExceeded(
+            f"The quota of {limit} events per month of this account is reached.",
+            code="quota_exceeded",
+            retry_after_s=-((now_us - self._ends_us) // _SECOND_US),
+            usage=Usage(limit, max(0, limit - used), self._ends_us // _SECOND_US),
+            refused_count=events,
+        )
+
+    def count(self, tenant_id: int, events: int) -> None:
+        """Counts events that were taken, whether the tenant has a quota or not."""
+        self._accepted[tenant_id] += events
+
+    def turn(self, now_us: int) -> None:
+        """Begins the month that it is; asked before each check and once a second."""
+        if self._begins_us <= now_us < self._ends_us:
+            return
+        self._set_month(month_of(now_us))
+        self._table.turn(self._worker, self._month)
+
+    def _set_month(self, month: int) -> None:
+        self._month = month
+        self._begins_us, self._ends_us = month_start_us(month), month_start_us(month + 1)
