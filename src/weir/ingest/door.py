@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections import defaultdict
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 from urllib.parse import parse_qs
@@ -31,7 +30,6 @@ from weir.ingest.body import (
 from weir.ingest.callers import Callers, Known
 from weir.ingest.head import HeadMemory
 from weir.ingest.limits import Usage
-from weir.ingest.overload import FREE_SHARE, admits
 from weir.ingest.replies import encode_reply, render_error
 from weir.ingest.responses import (
     CLOSE,
@@ -41,6 +39,8 @@ from weir.ingest.responses import (
     render_empty,
     render_json,
 )
+from weir.ingest.room import Room, no_room
+from weir.ingest.turns import Turns
 from weir.telemetry import Happening, emit
 
 if TYPE_CHECKING:
@@ -57,6 +57,9 @@ if TYPE_CHECKING:
     from weir.storage.registry import RegistryView
 
 PREFLIGHT_AGE_S = 86400
+
+TURN_BYTES_MIN = 8192
+"""Size above which judging a body takes long enough (some 50 µs) to be done in turn."""
 
 
 class Waiter(Protocol):
@@ -107,6 +110,7 @@ class Door:
         self.connections: set[Client] = set()
         self._parts = parts
         self._aside: Aside[_Judged] = Aside(loop)
+        self._turns = Turns(loop)
         self._routes = parts.routes
         self._registry = parts.registry
         self._journal = parts.journal
@@ -120,16 +124,24 @@ class Door:
         )
         self.callers = Callers(parts.registry, parts.limits, docs_url=parts.settings.docs_url)
         self._saturated: set[str] = set()
-        self.bytes_in_flight = 0
-        """Of all bodies being handled, as received and, while they are kept, as inflated."""
-        self._held: defaultdict[int, int] = defaultdict(int)
-        """The bytes in flight of each tenant that is known."""
-        self._free_bytes = int(FREE_SHARE * parts.settings.in_flight_bytes_max)
+        self._room = Room(
+            parts.settings.in_flight_bytes_max,
+            parts.registry,
+            partial(self._note_saturation, "in_flight_bytes_max"),
+        )
+        # Asked for every request: without a call between.
+        self.reserve = self._room.reserve
+        self.release = self._room.release
         self._worker = os.urandom(4).hex()
         self._taken_count = 0
         self.heads = HeadMemory()
         self._date = b""
         self.tick()
+
+    @property
+    def bytes_in_flight(self) -> int:
+        """Of all bodies being handled."""
+        return self._room.bytes_in_flight
 
     # Connections.
 
@@ -145,65 +157,14 @@ class Door:
         """The connection is gone."""
         self.connections.discard(connection)
 
-    def reserve(self, body_bytes: int, tenant_id: int = 0) -> bool:
-        """Takes room for body bytes that arrived; False when there is none.
-
-        0 is a tenant that is not known yet: ``_claim`` tells later whose they are.
-        """
-        if self.bytes_in_flight + body_bytes > self._free_bytes and not self._has_room(
-            body_bytes, tenant_id
-        ):
-            self._note_saturation("in_flight_bytes_max")
-            return False
-        self.bytes_in_flight += body_bytes
-        if tenant_id:
-            self._held[tenant_id] += body_bytes
-        return True
-
-    def release(self, exchange: Exchange) -> None:
-        """Gives an exchange's room back; a second time changes nothing."""
-        self.bytes_in_flight -= exchange.body_bytes
-        if exchange.tenant_id:
-            self._held[exchange.tenant_id] -= exchange.body_bytes
-        exchange.body_bytes = 0
-        exchange.parts = []
-
     def tick(self) -> None:
         """Once a second: what is not worth doing for every request."""
         self._date = date_line(self._now_us() // 1_000_000)
         self._saturated.clear()
         self._gate.look()
         self._quota.turn(self._now_us())
-        self._held = defaultdict(int, {each: held for each, held in self._held.items() if held})
+        self._room.tidy()
         self._parts.tally.hand_on(self._append_tally)
-
-    def _claim(self, exchange: Exchange, tenant_id: int) -> None:
-        """A request whose bytes were nobody's yet is a tenant's: they count as its own."""
-        wanted = exchange.body_bytes
-        if self.bytes_in_flight > self._free_bytes:
-            self.bytes_in_flight -= wanted
-            has_room = self._has_room(wanted, tenant_id)
-            self.bytes_in_flight += wanted
-            if not has_room:
-                self._note_saturation("in_flight_bytes_max")
-                raise _no_room()
-        exchange.tenant_id = tenant_id
-        self._held[tenant_id] += wanted
-
-    def _has_room(self, wanted: int, tenant_id: int) -> bool:
-        """Whether a tenant may hold more; a node with only one shares with nobody."""
-        bytes_max = self.settings.in_flight_bytes_max
-        if not tenant_id or len(self._registry.current().tenants) < 2:
-            return self.bytes_in_flight + wanted <= bytes_max
-        held = self._held[tenant_id]
-        others = sum(1 for each, some in self._held.items() if some and each != tenant_id)
-        return admits(
-            wanted,
-            held=held,
-            in_flight=self.bytes_in_flight,
-            tenants=others + 1,
-            bytes_max=bytes_max,
-        )
 
     def _note_saturation(self, limit: str) -> None:
         """Tells of a limit that refuses clients, once between two ticks."""
@@ -303,7 +264,7 @@ class Door:
         try:
             known = self.callers.recognize(exchange, now_us)
             if not exchange.tenant_id:
-                self._claim(exchange, known.place.tenant_id)
+                self._room.claim(exchange, known.place.tenant_id)
             if not self._gate.is_open:
                 self._check_room(known)
             if known.is_limited:
@@ -316,9 +277,32 @@ class Door:
                 return
             if small is not body:
                 self._hold_inflated(exchange, small)
+            if len(small) > TURN_BYTES_MIN and not self._turns.take():
+                self._await_turn(exchange, route, known, small)
+                return
             self._store(exchange, route, known, small, route.admit(self._submission(small)))
         except WeirError as error:
             self._refuse_events(exchange, route, known, error)
+
+    def _await_turn(
+        self, exchange: Exchange, route: IngestRoute, known: Known, body: bytes
+    ) -> None:
+        connection = exchange.connection
+        connection.hold()
+        exchange.is_away = True
+
+        def judge() -> None:
+            exchange.is_away = False
+            try:
+                self._store(exchange, route, known, body, route.admit(self._submission(body)))
+            except WeirError as error:
+                self._refuse_events(exchange, route, known, error)
+            except Exception as error:  # as in ``take``
+                self._fail(exchange, error)
+            finally:
+                connection.unhold()
+
+        self._turns.wait(known.place.tenant_id, judge)
 
     def _check_room(self, known: Known) -> None:
         refusal = self._gate.refusal_of(known.principal.tenant_id)
@@ -387,12 +371,13 @@ class Door:
 
         bytes_max = self.settings.inflated_bytes_max
         submission = self._submission(received)
-        self._aside.run(partial(_judge, route, submission, encoding, bytes_max), judged)
+        work = partial(_judge, route, submission, encoding, bytes_max)
+        self._aside.run(known.place.tenant_id, work, judged)
 
     def _hold_inflated(self, exchange: Exchange, body: bytes) -> None:
         """A small body may become a large one, and is held until it is on disk."""
         if not self.reserve(len(body), exchange.tenant_id):
-            raise _no_room()
+            raise no_room()
         exchange.body_bytes += len(body)
 
     def _count_request(self, exchange: Exchange, principal: Principal, now_us: int) -> None:
@@ -455,10 +440,6 @@ _NOBODY = _Nobody()
 _METHOD_NOT_ALLOWED = encode_reply(
     405, {"error": "method_not_allowed", "message": "The path does not take this method."}
 )
-
-
-def _no_room() -> Unavailable:
-    return Unavailable("The node is overloaded.", retry_after_s=1)
 
 
 def _inflate_small(encoding: str, body: bytes) -> bytes | None:

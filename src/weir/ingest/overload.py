@@ -26,9 +26,6 @@ DECAY = 0.8
 
 FORGOTTEN_BYTES = 64
 
-FREE_SHARE = 0.75
-"""Share of the bytes in flight that one tenant may fill alone."""
-
 RETRY_S = 5
 
 
@@ -63,20 +60,6 @@ def heavy_tenants(sent: Mapping[int, float]) -> frozenset[int]:
         return frozenset()
     bound = HEAVY_FACTOR * sum(sent.values()) / len(sent)
     return frozenset(tenant for tenant, count in sent.items() if count > bound)
-
-
-def admits(wanted: int, *, held: int, in_flight: int, tenants: int, bytes_max: int) -> bool:
-    """Whether a tenant that holds ``held`` of the bytes in flight may hold ``wanted`` more.
-
-    Up to ``FREE_SHARE`` of the room everybody may. What lies above is for those that hold less
-    than an equal share of it all, with one share left for whoever comes next. ``tenants`` is how
-    many hold some now, the asking one included.
-    """
-    if in_flight + wanted > bytes_max:
-        return False
-    if in_flight + wanted <= FREE_SHARE * bytes_max:
-        return True
-    return (held + wanted) * (tenants + 1) <= bytes_max
 
 
 class Gate:

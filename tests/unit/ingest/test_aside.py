@@ -28,7 +28,7 @@ def _run_all(works: list[Callable[[], int]]) -> list[int | BaseException | None]
                 all_done.set()
 
         for number, work in enumerate(works):
-            aside.run(work, partial(keep, number))
+            aside.run(1, work, partial(keep, number))
         await asyncio.wait_for(all_done.wait(), 20)
         return results
 

@@ -4,11 +4,8 @@ import errno
 import os
 from pathlib import Path
 
-from hypothesis import given
-from hypothesis import strategies as st
-
 from weir.errors import Unavailable
-from weir.ingest.overload import Gate, admits, heavy_tenants
+from weir.ingest.overload import Gate, heavy_tenants
 
 
 class _Journal:
@@ -111,37 +108,3 @@ def test_equal_tenants_are_not_heavy() -> None:
     assert heavy_tenants({1: 1e9}) == frozenset()
     assert heavy_tenants(dict.fromkeys(range(10), 5.0)) == frozenset()
     assert heavy_tenants({1: 10.0, 2: 1.0, 3: 1.0}) == {1}
-
-
-def test_one_tenant_alone_fills_three_quarters_of_the_room() -> None:
-    """The rest is for whoever comes; who holds little then still gets in."""
-    assert admits(75, held=0, in_flight=0, tenants=1, bytes_max=100)
-    assert not admits(1, held=75, in_flight=75, tenants=1, bytes_max=100)
-    assert admits(25, held=0, in_flight=75, tenants=2, bytes_max=100)
-    assert not admits(26, held=0, in_flight=75, tenants=2, bytes_max=100)
-
-
-def test_full_room_is_shared_by_those_that_hold_some() -> None:
-    """An equal share each, with one share left for the next."""
-    assert admits(10, held=10, in_flight=80, tenants=4, bytes_max=100)
-    assert not admits(11, held=10, in_flight=80, tenants=4, bytes_max=100)
-
-
-@given(
-    wishes=st.lists(st.tuples(st.integers(0, 3), st.integers(1, 60)), max_size=60),
-    bytes_max=st.integers(1, 200),
-)
-def test_room_is_never_exceeded_nor_one_tenants(
-    wishes: list[tuple[int, int]], bytes_max: int
-) -> None:
-    """However they ask: nobody ever holds more than three quarters of it."""
-    held: dict[int, int] = {}
-    for tenant, wanted in wishes:
-        own, total = held.get(tenant, 0), sum(held.values())
-        tenants = len(held.keys() | {tenant})
-        room = {"held": own, "in_flight": total, "tenants": tenants, "bytes_max": bytes_max}
-        if admits(wanted, **room):
-            held[tenant] = own + wanted
-        assert sum(held.values()) <= bytes_max
-    heaviest = max(held.values(), default=0)
-    assert heaviest <= 0.75 * bytes_max
