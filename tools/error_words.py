@@ -63,6 +63,8 @@ ERROR_WORDS = {
     "query_memory_exceeded": "The query needs more than `query_memory_bytes`. Read fewer rows or "
     "columns, or group by fewer values.",
     "query_timeout": "The query ran past `query_timeout_s`. Ask for a shorter range.",
+    "quota_exceeded": "The account's events of this month are used up. `Retry-After` is the time "
+    "to the month's end in UTC; a larger plan holds at once.",
     "rate_limited": "Over a limit. `Retry-After` says when the next window begins.",
     "request_timeout": "The request did not arrive whole within `receive_timeout_s`.",
     "slug_taken": "There is one with this slug already. Choose another.",

@@ -210,12 +210,7 @@ def run_edge(
             registry=RegistryView(directory, board),
             journal=journal,
             limits=_limit_table(settings, directory, worker=worker),
-            quota=Quota(
-                UsageTable.open(directory.usage),
-                worker=worker,
-                offset=journal.start_offset,
-                now_us=clock.now_us(),
-            ),
+            quota=Quota.open(directory.usage, worker=worker, journal=journal, clock=clock),
             gate=Gate(
                 directory.root,
                 reserve_bytes=settings.disk_reserve_bytes,

@@ -3,6 +3,10 @@
 No locks: workers that check at the same instant may each let one request pass beyond a quota.
 """
 
+from pathlib import Path
+from typing import Protocol, Self
+
+from weir.clock import Clock
 from weir.domain.month import month_of, month_start_us
 from weir.domain.registry import Tenant
 from weir.errors import LimitExceeded
@@ -10,6 +14,15 @@ from weir.ingest.limits import Usage
 from weir.usage import UsageTable
 
 _SECOND_US = 1_000_000
+
+
+class CountedJournal(Protocol):
+    """What a quota needs of the journal's writer."""
+
+    @property
+    def start_offset(self) -> int:
+        """Events in it when it was opened."""
+        ...
 
 
 class Quota:
@@ -22,6 +35,12 @@ class Quota:
         self._worker = worker
         self._set_month(month_of(now_us))
         self._accepted = table.begin(worker, self._month, offset=offset)
+
+    @classmethod
+    def open(cls, path: Path, *, worker: int, journal: CountedJournal, clock: Clock) -> Self:
+        """The worker's part of the node's table, from where its journal stands."""
+        table = UsageTable.open(path)
+        return cls(table, worker=worker, offset=journal.start_offset, now_us=clock.now_us())
 
     def check(self, tenant: Tenant, events: int, *, now_us: int) -> None:
         """Raises ``LimitExceeded`` (``quota_exceeded``) when so many events do not fit any more."""

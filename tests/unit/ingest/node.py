@@ -43,7 +43,6 @@ from weir.journal.writer import JournalWriter
 from weir.server import prepare_run
 from weir.settings import MIB, Settings
 from weir.storage.registry import RegistryView, publish_registry
-from weir.usage import UsageTable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -290,12 +289,7 @@ async def _serve(
         registry=RegistryView(directory, board),
         journal=journal,
         limits=LimitTable(directory.limits, worker=0, defaults=rates),
-        quota=Quota(
-            UsageTable.open(directory.usage),
-            worker=0,
-            offset=journal.start_offset,
-            now_us=clock.now_us(),
-        ),
+        quota=Quota.open(directory.usage, worker=0, journal=journal, clock=clock),
         gate=gate,
         tally=Tally(),
         routes=routes_by_path(),
