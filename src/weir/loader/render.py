@@ -7,7 +7,6 @@ a crash gives the same bytes.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -139,13 +138,12 @@ def count_outcomes(intent: Intent, contents: Contents, judged: Judged) -> list[L
 
 def count_usage(contents: Contents, judged: Judged) -> list[UsageRow]:
     """What the commit adds to the tenants' months: every event of a readable frame."""
-    accepted: Counter[tuple[str, int, int]] = Counter()
-    duplicate: Counter[tuple[str, int, int]] = Counter()
-    for block in contents.blocks:
-        for frame in (*block.frames, *(one.frame for one in block.dead)):
-            accepted[_usage_key(frame)] += frame.event_count
-    for frame, count in judged.duplicates():
-        duplicate[_usage_key(frame)] += count
+    accepted = _by_month(
+        (frame, frame.event_count)
+        for block in contents.blocks
+        for frame in (*block.frames, *(one.frame for one in block.dead))
+    )
+    duplicate = _by_month(judged.duplicates())
     return [UsageRow(*key, accepted[key], duplicate[key]) for key in sorted(accepted)]
 
 
@@ -189,13 +187,15 @@ def _sort_keys(column: pa.ChunkedArray) -> list[I64]:
     return [absent, numbers.fill_null(0).to_numpy()]
 
 
-def _usage_key(frame: Frame) -> tuple[str, int, int]:
-    return frame.journal_id, frame.place.tenant_id, _month_of_day(frame.received_at_us // DAY_US)
-
-
-@lru_cache(maxsize=64)
-def _month_of_day(day: int) -> int:
-    return month_of(day * DAY_US)
+def _by_month(counted: Iterable[tuple[Frame, int]]) -> Counter[tuple[str, int, int]]:
+    """Sums by journal, tenant and month."""
+    days: Counter[tuple[str, int, int]] = Counter()
+    for frame, count in counted:
+        days[frame.journal_id, frame.place.tenant_id, frame.received_at_us // DAY_US] += count
+    months: Counter[tuple[str, int, int]] = Counter()
+    for (journal_id, tenant_id, day), count in days.items():
+        months[journal_id, tenant_id, month_of(day * DAY_US)] += count
+    return months
 
 
 def _arrival(frame: Frame) -> tuple[str, int]:
