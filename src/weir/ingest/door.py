@@ -116,6 +116,7 @@ class Door:
         self._journal = parts.journal
         self._gate = parts.gate
         self._quota = parts.quota
+        self._accepted = parts.quota.accepted
         self._now_us = parts.clock.now_us
         self._limits = Limits(
             parts.settings.event_bytes_max,
@@ -263,7 +264,7 @@ class Door:
         now_us = self._now_us()
         try:
             known = self.callers.recognize(exchange, now_us)
-            if not exchange.tenant_id:
+            if self._room.bytes_in_flight > self._room.watched_bytes and not exchange.tenant_id:
                 self._room.claim(exchange, known.place.tenant_id)
             if not self._gate.is_open:
                 self._check_room(known)
@@ -276,7 +277,7 @@ class Door:
                 self._judge_aside(exchange, route, known, encoding)
                 return
             if small is not body:
-                self._hold_inflated(exchange, small)
+                self._hold_inflated(exchange, known, small)
             if len(small) > TURN_BYTES_MIN and not self._turns.take():
                 self._await_turn(exchange, route, known, small)
                 return
@@ -326,11 +327,14 @@ class Door:
             self._count_refused(route, known, admission.refused_count)
             self.answer(exchange, admission.reply)
             return
+        if known.quota:
+            self._quota.check(known.place.tenant_id, taken, known.quota, now_us=self._now_us())
         if known.is_limited:
             self._count_events(exchange, known.principal, taken)
         target = exchange.head.target
+        place = known.place
         draft = Draft(
-            known.place,
+            place,
             route.dialect.code,
             route.dialect_version,
             taken,
@@ -341,8 +345,8 @@ class Door:
         )
         exchange.reply = admission.reply
         self._journal.append(draft, exchange)
-        self._quota.count(known.place.tenant_id, taken)
-        self._gate.shares.note(known.place.tenant_id, len(body))
+        self._accepted[place.tenant_id] += taken
+        self._gate.shares.note(place.tenant_id, len(body))
         self._parts.tally.count_taken(
             route.dialect.name, taken, admission.refused_count, body_bytes=len(body)
         )
@@ -360,7 +364,7 @@ class Door:
             try:
                 body, admission = done.result()
                 if body is not received:
-                    self._hold_inflated(exchange, body)
+                    self._hold_inflated(exchange, known, body)
                 self._store(exchange, route, known, body, admission)
             except WeirError as error:
                 self._refuse_events(exchange, route, known, error)
@@ -374,8 +378,10 @@ class Door:
         work = partial(_judge, route, submission, encoding, bytes_max)
         self._aside.run(known.place.tenant_id, work, judged)
 
-    def _hold_inflated(self, exchange: Exchange, body: bytes) -> None:
+    def _hold_inflated(self, exchange: Exchange, known: Known, body: bytes) -> None:
         """A small body may become a large one, and is held until it is on disk."""
+        if not exchange.tenant_id:
+            self._room.claim(exchange, known.place.tenant_id)
         if not self.reserve(len(body), exchange.tenant_id):
             raise no_room()
         exchange.body_bytes += len(body)
@@ -387,9 +393,7 @@ class Door:
 
     def _count_events(self, exchange: Exchange, principal: Principal, events: int) -> None:
         tenant = self._registry.current().tenants[principal.tenant_id]
-        now_us = self._now_us()
-        self._quota.check(tenant, events, now_us=now_us)
-        usage = self._parts.limits.count_events(principal, tenant, events, now_us=now_us)
+        usage = self._parts.limits.count_events(principal, tenant, events, now_us=self._now_us())
         if usage is not None and not exchange.extra_headers:
             exchange.extra_headers += _usage_headers(usage)
 

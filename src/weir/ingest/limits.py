@@ -60,11 +60,7 @@ class LimitTable:
 
     def applies(self, principal: Principal, tenant: Tenant) -> bool:
         """Whether any limit is to be counted for the key."""
-        return bool(
-            self._requests_limit(principal)
-            or self._events_limit(principal, tenant)
-            or tenant.events_per_month
-        )
+        return bool(self._requests_limit(principal) or self._events_limit(principal, tenant))
 
     def count_request(self, principal: Principal, *, now_us: int) -> Usage | None:
         """Counts a request of a key; ``LimitExceeded`` when the window is full already."""

@@ -8,7 +8,6 @@ from typing import Protocol, Self
 
 from weir.clock import Clock
 from weir.domain.month import month_of, month_start_us
-from weir.domain.registry import Tenant
 from weir.errors import LimitExceeded
 from weir.ingest.limits import Usage
 from weir.usage import UsageTable
@@ -28,13 +27,14 @@ class CountedJournal(Protocol):
 class Quota:
     """One worker's counts of the month, and the check against the sum over all workers."""
 
-    __slots__ = ("_accepted", "_begins_us", "_ends_us", "_month", "_table", "_worker")
+    __slots__ = ("_begins_us", "_ends_us", "_month", "_table", "_worker", "accepted")
 
     def __init__(self, table: UsageTable, *, worker: int, offset: int, now_us: int) -> None:
         self._table = table
         self._worker = worker
         self._set_month(month_of(now_us))
-        self._accepted = table.begin(worker, self._month, offset=offset)
+        self.accepted = table.begin(worker, self._month, offset=offset)
+        """By tenant: events that were taken are added here, whether there is a quota or not."""
 
     @classmethod
     def open(cls, path: Path, *, worker: int, journal: CountedJournal, clock: Clock) -> Self:
@@ -42,26 +42,21 @@ class Quota:
         table = UsageTable.open(path)
         return cls(table, worker=worker, offset=journal.start_offset, now_us=clock.now_us())
 
-    def check(self, tenant: Tenant, events: int, *, now_us: int) -> None:
+    def check(self, tenant_id: int, events: int, limit: int, *, now_us: int) -> None:
         """Raises ``LimitExceeded`` (``quota_exceeded``) when so many events do not fit any more."""
-        limit = tenant.events_per_month
-        if not limit:
-            return
-        self.turn(now_us)
-        used = max(0, self._table.used(tenant.tenant_id, self._month))
+        if not self._begins_us <= now_us < self._ends_us:
+            self.turn(now_us)
+        used = self._table.used(tenant_id, self._month)
         if used + events <= limit:
             return
+        left = max(0, limit - max(0, used))
         raise LimitExceeded(
             f"The quota of {limit} events per month of this account is reached.",
             code="quota_exceeded",
             retry_after_s=-((now_us - self._ends_us) // _SECOND_US),
-            usage=Usage(limit, max(0, limit - used), self._ends_us // _SECOND_US),
+            usage=Usage(limit, left, self._ends_us // _SECOND_US),
             refused_count=events,
         )
-
-    def count(self, tenant_id: int, events: int) -> None:
-        """Counts events that were taken, whether the tenant has a quota or not."""
-        self._accepted[tenant_id] += events
 
     def turn(self, now_us: int) -> None:
         """Begins the month that it is; asked before each check and once a second."""

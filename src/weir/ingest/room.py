@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 FREE_SHARE = 0.75
 """Share of the room that one tenant may fill alone."""
 
+WATCHED_SHARE = 0.25
+"""Share of the room below which nobody asks whose small requests are."""
+
 
 def admits(wanted: int, *, held: int, in_flight: int, tenants: int, bytes_max: int) -> bool:
     """Whether a tenant that holds ``held`` of the bytes in flight may hold ``wanted`` more.
@@ -39,16 +42,27 @@ def no_room() -> Unavailable:
 class Room:
     """Bytes of one worker's bodies in flight, as received and, while they are kept, as inflated.
 
-    0 is a tenant that is not known, or not yet: ``claim`` tells later whose its bytes are.
+    0 is a tenant that is not known, or not yet: ``claim`` tells later whose its bytes are. Whole
+    small requests need not be claimed while less than ``watched_bytes`` are in flight; then they
+    are nobody's.
     """
 
-    __slots__ = ("_bytes_max", "_free_bytes", "_held", "_registry", "_when_full", "bytes_in_flight")
+    __slots__ = (
+        "_bytes_max",
+        "_free_bytes",
+        "_held",
+        "_registry",
+        "_when_full",
+        "bytes_in_flight",
+        "watched_bytes",
+    )
 
     def __init__(
         self, bytes_max: int, registry: RegistryView, when_full: Callable[[], None]
     ) -> None:
         self.bytes_in_flight = 0
         self._bytes_max = bytes_max
+        self.watched_bytes = int(WATCHED_SHARE * bytes_max)
         self._free_bytes = int(FREE_SHARE * bytes_max)
         self._registry = registry
         self._when_full = when_full
