@@ -50,7 +50,7 @@ def _batch(events: int) -> str:
 
 
 HEAVY = (
-    _Heavy("single events", "/v1/ingest", EVENT, 40, 18, 1, str(GOAL)),
+    _Heavy("single events", "/v1/ingest", EVENT, 40, 14, 1, str(GOAL)),
     _Heavy("batches of 100", "/v1/batch", _batch(100), 4, 195, 100, str(GOAL)),
     _Heavy("batches of 500 without a pause", "/v1/batch", _batch(500), 16, 0, 500, ""),
 )
