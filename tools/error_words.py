@@ -2,6 +2,8 @@
 
 ERROR_WORDS = {
     "address_in_use": "Another program listens there. Choose another `--port`; 0 takes a free one.",
+    "backup_damaged": "A file of a backup is not what was written. Use another copy of it.",
+    "backup_not_found": "The directory holds no complete backup. `weir backup` makes one.",
     "batch_too_large": "More events in one request than the route takes. Send them in parts.",
     "catalog_unavailable": "The catalog cannot be used: its disk refuses, or another program holds "
     "`catalog.db`. The loader starts again until it can.",
@@ -12,6 +14,7 @@ ERROR_WORDS = {
     "database_missing": "The directory holds events, and `catalog.db` or `control.db` is gone. A "
     "node that made it anew would lose them: restore the directory from a backup.",
     "dead_letter_not_found": "`weir dead-letters list` shows those that there are.",
+    "directory_not_empty": "A restore overwrites nothing. Name a new directory.",
     "disk_full": "Free disk fell below `disk_reserve_bytes`. Make room; events are taken again by "
     "themselves.",
     "endpoint_not_found": "The project has no such endpoint. `weir projects list` shows it.",
@@ -67,7 +70,9 @@ ERROR_WORDS = {
     "to the month's end in UTC; a larger plan holds at once.",
     "rate_limited": "Over a limit. `Retry-After` says when the next window begins.",
     "request_timeout": "The request did not arrive whole within `receive_timeout_s`.",
+    "restore_unfinished": "A restore into the directory broke off. Give the same command again.",
     "slug_taken": "There is one with this slug already. Choose another.",
+    "source_damaged": "A file of the node is not what was committed. A backup may have it.",
     "target_too_long": "Path and query string are longer than `target_bytes_max`. Use POST.",
     "tenant_inactive": "The account was switched off. `weir tenants change --active` opens it.",
     "tenant_not_found": "There is no such tenant. `weir tenants list` shows them.",

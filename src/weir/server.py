@@ -15,8 +15,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-import msgspec
-
 from weir.board import Board, Slot
 from weir.clock import Clock, SystemClock
 from weir.domain.directory import Directory
@@ -24,7 +22,8 @@ from weir.errors import Conflict, WeirError
 from weir.process import end_with_parent, ignore_interrupts, raise_file_limit
 from weir.settings import Settings, as_environment, worker_count
 from weir.storage.databases import check_databases
-from weir.storage.local import FileLock, make_directory, make_root, usable, write_durable
+from weir.storage.local import FileLock, make_directory, make_root, usable
+from weir.storage.node_file import read_node, write_node
 from weir.usage import UsageTable, create_usage_table
 
 LOCK_WAIT_S = 10.0
@@ -35,9 +34,6 @@ GARBAGE_THRESHOLD = 50_000
 
 FILES_RESERVED = 128
 """Open files that an edge worker needs besides its clients' connections."""
-
-FORMAT_VERSION = 1
-"""Of the directory as a whole; parts carry their own versions."""
 
 
 if TYPE_CHECKING:
@@ -50,13 +46,6 @@ if TYPE_CHECKING:
     from weir.supervisor import Role
 
 Held = TypeVar("Held")
-
-
-class NodeFile(msgspec.Struct, frozen=True):
-    """``node.json``: what the directory is, and where its node was last reached."""
-
-    format_version: int
-    url: str
 
 
 def serve(settings: Settings, *, warnings: list[str]) -> int:
@@ -74,7 +63,7 @@ def serve(settings: Settings, *, warnings: list[str]) -> int:
     lock = FileLock(directory.node_lock, purpose="The data directory is in use")
     with usable(directory.root):
         lock.acquire()
-    check_format(directory)
+    node = read_node(directory)
     check_databases(directory)
     listener = bind(settings.host, settings.port)
     if not settings.docs_url:
@@ -85,6 +74,8 @@ def serve(settings: Settings, *, warnings: list[str]) -> int:
     # Read by the metrics' library when it is first imported, here and in the children.
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory.metrics)
     _begin_serving(directory, settings, listener, warnings)
+    with usable(directory.root):
+        write_node(directory, url=url_of(listener, settings), epoch=node.epoch)
     _supervise(settings, board, listener, clock=clock)
     return 0
 
@@ -108,8 +99,6 @@ def _begin_serving(
     url = url_of(listener, settings)
     emit(Happening.NODE_STARTING, directory=str(directory.root), url=url)
     serve_metrics(settings.metrics_port)
-    with usable(directory.root):
-        write_durable(directory.node_file, [msgspec.json.encode(NodeFile(FORMAT_VERSION, url))])
 
 
 def _supervise(settings: Settings, board: Board, listener: socket.socket, *, clock: Clock) -> None:
@@ -196,7 +185,7 @@ def run_edge(
         loop = asyncio.get_running_loop()
         journal = await _retry_while_locked(
             lambda: open_or_refuse(
-                directory.journal(worker),
+                directory.journal(worker, epoch=read_node(directory).epoch),
                 quarantine=directory.quarantine,
                 clock=clock,
                 file_bytes=settings.journal_file_bytes,
@@ -256,7 +245,11 @@ def run_api(settings: Settings, *, lifeline_fd: int | None) -> int:
         workers = asyncio.create_task(pool.start())
         control = await asyncio.to_thread(
             lambda: ControlService.open(
-                directory, clock=clock, board=board, url=node_url(directory), wait_s=LOCK_WAIT_S
+                directory,
+                clock=clock,
+                board=board,
+                url=read_node(directory).url or None,
+                wait_s=LOCK_WAIT_S,
             )
         )
         loader = LoaderClient(directory.loader_socket, clock=clock)
@@ -364,26 +357,6 @@ def prepare_run(directory: Directory, *, workers: int) -> Board:
     create_limit_table(directory.limits, workers=workers)
     create_usage_table(directory.usage, workers=workers)
     return Board.create(directory.board)
-
-
-def check_format(directory: Directory) -> None:
-    """Raises ``Conflict`` when a newer version of Weir has written the directory."""
-    if not directory.node_file.exists():
-        return
-    node = msgspec.json.decode(directory.node_file.read_bytes(), type=NodeFile)
-    if node.format_version > FORMAT_VERSION:
-        raise Conflict(
-            f"{directory.root} was written by a newer version of Weir.",
-            code="newer_format",
-            hint="Install that version, or restore a backup made before the upgrade.",
-        )
-
-
-def node_url(directory: Directory) -> str | None:
-    """Where the node was last reached; None before its first start."""
-    if not directory.node_file.exists():
-        return None
-    return msgspec.json.decode(directory.node_file.read_bytes(), type=NodeFile).url
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -15,6 +15,8 @@ COMMANDS = {
     "tail": "Print events as they become visible, until Ctrl-C.",
     "trace": "Show what became of one event, and every time it was sent.",
     "dead-letters": "List and show accepted requests that could not become rows.",
+    "backup": "Copy a node into DIR, whether it runs or not.",
+    "restore": "Make a node out of the backup in DIR.",
     "keys": "Create, list, revoke and import API keys.",
     "tenants": "Create, list and change tenants.",
     "plans": "Create, list and change plans.",

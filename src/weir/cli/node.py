@@ -11,6 +11,7 @@ import msgspec
 from weir.domain.directory import Directory
 from weir.errors import InvalidInput, Unauthenticated, Unavailable
 from weir.settings import Found, Scalar, load_settings
+from weir.storage.node_file import NodeFile
 
 
 class Target(NamedTuple):
@@ -35,10 +36,6 @@ class Target(NamedTuple):
 
 class _FirstRun(msgspec.Struct):
     secret_key: str
-
-
-class _Running(msgspec.Struct):
-    url: str
 
 
 def find_settings(**flags: Scalar | None) -> Found:
@@ -82,9 +79,10 @@ def find_target(
 
 def _own_url(directory: Directory) -> str | None:
     try:
-        return msgspec.json.decode(directory.node_file.read_bytes(), type=_Running).url.rstrip("/")
+        node = msgspec.json.decode(directory.node_file.read_bytes(), type=NodeFile)
     except (OSError, msgspec.MsgspecError):
         return None
+    return node.url.rstrip("/") or None
 
 
 def _own_key(directory: Directory) -> str | None:

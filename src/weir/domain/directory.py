@@ -19,6 +19,11 @@ class Directory(msgspec.Struct, frozen=True):
         return self.root / "node.json"
 
     @property
+    def restoring(self) -> Path:
+        """There until a restore into this directory is complete."""
+        return self.root / "restoring"
+
+    @property
     def first_run(self) -> Path:
         return self.root / "first-run.json"
 
@@ -42,9 +47,12 @@ class Directory(msgspec.Struct, frozen=True):
     def journals(self) -> Path:
         return self.root / "journal"
 
-    def journal(self, worker: int) -> Path:
-        """The journal of one edge worker; its name is the journal's id."""
-        return self.journals / f"{worker:02d}"
+    def journal(self, worker: int, *, epoch: str = "") -> Path:
+        """The journal of one edge worker; its name is the journal's id.
+
+        ``epoch`` is the node's, which a restore changes.
+        """
+        return self.journals / (f"{epoch}-{worker:02d}" if epoch else f"{worker:02d}")
 
     @property
     def lake(self) -> Path:

@@ -21,6 +21,7 @@ from weir.errors import Unavailable
 from weir.loader.wire import (
     CutRequest,
     Failure,
+    HoldRequest,
     LedgerReply,
     LedgerRequest,
     Reply,
@@ -111,6 +112,12 @@ class LoaderClient:
     async def cut(self) -> Status:
         """Returns when everything durable now is in the lake. ``Unavailable``."""
         reply, _ = await self._ask(CutRequest(), CUT_S)
+        assert isinstance(reply, Status)
+        return reply
+
+    async def hold(self, lease_s: float) -> Status:
+        """No file of the lake or of a journal is removed for so long. ``Unavailable``."""
+        reply, _ = await self._ask(HoldRequest(lease_s), ANSWER_S)
         assert isinstance(reply, Status)
         return reply
 

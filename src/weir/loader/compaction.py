@@ -23,6 +23,7 @@ from weir.lake.records import Removal, Replacement
 from weir.lake.tiers import MergeLimits, plan_merges
 from weir.loader.catalog import FENCED, Catalog
 from weir.loader.commit import LakeStore
+from weir.loader.hold import RemovalHold
 from weir.loader.orphans import remove_orphans
 from weir.loader.scrub import Scrub
 from weir.loader.view import View
@@ -66,6 +67,7 @@ class CompactionPorts(NamedTuple):
     merger: Merger
     clock: Clock
     settings: Settings
+    hold: RemovalHold
     root: str
     spill: str
 
@@ -111,9 +113,11 @@ class Compaction:
             self._thread.join()
 
     def round(self) -> int:
-        """Removes what is due, scrubs, carries out one plan; how many merges are in the catalog."""
-        self._remove_due()
-        self._remove_orphans_once()
+        """Removes what is due, scrubs, and carries out one plan; how many merges are in the catalog."""
+        with self._ports.hold.removing() as may_remove:
+            if may_remove:
+                self._remove_due()
+                self._remove_orphans_once()
         self._scrub.round()
         settings = self._ports.settings
         if not settings.compaction_cpu_share:

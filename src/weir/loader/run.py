@@ -25,6 +25,7 @@ from weir.loader.compaction import Compaction, CompactionPorts, Merger
 from weir.loader.cut import CutLimits, CutReason, decide_cut, is_full, plan_cut
 from weir.loader.dedup import find_duplicates
 from weir.loader.demand import Demand
+from weir.loader.hold import RemovalHold
 from weir.loader.journals import Journals, LocalJournals, Readers
 from weir.loader.ledger import Counts, total_by_key
 from weir.loader.merger import ProcessMerger
@@ -33,7 +34,15 @@ from weir.loader.portions import Portion, Portions
 from weir.loader.service import Service
 from weir.loader.trace import Wanted, copies_in_memory, copies_in_raw
 from weir.loader.view import View
-from weir.loader.wire import LedgerReply, LedgerRequest, Shared, Status, TraceReply, TraceRequest
+from weir.loader.wire import (
+    HoldRequest,
+    LedgerReply,
+    LedgerRequest,
+    Shared,
+    Status,
+    TraceReply,
+    TraceRequest,
+)
 from weir.settings import Settings
 from weir.storage.local import FileLock, make_directory
 from weir.storage.registry import RegistryView
@@ -124,6 +133,7 @@ class Loader:
         "_clock",
         "_demand",
         "_gauges_at_s",
+        "_hold",
         "_intent",
         "_limits",
         "_meter",
@@ -158,7 +168,10 @@ class Loader:
             parts.usage or UsageTable.alone(), catalog.usage, now_us=parts.clock.now_us()
         )
         self._readers = Readers(journals, state.journals, parts.clock)
-        ports = Ports(catalog, store, journals, parts.board, parts.clock, parts.settings)
+        self._hold = RemovalHold(parts.clock)
+        ports = Ports(
+            catalog, store, journals, parts.board, parts.clock, parts.settings, self._hold
+        )
         self.committer = Committer(ports, self._view, epoch=epoch, explained_before=state.explained)
         self._portions: Portions | None = None
         """A round of which some is not in the tail yet."""
@@ -182,6 +195,7 @@ class Loader:
                 parts.merger or ProcessMerger(),
                 parts.clock,
                 parts.settings,
+                self._hold,
                 root=str(parts.directory.root),
                 spill=str(parts.directory.spill),
             ),
@@ -270,6 +284,11 @@ class Loader:
         """Returns when everything durable now is in the lake; raises ``Unavailable``."""
         if not self._demand.wait(self._demand.ask(), timeout_s=CUT_ANSWER_S):
             raise Unavailable("The lake commit was not done in time.", retry_after_s=1)
+        return self.status()
+
+    def hold(self, request: HoldRequest) -> Status:
+        """Nothing is removed for so long: somebody copies the node's files."""
+        self._hold.extend(request.lease_s)
         return self.status()
 
     def step(self) -> bool:

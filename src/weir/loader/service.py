@@ -17,6 +17,7 @@ from weir.errors import WeirError
 from weir.loader.wire import (
     CutRequest,
     Failure,
+    HoldRequest,
     LedgerReply,
     LedgerRequest,
     Reply,
@@ -57,6 +58,10 @@ class Answers(Protocol):
 
     def cut(self) -> Status:
         """Returns when everything durable now is committed; raises ``Unavailable``."""
+        ...
+
+    def hold(self, request: HoldRequest) -> Status:
+        """Nothing is removed for a time."""
         ...
 
 
@@ -133,4 +138,6 @@ class Service:
             return self._answers.trace(request), None
         if isinstance(request, CutRequest):
             return self._answers.cut(), None
+        if isinstance(request, HoldRequest):
+            return self._answers.hold(request), None
         return self._answers.status(), None

@@ -44,6 +44,12 @@ class CutRequest(msgspec.Struct, frozen=True, tag="cut"):
     """Asks for a lake commit of all that is durable now; answered by ``Status`` when it is in."""
 
 
+class HoldRequest(msgspec.Struct, frozen=True, tag="hold"):
+    """Asks that no file is removed for so long; answered by ``Status`` once none is."""
+
+    lease_s: float
+
+
 class TraceRequest(msgspec.Struct, frozen=True, tag="trace"):
     """Asks for ``TraceReply``. ``received_at_us`` is that of the stored copy, if there is one."""
 
@@ -52,7 +58,7 @@ class TraceRequest(msgspec.Struct, frozen=True, tag="trace"):
     received_at_us: int | None
 
 
-Request = SnapshotRequest | LedgerRequest | StatusRequest | CutRequest | TraceRequest
+Request = SnapshotRequest | LedgerRequest | StatusRequest | CutRequest | HoldRequest | TraceRequest
 
 
 class SnapshotReply(msgspec.Struct, frozen=True, tag="snapshot"):
