@@ -321,6 +321,7 @@ def run_loader(settings: Settings, *, lifeline_fd: int | None) -> int:
     from weir.ingest.dialects import dialects_by_code
     from weir.loader.run import LoaderParts
     from weir.loader.run import run_loader as load
+    from weir.loader.watch import Watch
     from weir.storage.registry import RegistryView
     from weir.telemetry import Happening, emit
 
@@ -336,6 +337,7 @@ def run_loader(settings: Settings, *, lifeline_fd: int | None) -> int:
         open_catalog=lambda: SqlCatalog.open(sqlite_url(directory.catalog_db)),
         clock=SystemClock(),
         usage=UsageTable.open(directory.usage),
+        open_watch=lambda: Watch.open(directory.working, directory.crashes),
     )
     try:
         load(parts, stop)

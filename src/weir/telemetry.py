@@ -149,6 +149,12 @@ class Happening(Enum):
     )
     LAKE_COMMIT_RESUMED = ("lake_commit_resumed", "info", "Unfinished lake commit was repeated.")
     FRAME_DEAD_LETTERED = ("frame_dead_lettered", "error", "A frame could not be decoded.")
+    LOADER_DIED_WORKING = (
+        "loader_died_working",
+        "error",
+        "The loader died while it worked on frames; a frame that it dies on again is put aside.",
+    )
+    DEAD_LETTERS_REPLAYED = ("dead_letters_replayed", "info", "Dead letters became rows.")
     LEDGER_UNBALANCED = ("ledger_unbalanced", "critical", "Accepted events lack an outcome.")
     LOADER_FENCED = ("loader_fenced", "critical", "Another loader took over; this one ends.")
     QUERY_KILLED = ("query_killed", "warning", "Query worker was killed at its limit.")

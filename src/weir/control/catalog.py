@@ -144,6 +144,7 @@ class SqlCatalog:
             _insert(connection, tables.RAW_FILES, commit.raw_files, commit_id)
             _insert(connection, tables.SIDECARS, commit.sidecars, commit_id)
             _insert(connection, tables.DEAD_LETTERS, commit.dead_letters, commit_id)
+            _remove_replayed(connection, commit.replayed)
             self._add_ledger(connection, commit.ledger)
             self._add_usage(connection, commit.usage)
             self._move_journals(connection, commit)
@@ -267,6 +268,22 @@ class SqlCatalog:
         with self._engine.begin() as connection:
             return [UsageRow(**row) for row in connection.execute(chosen).mappings()]
 
+    def find_dead_letters(
+        self, project_id: int, places: Sequence[tuple[str, int]]
+    ) -> list[DeadLetter]:
+        """Those of a project's dead letters that lie at these journals and positions."""
+        letters = tables.DEAD_LETTERS
+        wanted = set(places)
+        positions = sorted({position for _, position in wanted})
+        chosen = sa.select(*(letters.c[name] for name in DeadLetter.__struct_fields__))
+        found: list[DeadLetter] = []
+        with self._engine.begin() as connection:
+            for start in range(0, len(positions), KEYS_PER_STATEMENT):
+                some = letters.c.position.in_(positions[start : start + KEYS_PER_STATEMENT])
+                rows = connection.execute(chosen.where(letters.c.project_id == project_id, some))
+                found += [DeadLetter(**row) for row in rows.mappings()]
+        return [each for each in found if (each.journal_id, each.position) in wanted]
+
     def _add_layouts(self, connection: sa.Connection, layouts: Sequence[Layout]) -> None:
         """Those that are known already change nothing: an id is made from its content."""
         if not layouts:
@@ -382,6 +399,21 @@ def _finish_intent(connection: sa.Connection, commit: Commit) -> bool:
         )
     )
     return True
+
+
+def _remove_replayed(connection: sa.Connection, replayed: Sequence[DeadLetter]) -> None:
+    """Letters that are rows from now on; each must still be one, or nothing is committed."""
+    letters = tables.DEAD_LETTERS
+    for each in replayed:
+        gone = connection.execute(
+            sa.delete(letters).where(
+                letters.c.project_id == each.project_id,
+                letters.c.journal_id == each.journal_id,
+                letters.c.position == each.position,
+            )
+        )
+        if gone.rowcount != 1:
+            raise Conflict("A dead letter was replayed already.", code="changed")
 
 
 def _read_layouts(connection: sa.Connection) -> list[Layout]:

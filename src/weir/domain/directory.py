@@ -71,6 +71,11 @@ class Directory(msgspec.Struct, frozen=True):
         return self.root / "quarantine"
 
     @property
+    def crashes(self) -> Path:
+        """What the loader worked on when it died."""
+        return self.root / "crashes.json"
+
+    @property
     def run(self) -> Path:
         """Sockets, the board, the registry: rebuilt at every start."""
         return self.root / "run"
@@ -105,6 +110,11 @@ class Directory(msgspec.Struct, frozen=True):
     def loader_socket(self) -> Path:
         """Snapshots, the ledger, status: asked by the api process."""
         return self.run / "loader.sock"
+
+    @property
+    def working(self) -> Path:
+        """What the loader works on right now; empty when it works on nothing."""
+        return self.run / "working"
 
     @property
     def spill(self) -> Path:

@@ -41,6 +41,8 @@ class Intent(msgspec.Struct, frozen=True):
     horizon_us: int
     spans: dict[str, Span]
     endpoints: dict[int, str]
+    replays: "tuple[DeadLetter, ...]" = ()
+    """Letters whose frames the cut covers beside the spans."""
 
 
 class RawFile(msgspec.Struct, frozen=True):
@@ -112,6 +114,8 @@ class Commit(msgspec.Struct, frozen=True):
     spans: dict[str, Span]
     """As read; offsets may be lower than the intent's when damage was found only later."""
     retired: tuple[str, ...]
+    replayed: tuple[DeadLetter, ...] = ()
+    """Letters that became rows, and are letters no more."""
 
     @property
     def row_count(self) -> int:

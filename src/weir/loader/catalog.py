@@ -50,6 +50,12 @@ class Catalog(Protocol):
         """A project's newest dead letters, newest first."""
         ...
 
+    def find_dead_letters(
+        self, project_id: int, places: Sequence[tuple[str, int]]
+    ) -> Sequence[DeadLetter]:
+        """Those of a project's dead letters that lie at these journals and positions."""
+        ...
+
     def expired_raw(self, *, before_us: int, limit: int) -> Sequence[str]:
         """Paths of raw files whose newest frame was received before a time, oldest first."""
         ...

@@ -137,6 +137,7 @@ def write_commit(
         usage=tuple(count_usage(contents, judged)),
         spans=dict(contents.spans),
         retired=(*retired, *expired_raw),
+        replayed=tuple(letter for replay in contents.replays for letter in replay.letters),
     )
 
 

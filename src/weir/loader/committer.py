@@ -181,7 +181,8 @@ class Committer:
         self._ports.board.set(Slot.COMMIT_ID, commit.intent.commit_id)
         COMMIT_SECONDS.observe(elapsed_s)
         for fate in _FATES:
-            OUTCOMES.labels(fate).inc(sum(getattr(row, fate) for row in commit.ledger))
+            # A replay takes dead letters back, and a counter only grows.
+            OUTCOMES.labels(fate).inc(max(0, sum(getattr(row, fate) for row in commit.ledger)))
         emit(
             Happening.LAKE_COMMITTED,
             commit=commit.intent.commit_id,

@@ -23,6 +23,7 @@ from weir.lake.schema import CANONICAL, SORT_KEY
 from weir.lake.sidecar import I64, Flags, Ids, concat_ids, sort_ids
 from weir.loader.dedup import find_duplicates
 from weir.loader.ledger import Counts
+from weir.loader.replay import joined_indexes
 from weir.loader.rows import Block, DeadFrame, Places
 from weir.loader.tail import Contents
 
@@ -53,12 +54,14 @@ class Judged:
     __slots__ = ("_duplicate", "_frame_of", "_frames", "_ids", "_rank", "_rows", "conflict")
 
     def __init__(self, contents: Contents, indexes: Iterable[Ids], *, window_us: int) -> None:
-        blocks = contents.blocks
+        blocks = (*contents.blocks, *(replay.block for replay in contents.replays))
+        indexes = [*indexes, *joined_indexes(contents.replays)]
         batches = [block.rows for block in blocks]
         self._rows = pa.Table.from_batches(batches, CANONICAL).combine_chunks()
         self._frames = [frame for block in blocks for frame in block.frames]
         self._frame_of = _joined(blocks, "frame_of", [len(block.frames) for block in blocks])
-        order = {name: rank for rank, name in enumerate(sorted(contents.spans))}
+        journals = {*contents.spans, *(frame.journal_id for frame in self._frames)}
+        order = {name: rank for rank, name in enumerate(sorted(journals))}
         self._rank = self._of_frames([order[frame.journal_id] for frame in self._frames])
 
         ids = concat_ids([block.ids for block in blocks])
@@ -128,6 +131,9 @@ def count_outcomes(intent: Intent, contents: Contents, judged: Judged) -> list[L
         for frame, _ in block.dead:
             counts.add_read(frame)
             counts.settle_dead(frame)
+    for replay in contents.replays:
+        for frame in replay.block.frames:
+            counts.add_replayed(frame)
     judged.settle(counts)
     for tally in contents.tallies:
         counts.add_tally(tally)

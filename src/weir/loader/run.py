@@ -31,13 +31,17 @@ from weir.loader.ledger import Counts, total_by_key
 from weir.loader.merger import ProcessMerger
 from weir.loader.meter import Meter
 from weir.loader.portions import Portion, Portions
+from weir.loader.replays import ReplayPorts, Replays
 from weir.loader.service import Service
 from weir.loader.trace import Wanted, copies_in_memory, copies_in_raw
 from weir.loader.view import View
+from weir.loader.watch import Watch
 from weir.loader.wire import (
     HoldRequest,
     LedgerReply,
     LedgerRequest,
+    ReplayReply,
+    ReplayRequest,
     Shared,
     Status,
     TraceReply,
@@ -92,6 +96,7 @@ class LoaderParts:
     journals: Journals | None = None
     merger: Merger | None = None
     usage: UsageTable | None = None
+    open_watch: Callable[[], Watch] = Watch.forgetful
 
 
 def run_loader(parts: LoaderParts, stop: threading.Event) -> None:
@@ -142,10 +147,12 @@ class Loader:
         "_portions",
         "_read_raw",
         "_readers",
+        "_replays",
         "_settings",
         "_short_of_memory",
         "_ticket",
         "_view",
+        "_watch",
         "_when_caught_up",
         "committer",
         "compaction",
@@ -167,7 +174,10 @@ class Loader:
         self._meter = Meter(
             parts.usage or UsageTable.alone(), catalog.usage, now_us=parts.clock.now_us()
         )
+        self._replays = self._open_replays(store)
         self._readers = Readers(journals, state.journals, parts.clock)
+        self._watch = parts.open_watch()
+        self._watch.forget_below(state.journals)
         self._hold = RemovalHold(parts.clock)
         ports = Ports(
             catalog, store, journals, parts.board, parts.clock, parts.settings, self._hold
@@ -219,6 +229,7 @@ class Loader:
         """Gives back what queries read the tail from; nobody asks any more."""
         self.compaction.stop()
         self._view.close()
+        self._watch.close()
 
     def snapshot(self, project_id: int) -> Shared:
         """Files and tail of one project at one moment."""
@@ -291,6 +302,25 @@ class Loader:
         self._hold.extend(request.lease_s)
         return self.status()
 
+    def replay(self, request: ReplayRequest) -> ReplayReply:
+        """Dead letters go through decode again; those that became rows are in the lake.
+
+        Raises ``Unavailable`` when that takes too long; then they may be all the same, and asking
+        again does no harm.
+        """
+        fates = self._replays.ask(request.project_id, request.places)
+        if any(fate.reason is None for fate in fates):
+            self.cut()
+        return ReplayReply(tuple(fates))
+
+    def _open_replays(self, store: LakeStore) -> Replays:
+        ports = ReplayPorts(
+            *(self._catalog, self._view, store, self._parts.dialects, self._name_endpoints),
+            clock=self._clock,
+            settings=self._settings,
+        )
+        return Replays(ports)
+
     def step(self) -> bool:
         """One round of reading and at most one cut; whether there is nothing to do at once.
 
@@ -299,6 +329,7 @@ class Loader:
         if self._intent is not None:
             return not self._resume(self._intent)
         wanted = self._demand.wanted
+        self._replays.take()
         if not self._view.holds_rows:
             self._short_of_memory = False
         full = self._is_full()
@@ -329,7 +360,7 @@ class Loader:
             if not found.spans:
                 self._show_watermark(found.watermark_us)
                 return found.caught_up
-            self._portions = Portions(found)
+            self._portions = Portions(found, self._watch)
             caught_up = found.caught_up
         while not self._portions.done:
             if intent is None and self._is_full():
@@ -337,6 +368,7 @@ class Loader:
             try:
                 portion = self._portions.take(self._parts.dialects, self._name_endpoints)
             except MemoryError as error:
+                self._watch.end()
                 if self._view.holds_rows:
                     if intent is not None:
                         raise
@@ -344,6 +376,7 @@ class Loader:
                     return False
                 portion = self._portions.bury(error, self._parts.dialects)
             self._add(portion)
+            self._watch.end()
         self._show_watermark(self._portions.watermark_us)
         self._portions = None
         return caught_up
@@ -412,6 +445,7 @@ class Loader:
                 | generation.received_us,
                 now_us=self._clock.now_us(),
                 dedup_window_us=self._settings.dedup_window_s * 1_000_000,
+                replays=[letter for each in generation.replays for letter in each.letters],
             )
         if reason is CutReason.RESUME:
             emit(Happening.LAKE_COMMIT_RESUMED, commit=intent.commit_id)
@@ -419,6 +453,7 @@ class Loader:
 
     def _resume(self, intent: Intent) -> bool:
         """Reads on in exactly what an unfinished cut covers; once that is done, commits it."""
+        self._replays.resume(intent.replays)
         if not self._read_on(intent):
             return False
         self._intent = None

@@ -20,6 +20,8 @@ from weir.loader.wire import (
     HoldRequest,
     LedgerReply,
     LedgerRequest,
+    ReplayReply,
+    ReplayRequest,
     Reply,
     Request,
     Shared,
@@ -58,6 +60,10 @@ class Answers(Protocol):
 
     def cut(self) -> Status:
         """Returns when everything durable now is committed; raises ``Unavailable``."""
+        ...
+
+    def replay(self, request: ReplayRequest) -> ReplayReply:
+        """Dead letters go through decode again; raises ``Unavailable``."""
         ...
 
     def hold(self, request: HoldRequest) -> Status:
@@ -138,6 +144,8 @@ class Service:
             return self._answers.trace(request), None
         if isinstance(request, CutRequest):
             return self._answers.cut(), None
+        if isinstance(request, ReplayRequest):
+            return self._answers.replay(request), None
         if isinstance(request, HoldRequest):
             return self._answers.hold(request), None
         return self._answers.status(), None

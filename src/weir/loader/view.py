@@ -20,6 +20,7 @@ from weir.lake.records import CatalogState, Commit, JournalPlace, Replacement, S
 from weir.lake.sidecar import Ids, map_sidecar
 from weir.loader.dedup import Verdict
 from weir.loader.journals import Round
+from weir.loader.replay import Replay
 from weir.loader.rows import Block
 from weir.loader.tail import Generation, TailFile, pieces_of
 from weir.loader.wire import Shared
@@ -103,6 +104,21 @@ class View:
         """Makes a portion of a round visible."""
         with self._lock:
             self._growing.add(found, block, verdict, now_s=now_s, minute=minute)
+
+    def add_replay(self, replay: Replay, verdict: Verdict, *, now_s: float) -> None:
+        """Makes dead letters that became rows visible."""
+        with self._lock:
+            self._growing.add_replay(replay, verdict, now_s=now_s)
+
+    def replayed(self) -> set[tuple[str, int]]:
+        """Journals and positions of letters whose rows are not in the lake yet."""
+        with self._lock:
+            return {
+                (letter.journal_id, letter.position)
+                for generation in self._generations()
+                for replay in generation.replays
+                for letter in replay.letters
+            }
 
     def begin_commit(self) -> Generation:
         """Closes the growing generation; its rows stay visible until ``end_commit``."""
