@@ -151,6 +151,7 @@ def test_crash_at_any_step_of_a_replay_leaves_each_event_once(
             replay(loader, found)
     except (Crash, Unavailable):
         pass
+    monkeypatch.undo()
     with mend(buried).running() as loader:
         wait_until(lambda: loader.status().commit_id > 0)
         replay(loader, found)
