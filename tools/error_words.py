@@ -71,6 +71,8 @@ ERROR_WORDS = {
     "rate_limited": "Over a limit. `Retry-After` says when the next window begins.",
     "request_timeout": "The request did not arrive whole within `receive_timeout_s`.",
     "restore_unfinished": "A restore into the directory broke off. Give the same command again.",
+    "send_state": "The progress of `weir send` is that of another input or node. Remove the file, "
+    "or name another with `--state`.",
     "slug_taken": "There is one with this slug already. Choose another.",
     "source_damaged": "A file of the node is not what was committed. A backup may have it.",
     "target_too_long": "Path and query string are longer than `target_bytes_max`. Use POST.",

@@ -20,6 +20,7 @@ from weir.domain.registry import Principal
 from weir.errors import Unavailable, WeirError
 from weir.ingest.admission import Limits, Reply, Submission
 from weir.ingest.aside import Aside
+from weir.ingest.backfill import Backfill
 from weir.ingest.body import (
     ADMIT_ON_LOOP_BYTES_MAX,
     INFLATE_ON_LOOP_BYTES_MAX,
@@ -124,6 +125,7 @@ class Door:
             parts.settings.shared_context_bytes_max,
         )
         self.callers = Callers(parts.registry, parts.limits, docs_url=parts.settings.docs_url)
+        self._backfill = Backfill(parts.settings.backfill_bytes_per_s)
         self._saturated: set[str] = set()
         self._room = Room(
             parts.settings.in_flight_bytes_max,
@@ -268,6 +270,10 @@ class Door:
                 self._room.claim(exchange, known.place.tenant_id)
             if not self._gate.is_open:
                 self._check_room(known)
+            if b"?" in exchange.head.target:
+                self._backfill.check(
+                    exchange.head.target, is_open=self._gate.is_open, now_us=now_us
+                )
             if known.is_limited:
                 self._count_request(exchange, known.principal, now_us)
             body = exchange.body
@@ -344,6 +350,8 @@ class Door:
             body,
         )
         exchange.reply = admission.reply
+        if b"?" in target:
+            self._backfill.spend(target, len(body))
         self._journal.append(draft, exchange)
         self._accepted[place.tenant_id] += taken
         self._gate.shares.note(place.tenant_id, len(body))
