@@ -11,6 +11,7 @@ import os
 import sys
 from enum import Enum
 from pathlib import Path
+from typing import TextIO, cast
 
 from prometheus_client import (
     CollectorRegistry,
@@ -21,6 +22,8 @@ from prometheus_client import (
     values,
 )
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+from weir.log_lines import LineWriter
 
 METRICS_FILE_BYTES = 256 << 10
 """Of one kind of metric in one process; all that there are take a tenth."""
@@ -178,6 +181,16 @@ EVENTS = Counter("weir_events", "Events at the door: accepted or rejected.", ["d
 REQUESTS = Counter("weir_requests", "Requests at the door, by status.", ["status"])
 DOOR_BYTES = Counter("weir_door_body_bytes", "Bytes of accepted bodies, inflated.")
 OUTCOMES = Counter("weir_outcomes", "Events by their final outcome.", ["outcome"])
+LOG_LINES_DROPPED = Counter(
+    "weir_log_lines_dropped", "Log lines that nobody took in time from standard error."
+)
+CHILD_ENDS = Counter("weir_child_ends", "Ends of child processes; each is restarted.", ["child"])
+DISK_FREE_BYTES = Gauge(
+    "weir_disk_free_bytes",
+    "Free room on the disk of the data directory.",
+    multiprocess_mode="livemin",
+)
+JOURNAL_FILES = Gauge("weir_journal_files", "Files of all journals.", multiprocess_mode="livesum")
 SYNC_SECONDS = Histogram(
     "weir_journal_sync_seconds",
     "Time of one journal write and fdatasync.",
@@ -201,7 +214,10 @@ LEDGER_BALANCE = Gauge(
 )
 QUERIES = Counter("weir_queries", "Queries, by result.", ["result"])
 QUERY_SECONDS = Histogram(
-    "weir_query_seconds", "Time of one query.", buckets=(0.005, 0.02, 0.1, 0.5, 2, 10, 30)
+    "weir_query_seconds",
+    "Time of one query, by result.",
+    ["result"],
+    buckets=(0.005, 0.02, 0.1, 0.5, 2, 10, 30),
 )
 
 
@@ -242,6 +258,16 @@ def configure_logging(*, process: str, json: bool, level: str) -> None:
     _logging.is_ready = False
 
 
+def _lines_out() -> TextIO:
+    """Standard error behind a queue; as it is where it is no file, as in a test."""
+    try:
+        descriptor = sys.stderr.fileno()
+    except (AttributeError, OSError):
+        return sys.stderr
+    writer = LineWriter(descriptor, note_dropped=LOG_LINES_DROPPED.inc)
+    return cast("TextIO", writer)
+
+
 def _prepare() -> None:
     import structlog
 
@@ -265,7 +291,7 @@ def _prepare() -> None:
             structlog.processors.format_exc_info,
             renderer,
         ],
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=_lines_out()),
     )
     _logging.is_ready = True
 

@@ -25,6 +25,7 @@ from weir.loader.compaction import Compaction, CompactionPorts, Merger
 from weir.loader.cut import CutLimits, CutReason, decide_cut, is_full, plan_cut
 from weir.loader.dedup import find_duplicates
 from weir.loader.demand import Demand
+from weir.loader.gauges import show_disk
 from weir.loader.hold import RemovalHold
 from weir.loader.journals import Journals, LocalJournals, Readers
 from weir.loader.ledger import Counts, total_by_key
@@ -484,6 +485,7 @@ class Loader:
         self._gauges_at_s = now_s + GAUGES_S
         self._meter.turn(self._clock.now_us())
         TAIL_BYTES.set(self._view.byte_count)
+        show_disk(self._parts.directory)
         BACKLOG_BYTES.set(self._readers.backlog_bytes(self._view.places))
 
 
