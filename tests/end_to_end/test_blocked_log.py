@@ -12,7 +12,7 @@ import httpx
 
 from tests.end_to_end.running_node import wait_until
 
-SENDS = 400
+SENDS = 200
 
 
 def _free_port() -> int:

@@ -4,12 +4,12 @@ import asyncio
 import contextlib
 from collections.abc import Iterator, Sequence
 
+from weir.cli.node import loader_runs
 from weir.domain.directory import Directory
-from weir.errors import Conflict, Unavailable
+from weir.errors import Unavailable
 from weir.lake.records import DeadLetter
 from weir.loader.client import LoaderClient
 from weir.loader.wire import ReplayFate
-from weir.storage.local import FileLock
 
 LETTERS_AT_ONCE = 100
 
@@ -22,7 +22,12 @@ def replay_letters(directory: Directory, letters: Sequence[DeadLetter]) -> Itera
     Raises ``Unavailable`` when no node runs in the directory or its loader is too busy; what is
     not told by then may be done all the same, and asking again does no harm.
     """
-    _check_running(directory)
+    if not loader_runs(directory):
+        raise Unavailable(
+            f"No node runs in {directory.root}: its loader stores what is replayed.",
+            code="node_not_running",
+            hint="Start it with: weir serve",
+        )
     with contextlib.closing(LoaderClient(directory.loader_socket)) as client:
         for project_id in sorted({letter.project_id for letter in letters}):
             of_project = [each for each in letters if each.project_id == project_id]
@@ -36,17 +41,3 @@ def replay_letters(directory: Directory, letters: Sequence[DeadLetter]) -> Itera
                     yield from (ReplayFate(*place, reason=GONE) for place in some)
                     told = set(some)
                 waiting = [place for place in waiting if place not in told]
-
-
-def _check_running(directory: Directory) -> None:
-    lock = FileLock(directory.loader_lock, purpose="The loader")
-    try:
-        lock.acquire()
-    except Conflict:
-        return
-    lock.release()
-    raise Unavailable(
-        f"No node runs in {directory.root}: its loader stores what is replayed.",
-        code="node_not_running",
-        hint="Start it with: weir serve",
-    )

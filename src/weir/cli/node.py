@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 import msgspec
 
 from weir.domain.directory import Directory
-from weir.errors import InvalidInput, Unauthenticated, Unavailable
+from weir.errors import Conflict, InvalidInput, Unauthenticated, Unavailable
 from weir.settings import Found, Scalar, load_settings
+from weir.storage.local import FileLock
 from weir.storage.node_file import NodeFile
 
 
@@ -75,6 +76,17 @@ def find_target(
             hint="Give one with --key or WEIR_KEY; weir keys create makes one.",
         )
     return Target(found_url, found_key, cacert)
+
+
+def loader_runs(directory: Directory) -> bool:
+    """Whether a loader has the directory, so that it is to be asked."""
+    lock = FileLock(directory.loader_lock, purpose="The loader")
+    try:
+        lock.acquire()
+    except Conflict:
+        return True
+    lock.release()
+    return False
 
 
 def _own_url(directory: Directory) -> str | None:
