@@ -75,10 +75,17 @@ def nginx() -> Iterator[str]:
             process.wait(10)
 
 
-def drive(url: str, *, key: str, body: str, connections: int, seconds: int) -> Load:
-    """Posts ``body`` over and over with wrk, one thread on ``CLIENT_CPU``."""
+def drive(
+    url: str, *, key: str, body: str, connections: int, seconds: int, pause_ms: int = 0
+) -> Load:
+    """Posts ``body`` over and over with wrk, one thread on ``CLIENT_CPU``.
+
+    Each connection waits ``pause_ms`` before each of its requests.
+    """
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as script:
         script.write(_SCRIPT.format(key=key, body=body))
+        if pause_ms:
+            script.write(f"function delay() return {pause_ms} end\n")
         script.flush()
         command = ["-t1", f"-c{connections}", f"-d{seconds}s", "--latency", "-s", script.name, url]
         done = subprocess.run(

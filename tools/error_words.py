@@ -2,16 +2,25 @@
 
 ERROR_WORDS = {
     "address_in_use": "Another program listens there. Choose another `--port`; 0 takes a free one.",
+    "backup_damaged": "A file of a backup is not what was written. Use another copy of it.",
+    "backup_not_found": "The directory holds no complete backup. `weir backup` makes one.",
     "batch_too_large": "More events in one request than the route takes. Send them in parts.",
+    "catalog_unavailable": "The catalog cannot be used: its disk refuses, or another program holds "
+    "`catalog.db`. The loader starts again until it can.",
     "changed": "Lake files were replaced while they were merged. Nothing to do: it is tried again.",
     "conflict": "The thing exists already, is in use, or was changed meanwhile. Look, then repeat.",
     "control_unavailable": "The control database cannot be used. Look at the disk.",
     "corrupt": "Stored bytes are not what was written. They are kept aside and never served.",
+    "database_missing": "The directory holds events, and `catalog.db` or `control.db` is gone. A "
+    "node that made it anew would lose them: restore the directory from a backup.",
     "dead_letter_not_found": "`weir dead-letters list` shows those that there are.",
+    "directory_not_empty": "A restore overwrites nothing. Name a new directory.",
     "disk_full": "Free disk fell below `disk_reserve_bytes`. Make room; events are taken again by "
     "themselves.",
     "endpoint_not_found": "The project has no such endpoint. `weir projects list` shows it.",
     "event_not_found": "No event with this id is known in the project of the key.",
+    "events_damaged": "A file of the lake is not what was written; the log names it. Restore it "
+    "from a backup: queries are answered again by themselves.",
     "expectation_failed": "`Expect` may only be `100-continue`.",
     "tls_files": "The certificate or key file cannot be used. Both are PEM, and belong together.",
     "fenced": "Another loader took over this directory; this one ends.",
@@ -57,10 +66,16 @@ ERROR_WORDS = {
     "query_memory_exceeded": "The query needs more than `query_memory_bytes`. Read fewer rows or "
     "columns, or group by fewer values.",
     "query_timeout": "The query ran past `query_timeout_s`. Ask for a shorter range.",
+    "quota_exceeded": "The account's events of this month are used up. `Retry-After` is the time "
+    "to the month's end in UTC; a larger plan holds at once.",
     "rate_limited": "Over a limit. `Retry-After` says when the next window begins.",
     "request_timeout": "The head did not arrive within `receive_timeout_s`, or the body came more "
     "slowly than `body_bytes_per_s_min`.",
+    "restore_unfinished": "A restore into the directory broke off. Give the same command again.",
+    "send_state": "The progress of `weir send` is that of another input or node. Remove the file, "
+    "or name another with `--state`.",
     "slug_taken": "There is one with this slug already. Choose another.",
+    "source_damaged": "A file of the node is not what was committed. A backup may have it.",
     "target_too_long": "Path and query string are longer than `target_bytes_max`. Use POST.",
     "tenant_inactive": "The account was switched off. `weir tenants change --active` opens it.",
     "tenant_not_found": "There is no such tenant. `weir tenants list` shows them.",

@@ -15,15 +15,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-import msgspec
-
 from weir.board import Board, Slot
 from weir.clock import Clock, SystemClock
 from weir.domain.directory import Directory
 from weir.errors import Conflict, WeirError
 from weir.process import end_with_parent, ignore_interrupts, raise_file_limit
 from weir.settings import Settings, as_environment, worker_count
-from weir.storage.local import FileLock, make_directory, make_root, write_durable
+from weir.storage.databases import check_databases
+from weir.storage.local import FileLock, make_directory, make_root, usable
+from weir.storage.node_file import read_node, write_node
+from weir.usage import UsageTable, create_usage_table
 
 LOCK_WAIT_S = 10.0
 LOCK_POLL_S = 0.02
@@ -33,9 +34,6 @@ GARBAGE_THRESHOLD = 50_000
 
 FILES_RESERVED = 128
 """Open files that an edge worker needs besides its clients' connections."""
-
-FORMAT_VERSION = 1
-"""Of the directory as a whole; parts carry their own versions."""
 
 
 if TYPE_CHECKING:
@@ -48,13 +46,6 @@ if TYPE_CHECKING:
     from weir.supervisor import Role
 
 Held = TypeVar("Held")
-
-
-class NodeFile(msgspec.Struct, frozen=True):
-    """``node.json``: what the directory is, and where its node was last reached."""
-
-    format_version: int
-    url: str
 
 
 def serve(settings: Settings, *, warnings: list[str]) -> int:
@@ -70,16 +61,21 @@ def serve(settings: Settings, *, warnings: list[str]) -> int:
     clock = SystemClock()
     make_root(directory.root)
     lock = FileLock(directory.node_lock, purpose="The data directory is in use")
-    lock.acquire()
-    check_format(directory)
+    with usable(directory.root):
+        lock.acquire()
+    node = read_node(directory)
+    check_databases(directory)
     listener = bind(settings.host, settings.port)
     if not settings.docs_url:
         description = f"{url_of(listener, settings)}/openapi.json"
         settings = replace(settings, docs_url=description)
-    board = prepare_run(directory, workers=worker_count(settings))
+    with usable(directory.root):
+        board = prepare_run(directory, workers=worker_count(settings))
     # Read by the metrics' library when it is first imported, here and in the children.
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory.metrics)
     _begin_serving(directory, settings, listener, warnings)
+    with usable(directory.root):
+        write_node(directory, url=url_of(listener, settings), epoch=node.epoch)
     _supervise(settings, board, listener, clock=clock)
     return 0
 
@@ -103,7 +99,6 @@ def _begin_serving(
     url = url_of(listener, settings)
     emit(Happening.NODE_STARTING, directory=str(directory.root), url=url)
     serve_metrics(settings.metrics_port)
-    write_durable(directory.node_file, [msgspec.json.encode(NodeFile(FORMAT_VERSION, url))])
 
 
 def _supervise(settings: Settings, board: Board, listener: socket.socket, *, clock: Clock) -> None:
@@ -175,10 +170,11 @@ def run_edge(
     from weir.ingest.edge import Edge, serve_edge
     from weir.ingest.local import local_routes
     from weir.ingest.overload import Gate
+    from weir.ingest.quota import Quota
     from weir.ingest.relay import Relay
     from weir.ingest.tally import Tally
     from weir.ingest.tls import Certificate
-    from weir.journal.writer import JournalWriter
+    from weir.journal.absent import open_or_refuse
     from weir.storage.registry import RegistryView
 
     directory, board = _begin_child(f"edge-{worker}", settings, lifeline_fd)
@@ -188,8 +184,8 @@ def run_edge(
     async def main(stop: asyncio.Event) -> int:
         loop = asyncio.get_running_loop()
         journal = await _retry_while_locked(
-            lambda: JournalWriter.open(
-                directory.journal(worker),
+            lambda: open_or_refuse(
+                directory.journal(worker, epoch=read_node(directory).epoch),
                 quarantine=directory.quarantine,
                 clock=clock,
                 file_bytes=settings.journal_file_bytes,
@@ -203,6 +199,7 @@ def run_edge(
             registry=RegistryView(directory, board),
             journal=journal,
             limits=_limit_table(settings, directory, worker=worker),
+            quota=Quota.open(directory.usage, worker=worker, journal=journal, clock=clock),
             gate=Gate(
                 directory.root,
                 reserve_bytes=settings.disk_reserve_bytes,
@@ -248,7 +245,11 @@ def run_api(settings: Settings, *, lifeline_fd: int | None) -> int:
         workers = asyncio.create_task(pool.start())
         control = await asyncio.to_thread(
             lambda: ControlService.open(
-                directory, clock=clock, board=board, url=node_url(directory), wait_s=LOCK_WAIT_S
+                directory,
+                clock=clock,
+                board=board,
+                url=read_node(directory).url or None,
+                wait_s=LOCK_WAIT_S,
             )
         )
         loader = LoaderClient(directory.loader_socket, clock=clock)
@@ -320,6 +321,7 @@ def run_loader(settings: Settings, *, lifeline_fd: int | None) -> int:
     from weir.ingest.dialects import dialects_by_code
     from weir.loader.run import LoaderParts
     from weir.loader.run import run_loader as load
+    from weir.loader.watch import Watch
     from weir.storage.registry import RegistryView
     from weir.telemetry import Happening, emit
 
@@ -334,6 +336,8 @@ def run_loader(settings: Settings, *, lifeline_fd: int | None) -> int:
         dialects=dialects_by_code(),
         open_catalog=lambda: SqlCatalog.open(sqlite_url(directory.catalog_db)),
         clock=SystemClock(),
+        usage=UsageTable.open(directory.usage),
+        open_watch=lambda: Watch.open(directory.working, directory.crashes),
     )
     try:
         load(parts, stop)
@@ -353,27 +357,8 @@ def prepare_run(directory: Directory, *, workers: int) -> Board:
     make_directory(directory.run)
     make_directory(directory.metrics)
     create_limit_table(directory.limits, workers=workers)
+    create_usage_table(directory.usage, workers=workers)
     return Board.create(directory.board)
-
-
-def check_format(directory: Directory) -> None:
-    """Raises ``Conflict`` when a newer version of Weir has written the directory."""
-    if not directory.node_file.exists():
-        return
-    node = msgspec.json.decode(directory.node_file.read_bytes(), type=NodeFile)
-    if node.format_version > FORMAT_VERSION:
-        raise Conflict(
-            f"{directory.root} was written by a newer version of Weir.",
-            code="newer_format",
-            hint="Install that version, or restore a backup made before the upgrade.",
-        )
-
-
-def node_url(directory: Directory) -> str | None:
-    """Where the node was last reached; None before its first start."""
-    if not directory.node_file.exists():
-        return None
-    return msgspec.json.decode(directory.node_file.read_bytes(), type=NodeFile).url
 
 
 def bind(host: str, port: int) -> socket.socket:

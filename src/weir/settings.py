@@ -111,6 +111,9 @@ class Settings:
     drain_timeout_s: float = _number(10, "Time for open requests at shutdown.")
     rate_limit_requests: int = _whole(0, "Requests per 60 s and key; 0: no limit.")
     rate_limit_events: int = _whole(0, "Events per minute and tenant; 0: no limit.")
+    backfill_bytes_per_s: int = _whole(
+        4 * MIB, "Bytes that a worker takes of ?lane=backfill per second; then 503.", 1024
+    )
 
     journal_file_bytes: int = _whole(64 * MIB, "Size at which a journal file is changed.", MIB)
     journal_backlog_bytes_max: int = _whole(4 * GIB, "Journal of one worker; then 503.", 4 * MIB)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from weir.clock import Clock
-from weir.telemetry import Happening, emit
+from weir.telemetry import CHILD_ENDS, Happening, emit
 
 POLL_S = 0.02
 RESTART_DELAY_S = 0.1
@@ -129,6 +129,7 @@ class Supervisor:
             code=child.process.returncode,
             lived_s=round(lived_s, 1),
         )
+        CHILD_ENDS.labels(child.role.name).inc()
         child.role.when_gone(child.process.pid)
         child.process = None
 

@@ -7,8 +7,11 @@ multi-process files, which ``PROMETHEUS_MULTIPROC_DIR`` names before this module
 """
 
 import logging
+import os
 import sys
 from enum import Enum
+from pathlib import Path
+from typing import TextIO, cast
 
 from prometheus_client import (
     CollectorRegistry,
@@ -16,8 +19,44 @@ from prometheus_client import (
     Gauge,
     Histogram,
     start_http_server,
+    values,
 )
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+from weir.log_lines import LineWriter
+
+METRICS_FILE_BYTES = 256 << 10
+"""Of one kind of metric in one process; all that there are take a tenth."""
+
+_KINDS = ("counter", "histogram", "gauge_livesum")
+
+
+def reserve_metrics_files(directory: Path, pid: int) -> bool:
+    """Takes the room of a process's metrics files, which are mapped; False when there is none.
+
+    Without it a full disk would kill the process (SIGBUS) at the next new metric. The names are
+    prometheus-client's.
+    """
+    for kind in _KINDS:
+        path = directory / f"{kind}_{pid}.db"
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError:
+            return False
+        try:
+            os.posix_fallocate(descriptor, 0, METRICS_FILE_BYTES)
+        except OSError:
+            path.unlink(missing_ok=True)
+            return False
+        finally:
+            os.close(descriptor)
+    return True
+
+
+_DIRECTORY = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+if _DIRECTORY and not reserve_metrics_files(Path(_DIRECTORY), os.getpid()):
+    values.ValueClass = values.MutexValue
+    """This process's metrics stay in its memory, and are missing from the sums."""
 
 
 class Happening(Enum):
@@ -46,6 +85,11 @@ class Happening(Enum):
         "Control state could not be written; it will be retried.",
     )
     JOURNAL_SYNC_FAILED = ("journal_sync_failed", "critical", "Journal sync failed; worker ends.")
+    JOURNAL_ABSENT = (
+        "journal_absent",
+        "error",
+        "A journal cannot be opened: its worker refuses events and tries again.",
+    )
     JOURNAL_TORN_TAIL = ("journal_torn_tail", "warning", "Torn tail was cut.")
     JOURNAL_CORRUPT = ("journal_corrupt", "critical", "Journal is damaged; bytes quarantined.")
     JOURNAL_UNREADABLE = ("journal_unreadable", "error", "A journal cannot be read for now.")
@@ -90,6 +134,12 @@ class Happening(Enum):
         "warning",
         "Lake files could not be merged; they stay as they are.",
     )
+    LAKE_FILE_DAMAGED = (
+        "lake_file_damaged",
+        "critical",
+        "A lake file is not what was written: its project's queries are refused.",
+    )
+    LAKE_FILE_RESTORED = ("lake_file_restored", "info", "A damaged lake file is whole again.")
     ORPHANS_REMOVED = (
         "orphans_removed",
         "info",
@@ -102,6 +152,12 @@ class Happening(Enum):
     )
     LAKE_COMMIT_RESUMED = ("lake_commit_resumed", "info", "Unfinished lake commit was repeated.")
     FRAME_DEAD_LETTERED = ("frame_dead_lettered", "error", "A frame could not be decoded.")
+    LOADER_DIED_WORKING = (
+        "loader_died_working",
+        "error",
+        "The loader died while it worked on frames; a frame that it dies on again is put aside.",
+    )
+    DEAD_LETTERS_REPLAYED = ("dead_letters_replayed", "info", "Dead letters became rows.")
     LEDGER_UNBALANCED = ("ledger_unbalanced", "critical", "Accepted events lack an outcome.")
     LOADER_FENCED = ("loader_fenced", "critical", "Another loader took over; this one ends.")
     QUERY_KILLED = ("query_killed", "warning", "Query worker was killed at its limit.")
@@ -125,6 +181,16 @@ EVENTS = Counter("weir_events", "Events at the door: accepted or rejected.", ["d
 REQUESTS = Counter("weir_requests", "Requests at the door, by status.", ["status"])
 DOOR_BYTES = Counter("weir_door_body_bytes", "Bytes of accepted bodies, inflated.")
 OUTCOMES = Counter("weir_outcomes", "Events by their final outcome.", ["outcome"])
+LOG_LINES_DROPPED = Counter(
+    "weir_log_lines_dropped", "Log lines that nobody took in time from standard error."
+)
+CHILD_ENDS = Counter("weir_child_ends", "Ends of child processes; each is restarted.", ["child"])
+DISK_FREE_BYTES = Gauge(
+    "weir_disk_free_bytes",
+    "Free room on the disk of the data directory.",
+    multiprocess_mode="livemin",
+)
+JOURNAL_FILES = Gauge("weir_journal_files", "Files of all journals.", multiprocess_mode="livesum")
 SYNC_SECONDS = Histogram(
     "weir_journal_sync_seconds",
     "Time of one journal write and fdatasync.",
@@ -148,7 +214,10 @@ LEDGER_BALANCE = Gauge(
 )
 QUERIES = Counter("weir_queries", "Queries, by result.", ["result"])
 QUERY_SECONDS = Histogram(
-    "weir_query_seconds", "Time of one query.", buckets=(0.005, 0.02, 0.1, 0.5, 2, 10, 30)
+    "weir_query_seconds",
+    "Time of one query, by result.",
+    ["result"],
+    buckets=(0.005, 0.02, 0.1, 0.5, 2, 10, 30),
 )
 
 
@@ -189,6 +258,16 @@ def configure_logging(*, process: str, json: bool, level: str) -> None:
     _logging.is_ready = False
 
 
+def _lines_out() -> TextIO:
+    """Standard error behind a queue; as it is where it is no file, as in a test."""
+    try:
+        descriptor = sys.stderr.fileno()
+    except (AttributeError, OSError):
+        return sys.stderr
+    writer = LineWriter(descriptor, note_dropped=LOG_LINES_DROPPED.inc)
+    return cast("TextIO", writer)
+
+
 def _prepare() -> None:
     import structlog
 
@@ -212,7 +291,7 @@ def _prepare() -> None:
             structlog.processors.format_exc_info,
             renderer,
         ],
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=_lines_out()),
     )
     _logging.is_ready = True
 

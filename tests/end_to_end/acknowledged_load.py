@@ -15,7 +15,9 @@ class Load:
     answer on connections that had served one before.
     """
 
-    def __init__(self, url: str, key: str, *, threads: int) -> None:
+    def __init__(self, url: str, key: str, *, threads: int, name: str = "") -> None:
+        """``name`` begins the events' ids: two loads of one node need two."""
+        self._name = name
         self.acknowledged: set[str] = set()
         self.refused_statuses: set[int] = set()
         self.broken = 0
@@ -35,6 +37,10 @@ class Load:
         return self
 
     def __exit__(self, *_exception: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Sends nothing more; a second time does nothing."""
         self._stop.set()
         for thread in self._threads:
             thread.join(30)
@@ -43,7 +49,7 @@ class Load:
         connection = http.client.HTTPConnection(self._address, timeout=5)
         count = 0
         while not self._stop.is_set():
-            ids = [f"{number}-{count}-{part}" for part in range(1 + count % 3)]
+            ids = [f"{self._name}{number}-{count}-{part}" for part in range(1 + count % 3)]
             while not self._stop.is_set():
                 try:
                     status = self._send(connection, ids)

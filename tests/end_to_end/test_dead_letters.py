@@ -61,8 +61,76 @@ def test_dead_letters_are_listed_and_shown(start_node: StartNode) -> None:
     assert node.stop() == 0
     raw = node.weir("dead-letters", "show", str(letter["id"]), "--raw", *where)
     assert os.fsencode(raw.stdout) == BODY
+    stopped = node.weir("dead-letters", "replay", "--all", *where)
+    assert stopped.returncode == 4
     missing = node.weir("dead-letters", "show", "09:1", *where)
     assert missing.returncode == 1
     unknown = node.weir("dead-letters", "list", "--project", "none", *where)
     assert unknown.returncode == 1
     assert "Traceback" not in missing.stderr + unknown.stderr
+
+
+KILLER = """
+import os
+import weir.ingest.dialects as dialects
+from dataclasses import replace
+
+plain = dialects.dialects_by_code
+
+
+def deadly():
+    def armed(dialect):
+        def decode(frame):
+            if b"killer" in bytes(frame.body):
+                os.kill(os.getpid(), 9)
+            return dialect.decode(frame)
+
+        return type(dialect)(dialect.code, dialect.name, decode)
+
+    return {code: armed(dialect) for code, dialect in plain().items()}
+
+
+dialects.dialects_by_code = deadly
+"""
+
+
+def test_frame_that_kills_the_loader_is_put_aside_and_replayed_later(
+    start_node: StartNode, tmp_path: Path
+) -> None:
+    """The loader dies on it a few times, then everything else is there; a mended one stores it."""
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "sitecustomize.py").write_text(KILLER)
+    node = start_node(cut_age_s=0.3, workers=1)
+    where = ("--data", str(node.directory), "--json")
+    assert node.stop() == 0
+    node.settings["PYTHONPATH"] = str(tmp_path / "broken")
+    node.start()
+    for number in range(20):
+        name = "killer" if number == 10 else "plain"
+        sent = {"event": name, "event_id": f"id-{number}"}
+        assert node.send("/v1/events", sent).status_code == 202
+
+    def stored() -> object:
+        answer = node.ask("SELECT count() FROM events")
+        return answer.json()["rows"] if answer.status_code == 200 else None
+
+    wait_until(lambda: stored() == [[19]], within_s=60, what="everything but the frame")
+    wait_until(
+        lambda: json.loads(node.weir("dead-letters", "list", *where).stdout) != [],
+        within_s=20,
+        what="the dead letter",
+    )
+    [letter] = json.loads(node.weir("dead-letters", "list", *where).stdout)
+    assert letter["reason"].startswith("poison:")
+    assert node.stop() == 0
+    del node.settings["PYTHONPATH"]
+    node.start()
+    done = node.weir("dead-letters", "replay", letter["id"], *where)
+    assert done.returncode == 0, done.stderr
+    [fate] = json.loads(done.stdout)
+    assert (fate["stored"], fate["duplicate"], fate["reason"]) == (1, 0, None)
+    assert stored() == [[20]]
+    again = node.weir("dead-letters", "replay", letter["id"], *where)
+    assert again.returncode == 1
+    assert json.loads(node.weir("dead-letters", "replay", "--all", *where).stdout) == []
+    assert stored() == [[20]]

@@ -1,18 +1,14 @@
 """A disk that fails or fills: refused, never acknowledged and lost."""
 
-import shutil
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-import pytest
 
 from tests.end_to_end.running_node import StartNode, wait_until
+from tests.end_to_end.tracing import injected, needs_strace
 
 
-@pytest.mark.skipif(shutil.which("strace") is None, reason="needs the package strace")
+@needs_strace
 def test_a_failed_sync_is_never_acknowledged_and_the_worker_ends(
     start_node: StartNode, tmp_path: Path
 ) -> None:
@@ -20,7 +16,7 @@ def test_a_failed_sync_is_never_acknowledged_and_the_worker_ends(
     node = start_node(workers=1)
     assert node.send("/v1/ingest", {"event": "before"}).status_code == 202
     [worker] = node.pids("edge")
-    with _fails_next_sync(worker, tmp_path / "strace.log"):
+    with injected(worker, "fdatasync", "error=EIO:when=1", tmp_path / "strace.log"):
         try:
             answer = node.send("/v1/ingest", {"event": "during", "event_id": "during"})
             assert answer.status_code == 503
@@ -50,23 +46,6 @@ def test_below_the_disk_reserve_events_are_refused_and_queries_answered(
     assert int(answer.headers["Retry-After"]) > 0
     assert "disk" in answer.json()["message"]
     assert node.query("SELECT count() FROM events") == [[0]]
-
-
-@contextmanager
-def _fails_next_sync(pid: int, output: Path) -> Iterator[None]:
-    """The next fdatasync of the process answers EIO.
-
-    The tracer writes to a file: a pipe that nobody reads would fill, and stop it and its tracee.
-    """
-    command = ["strace", "--quiet=none", "-f", "-p", str(pid), "-o", str(output)]
-    injected = ["-e", "trace=fdatasync", "-e", "inject=fdatasync:error=EIO:when=1"]
-    with subprocess.Popen([*command, *injected], stderr=subprocess.PIPE, text=True) as tracer:
-        assert tracer.stderr is not None
-        try:
-            assert "attached" in tracer.stderr.readline()
-            yield
-        finally:
-            tracer.kill()
 
 
 def _takes_events(url: str, headers: dict[str, str]) -> bool:

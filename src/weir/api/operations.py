@@ -48,6 +48,12 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
 INGEST_ERRORS = (400, 401, 403, 405, 408, 413, 415, 429, 431, 503)
 
+_LANE = Parameter(
+    name="lane",
+    words="`backfill`: taken only as fast as live traffic does not feel it, else 503.",
+    schema={"type": "string", "enum": ["backfill"]},
+)
+
 NATIVE_EVENT: Mapping[str, object] = {
     "type": "object",
     "required": ["event"],
@@ -130,6 +136,7 @@ NATIVE = Operation(
     name="send_events",
     summary="Send up to 1000 events. The reply comes when they are on disk.",
     scope="ingest",
+    parameters=(_LANE,),
     body=Body(
         schema={
             "oneOf": [
@@ -181,6 +188,7 @@ NOVAMESH_SINGLE = Operation(
     name="ingest",
     summary="Send one event in the NovaMesh dialect.",
     scope="ingest",
+    parameters=(_LANE,),
     body=Body(schema=NOVAMESH_EVENT, examples={"one": _PAGE_VIEW}),
     status=202,
     reply_words="Taken and on disk.",
@@ -194,6 +202,7 @@ NOVAMESH_BATCH = Operation(
     name="ingest_batch",
     summary="Send up to 500 events in the NovaMesh dialect, taken whole or refused whole.",
     scope="ingest",
+    parameters=(_LANE,),
     body=Body(
         schema={
             "type": "object",

@@ -8,8 +8,9 @@ from pathlib import Path
 import click
 
 from weir.cli import options
-from weir.cli.command import CommandGroup, tell
+from weir.cli.command import CommandGroup, Exit, tell
 from weir.cli.control import open_node
+from weir.cli.dead_letters_replay import replay_letters
 from weir.cli.node import find_directory
 from weir.cli.output import print_json, print_table, show
 from weir.control.catalog import SqlCatalog
@@ -21,12 +22,13 @@ from weir.lake.raw import decode_raw
 from weir.lake.records import DeadLetter
 
 SHOWN_BYTES_MAX = 20_000
+LETTERS_MAX = 10_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @click.group(cls=CommandGroup, name="dead-letters")
 def dead_letters() -> None:
-    """List and show accepted requests that could not become rows.
+    """List, show and replay accepted requests that could not become rows.
 
     Nothing of them is lost: their bodies are kept with the raw payloads (raw_retention_days).
     """
@@ -36,7 +38,7 @@ def dead_letters() -> None:
 @click.option("--project", metavar="SLUG", help="Only those of one project.")
 @click.option(
     "--limit",
-    type=click.IntRange(1, 10_000),
+    type=click.IntRange(1, LETTERS_MAX),
     default=100,
     show_default=True,
     help="Greatest number for each project.",
@@ -71,14 +73,7 @@ def show_letter(letter_id: str, raw: bool, data_dir: str | None, as_json: bool) 
     """
     directory = find_directory(data_dir)
     slugs = _projects(data_dir, None)
-    letters = _letters(directory, slugs, limit=10_000)
-    letter = next((each for each in letters if _id_of(each) == letter_id), None)
-    if letter is None:
-        raise NotFound(
-            f"There is no dead letter '{letter_id}'.",
-            code="dead_letter_not_found",
-            hint="weir dead-letters list shows them.",
-        )
+    letter = _find(_letters(directory, slugs, limit=LETTERS_MAX), letter_id)
     body = _frame_of(directory, letter).body
     if raw:
         sys.stdout.buffer.write(body)
@@ -92,6 +87,66 @@ def show_letter(letter_id: str, raw: bool, data_dir: str | None, as_json: bool) 
     click.echo(f"{'body':<12}  {show(text)}")
     if len(body) > SHOWN_BYTES_MAX:
         tell(f"The body has {len(body)} bytes; --raw writes all of them.")
+
+
+@dead_letters.command(name="replay")
+@click.argument("letter_ids", metavar="[ID]...", nargs=-1)
+@click.option("--all", "every", is_flag=True, help="All dead letters, instead of some IDs.")
+@click.option("--project", metavar="SLUG", help="With --all: only those of one project.")
+@options.data_dir
+@options.as_json
+@click.pass_context
+def replay(
+    ctx: click.Context,
+    /,
+    letter_ids: tuple[str, ...],
+    every: bool,
+    project: str | None,
+    data_dir: str | None,
+    as_json: bool,
+) -> None:
+    """Decode dead letters again, after an upgrade that understands them.
+
+    The node must run. What decodes now is stored once, with the time at which it came; what does
+    not stays a dead letter, and the exit code is 1. Repeating the command does no harm.
+    """
+    if bool(letter_ids) == every or (project is not None and not every):
+        raise click.UsageError("Name IDs, or --all with or without --project.", ctx)
+    directory = find_directory(data_dir)
+    slugs = _projects(data_dir, project)
+    letters = _letters(directory, slugs, limit=LETTERS_MAX)
+    chosen = letters if every else [_find(letters, each) for each in dict.fromkeys(letter_ids)]
+    fates = list(replay_letters(directory, chosen)) if chosen else []
+    if as_json:
+        print_json(
+            [
+                {
+                    "id": f"{fate.journal_id}:{fate.position}",
+                    "stored": fate.stored,
+                    "duplicate": fate.duplicate,
+                    "reason": fate.reason,
+                }
+                for fate in fates
+            ]
+        )
+    else:
+        rows = [
+            (f"{fate.journal_id}:{fate.position}", fate.stored, fate.duplicate, fate.reason)
+            for fate in fates
+        ]
+        print_table(("id", "stored", "duplicate", "reason"), rows)
+    ctx.exit(Exit.FAILED if any(fate.reason for fate in fates) else Exit.DONE)
+
+
+def _find(letters: Sequence[DeadLetter], letter_id: str) -> DeadLetter:
+    for letter in letters:
+        if _id_of(letter) == letter_id:
+            return letter
+    raise NotFound(
+        f"There is no dead letter '{letter_id}'.",
+        code="dead_letter_not_found",
+        hint="weir dead-letters list shows them.",
+    )
 
 
 def _projects(data_dir: str | None, slug: str | None) -> dict[int, str]:

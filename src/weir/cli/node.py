@@ -9,8 +9,10 @@ from urllib.parse import urlsplit
 import msgspec
 
 from weir.domain.directory import Directory
-from weir.errors import InvalidInput, Unauthenticated, Unavailable
+from weir.errors import Conflict, InvalidInput, Unauthenticated, Unavailable
 from weir.settings import Found, Scalar, load_settings
+from weir.storage.local import FileLock
+from weir.storage.node_file import NodeFile
 
 
 class Target(NamedTuple):
@@ -35,10 +37,6 @@ class Target(NamedTuple):
 
 class _FirstRun(msgspec.Struct):
     secret_key: str
-
-
-class _Running(msgspec.Struct):
-    url: str
 
 
 def find_settings(**flags: Scalar | None) -> Found:
@@ -80,11 +78,23 @@ def find_target(
     return Target(found_url, found_key, cacert)
 
 
+def loader_runs(directory: Directory) -> bool:
+    """Whether a loader has the directory, so that it is to be asked."""
+    lock = FileLock(directory.loader_lock, purpose="The loader")
+    try:
+        lock.acquire()
+    except Conflict:
+        return True
+    lock.release()
+    return False
+
+
 def _own_url(directory: Directory) -> str | None:
     try:
-        return msgspec.json.decode(directory.node_file.read_bytes(), type=_Running).url.rstrip("/")
+        node = msgspec.json.decode(directory.node_file.read_bytes(), type=NodeFile)
     except (OSError, msgspec.MsgspecError):
         return None
+    return node.url.rstrip("/") or None
 
 
 def _own_key(directory: Directory) -> str | None:

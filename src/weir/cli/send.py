@@ -5,8 +5,9 @@ import random
 import secrets
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from time import sleep
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import click
 import httpx
@@ -18,11 +19,11 @@ from weir.cli.node import Target, find_target
 from weir.cli.output import print_json, show
 from weir.cli.send_delivery import Answer, Patience, Post, Tally, deliver
 from weir.cli.send_lines import BATCH_EVENTS_MAX, arriving_lines, file_lines, read_batches
+from weir.cli.send_state import SUFFIX, SendState, Start, StateFile, load_state, skip_lines
 from weir.clock import SystemClock
 from weir.errors import WeirError
 
 TIMEOUT_S = 60.0
-RUN_CHARS_MAX = 200
 
 
 @click.command(cls=Command)
@@ -44,7 +45,18 @@ RUN_CHARS_MAX = 200
     metavar="SECONDS",
     help="How long one request is repeated while the node does not take it.",
 )
-@click.option("--run", metavar="TEXT", help="Goes on with an earlier run that broke off.")
+@click.option(
+    "--state",
+    "state_path",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help=f"Keeps the progress. Default: beside the input, with {SUFFIX} added to its name.",
+)
+@click.option(
+    "--backfill",
+    is_flag=True,
+    help="In a lane of its own, slowly, so that live traffic does not feel it.",
+)
 @options.node_url
 @options.api_key
 @options.cacert
@@ -55,47 +67,85 @@ def send(
     ctx: click.Context,
     /,
     file: BinaryIO,
-    run: str | None,
+    state_path: Path | None,
+    backfill: bool,
     as_json: bool,
     batch_events: int,
-    retry_for_s: float,
-    **where: str | None,
+    **given: Any,
 ) -> None:
     """Send the events of FILE, one JSON object a line.
 
     FILE may be - for standard input; lines that come slowly are sent within a second. An event
-    without event_id gets one, made of the run and the line, so that neither a retry nor a second
-    call with the same --run stores it twice (within the node's dedup_window_s). The exit code is 5
-    when some events were rejected; all others are on the node's disk.
+    without event_id gets one, made of the run and the line, and the progress is kept in a file:
+    the same command goes on with a send that broke off, and nothing is stored twice (within the
+    node's dedup_window_s). A send that was finished begins anew. The exit code is 5 when some
+    events were rejected; all others are on the node's disk.
     """
-    target = find_target(**where)
-    run = _checked_run(run) or secrets.token_hex(8)
+    patience_s = given.pop("retry_for_s")
+    target = find_target(**given)
     tally = Tally()
-    patience = Patience(retry_for_s, sleep, SystemClock().monotonic_s, random.random)
+    texts = _lines(file)
+    states, start = _begin(texts, state_path or _beside(file), target)
+    monotonic_s = SystemClock().monotonic_s
+    patience = Patience(patience_s, sleep, monotonic_s, random.random)
     try:
-        with connect(target, timeout_s=TIMEOUT_S) as client, _progress(file, as_json) as advance:
-            post = _poster(client, target)
-            for batch in read_batches(_lines(file), run=run, events_max=batch_events):
+        with (
+            connect(target, timeout_s=TIMEOUT_S) as client,
+            _progress(file, as_json) as advance,
+            _saved(states),
+        ):
+            post = _poster(client, target, "/v1/events?lane=backfill" if backfill else "/v1/events")
+            run = states.state.run
+            for batch in read_batches(texts, run=run, events_max=batch_events, start=start):
                 tally.reject(batch.rejects)
                 if batch.lines:
                     deliver(batch.lines, post=post, patience=patience, tally=tally)
-                advance(batch.read_bytes)
+                states.note(lines=batch.end.lines, checksum=batch.end.checksum)
+                advance(batch.end.read_bytes)
+        states.finish()
     except WeirError as error:
         if tally.requests:
-            error.hint = f"{error.hint or ''} {_how_to_go_on(run)}".strip()
+            error.hint = f"{error.hint or ''} {_how_to_go_on(states)}".strip()
         raise
     except KeyboardInterrupt:
-        tell(_how_to_go_on(run))
+        tell(_how_to_go_on(states))
         raise
     finally:
-        _tell(tally, run=run, as_json=as_json)
+        _tell(tally, skipped=start.lines, as_json=as_json)
     ctx.exit(Exit.EVENTS_REJECTED if tally.rejected else Exit.DONE)
 
 
-def _checked_run(run: str | None) -> str | None:
-    if run is not None and not (run.isascii() and run.isalnum() and len(run) <= RUN_CHARS_MAX):
-        raise click.BadParameter("letters and digits only", param_hint="--run")
-    return run
+def _beside(file: BinaryIO) -> Path | None:
+    """Where the progress of a file is kept; None for what is no file of a name."""
+    path = Path(str(getattr(file, "name", "")))
+    return path.with_name(path.name + SUFFIX) if path.is_file() else None
+
+
+def _begin(
+    texts: Iterator[bytes | None], path: Path | None, target: Target
+) -> tuple[StateFile, Start]:
+    """The progress so far, on disk before the first event leaves, and where the input goes on."""
+    earlier = load_state(path, url=target.url) if path else None
+    state = earlier or SendState(target.url, secrets.token_hex(8))
+    start = skip_lines(texts, state)
+    if start.lines:
+        tell(f"Goes on after line {start.lines}: {path}")
+    states = StateFile(path, state, monotonic_s=SystemClock().monotonic_s)
+    try:
+        states.save()
+    except OSError as error:
+        tell(f"The progress is not kept: {error.strerror}. Name a place with --state.")
+        states.path = None
+    return states, start
+
+
+@contextlib.contextmanager
+def _saved(states: StateFile) -> Iterator[None]:
+    """Writes the progress whatever ends the send."""
+    try:
+        yield
+    finally:
+        states.keep()
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes | None]:
@@ -104,16 +154,16 @@ def _lines(file: BinaryIO) -> Iterator[bytes | None]:
     return arriving_lines(file.fileno(), monotonic_s=SystemClock().monotonic_s)
 
 
-def _how_to_go_on(run: str) -> str:
-    return f"Go on with the same file and: --run {run}"
+def _how_to_go_on(states: StateFile) -> str:
+    if states.path is None:
+        return "With --state FILE the same input can be gone on with where it broke off."
+    return f"The same command goes on after line {states.state.lines}: {states.path}"
 
 
-def _poster(client: httpx.Client, target: Target) -> Post:
+def _poster(client: httpx.Client, target: Target, path: str) -> Post:
     def post(body: bytes) -> Answer:
         try:
-            reply = client.post(
-                "/v1/events", content=body, headers={"content-type": "application/json"}
-            )
+            reply = client.post(path, content=body, headers={"content-type": "application/json"})
         except httpx.TransportError as error:
             words = f"{target.url} does not answer: {error or type(error).__name__}."
             return Answer(0, words.encode())
@@ -128,7 +178,7 @@ def _seconds(headers: httpx.Headers) -> float:
     return float(text) if text.isascii() and text.isdecimal() else 0.0
 
 
-def _tell(tally: Tally, *, run: str, as_json: bool) -> None:
+def _tell(tally: Tally, *, skipped: int, as_json: bool) -> None:
     rejects = sorted(tally.rejects, key=lambda reject: reject.line)
     if as_json:
         print_json(
@@ -137,7 +187,7 @@ def _tell(tally: Tally, *, run: str, as_json: bool) -> None:
                 "rejected": tally.rejected,
                 "requests": tally.requests,
                 "retries": tally.retries,
-                "run": run,
+                "skipped": skipped,
                 "rejects": [reject._asdict() for reject in rejects],
             }
         )

@@ -6,12 +6,14 @@ number, so that sending the same line of the same run again is the same event.
 
 import os
 import re
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from select import select
 from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
 
+from weir.cli.send_state import Start
 from weir.errors import InvalidInput
 
 BATCH_EVENTS_MAX = 1000
@@ -27,6 +29,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _COMPRESSED = {b"\x1f\x8b": "zcat", b"\x28\xb5\x2f\xfd": "zstdcat"}
 _MALFORMED = re.compile(r"malformed: (.+) \(byte (\d+)\)")
 _SHOWN_BYTES = 10
+_BEGINNING = Start()
 
 
 class Line(NamedTuple):
@@ -46,11 +49,11 @@ class Reject(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Lines to send together, those that cannot be sent, and how far the file was read."""
+    """Lines to send together, those that cannot be sent, and where the input goes on."""
 
     lines: list[Line]
     rejects: list[Reject]
-    read_bytes: int
+    end: Start
 
 
 class _Event(msgspec.Struct):
@@ -90,18 +93,21 @@ def arriving_lines(fd: int, *, monotonic_s: Callable[[], float]) -> Iterator[byt
         yield rest
 
 
-def read_batches(texts: Iterable[bytes | None], *, run: str, events_max: int) -> Iterator[Batch]:
-    """The batches of a file's lines, in order; empty lines count as lines and are not sent.
+def read_batches(
+    texts: Iterable[bytes | None], *, run: str, events_max: int, start: Start = _BEGINNING
+) -> Iterator[Batch]:
+    """The batches of the lines from ``start`` on, in order; empty ones count and are not sent.
 
     None among the lines closes a batch. Raises ``InvalidInput`` for a file that is compressed.
     """
     lines: list[Line] = []
     rejects: list[Reject] = []
-    number = size = read_bytes = 0
+    size = 0
+    number, read_bytes, checksum = start
     for text in texts:
         if text is None:
             if lines or rejects:
-                yield Batch(lines, rejects, read_bytes)
+                yield Batch(lines, rejects, Start(number, read_bytes, checksum))
                 lines, rejects, size = [], [], 0
             continue
         number += 1
@@ -110,7 +116,7 @@ def read_batches(texts: Iterable[bytes | None], *, run: str, events_max: int) ->
         prepared = prepare_line(number, text, run=run)
         more = len(prepared.event) if isinstance(prepared, Line) else 0
         if len(lines) + len(rejects) >= events_max or (lines and size + more > BATCH_BYTES):
-            yield Batch(lines, rejects, read_bytes)
+            yield Batch(lines, rejects, Start(number - 1, read_bytes, checksum))
             lines, rejects, size = [], [], 0
         if isinstance(prepared, Line):
             lines.append(prepared)
@@ -118,8 +124,9 @@ def read_batches(texts: Iterable[bytes | None], *, run: str, events_max: int) ->
         elif prepared is not None:
             rejects.append(prepared)
         read_bytes += len(text)
+        checksum = zlib.crc32(text, checksum)
     if lines or rejects:
-        yield Batch(lines, rejects, read_bytes)
+        yield Batch(lines, rejects, Start(number, read_bytes, checksum))
 
 
 def prepare_line(number: int, text: bytes, *, run: str) -> Line | Reject | None:

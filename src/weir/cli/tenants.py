@@ -38,19 +38,23 @@ def create(ctx: click.Context, /, data_dir: str | None, as_json: bool, **_: obje
 @options.data_dir
 @options.as_json
 def list_tenants(data_dir: str | None, as_json: bool) -> None:
-    """List tenants, oldest first, with the limits in force."""
+    """List tenants, oldest first, with the limits in force and what they used this month.
+
+    What is used is without duplicates, up to the last lake commit (see cut_age_s).
+    """
     with open_node(data_dir) as control:
         found = control.list_tenants()
     if as_json:
         print_json(found)
         return
-    columns = ("tenant", "active", "plan", *LIMITS, "overrides", "created")
+    columns = ("tenant", "active", "plan", *LIMITS, "events_this_month", "overrides", "created")
     rows = [
         (
             item.slug,
             item.active,
             item.plan,
             *(getattr(item, limit) for limit in LIMITS),
+            item.events_this_month,
             " ".join(item.overrides),
             item.created_at,
         )

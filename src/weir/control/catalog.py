@@ -5,7 +5,8 @@ process, the loader; whoever else opens it only reads. Every change compares the
 in the same transaction, so that a loader that was replaced cannot change anything any more.
 """
 
-from collections.abc import Collection, Sequence
+import contextlib
+from collections.abc import Collection, Generator, Sequence
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -18,7 +19,7 @@ from weir.control.database import begin_write, migrate, open_engine
 from weir.domain.layout import Column, Layout
 from weir.domain.outcome import LedgerRow
 from weir.domain.snapshot import LakeFile
-from weir.errors import Conflict
+from weir.errors import Conflict, Corrupt, Unavailable
 from weir.lake.records import (
     CatalogState,
     Commit,
@@ -28,6 +29,7 @@ from weir.lake.records import (
     Removal,
     Replacement,
     SidecarFile,
+    UsageRow,
 )
 
 MIGRATIONS = Path(__file__).with_name("catalog_migrations")
@@ -53,10 +55,11 @@ class SqlCatalog:
     def open(cls, url: str | sa.URL) -> Self:
         """Opens the database and brings its tables to this version.
 
-        Raises ``Conflict`` when a newer version of Weir has written it.
+        Raises ``Conflict`` when a newer version of Weir has written it, and as ``load`` does.
         """
-        engine = open_engine(url)
-        migrate(engine, MIGRATIONS)
+        with _usable():
+            engine = open_engine(url)
+            migrate(engine, MIGRATIONS)
         return cls(engine)
 
     def close(self) -> None:
@@ -64,8 +67,11 @@ class SqlCatalog:
         self._engine.dispose()
 
     def take_over(self) -> int:
-        """Raises the epoch and returns it; loaders with a lower one are fenced from now on."""
-        with begin_write(self._engine) as connection:
+        """Raises the epoch and returns it; loaders with a lower one are fenced from now on.
+
+        Raises as ``load`` does.
+        """
+        with _usable(), begin_write(self._engine) as connection:
             connection.execute(
                 sa.update(tables.LOADER_EPOCH).values(epoch=tables.LOADER_EPOCH.c.epoch + 1)
             )
@@ -73,8 +79,12 @@ class SqlCatalog:
             return epoch
 
     def load(self) -> CatalogState:
-        """Everything a loader must know at its start, from one transaction."""
-        with self._engine.begin() as connection:
+        """Everything a loader must know at its start, from one transaction.
+
+        Raises ``Unavailable`` (``catalog_unavailable``) when the database is locked or its disk
+        refuses, and ``Corrupt`` when it is no database any more.
+        """
+        with _usable(), self._engine.begin() as connection:
             last = connection.execute(
                 sa.select(tables.COMMITS.c.id, tables.COMMITS.c.committed_at_us)
                 .where(tables.COMMITS.c.state == COMMITTED)
@@ -134,7 +144,9 @@ class SqlCatalog:
             _insert(connection, tables.RAW_FILES, commit.raw_files, commit_id)
             _insert(connection, tables.SIDECARS, commit.sidecars, commit_id)
             _insert(connection, tables.DEAD_LETTERS, commit.dead_letters, commit_id)
+            _remove_replayed(connection, commit.replayed)
             self._add_ledger(connection, commit.ledger)
+            self._add_usage(connection, commit.usage)
             self._move_journals(connection, commit)
             self._retire(connection, commit)
 
@@ -250,6 +262,28 @@ class SqlCatalog:
         with self._engine.begin() as connection:
             return [DeadLetter(**row) for row in connection.execute(chosen).mappings()]
 
+    def usage(self, month: int) -> list[UsageRow]:
+        """What tenants have used of a month, by journal."""
+        chosen = sa.select(tables.USAGE).where(tables.USAGE.c.month == month)
+        with self._engine.begin() as connection:
+            return [UsageRow(**row) for row in connection.execute(chosen).mappings()]
+
+    def find_dead_letters(
+        self, project_id: int, places: Sequence[tuple[str, int]]
+    ) -> list[DeadLetter]:
+        """Those of a project's dead letters that lie at these journals and positions."""
+        letters = tables.DEAD_LETTERS
+        wanted = set(places)
+        positions = sorted({position for _, position in wanted})
+        chosen = sa.select(*(letters.c[name] for name in DeadLetter.__struct_fields__))
+        found: list[DeadLetter] = []
+        with self._engine.begin() as connection:
+            for start in range(0, len(positions), KEYS_PER_STATEMENT):
+                some = letters.c.position.in_(positions[start : start + KEYS_PER_STATEMENT])
+                rows = connection.execute(chosen.where(letters.c.project_id == project_id, some))
+                found += [DeadLetter(**row) for row in rows.mappings()]
+        return [each for each in found if (each.journal_id, each.position) in wanted]
+
     def _add_layouts(self, connection: sa.Connection, layouts: Sequence[Layout]) -> None:
         """Those that are known already change nothing: an id is made from its content."""
         if not layouts:
@@ -280,6 +314,17 @@ class SqlCatalog:
             ],
         )
 
+    def _add_usage(self, connection: sa.Connection, rows: Sequence[UsageRow]) -> None:
+        if not rows:
+            return
+        table = tables.USAGE
+        insert = _INSERTS[self._engine.dialect.name](table)
+        summed = {name: table.c[name] + insert.excluded[name] for name in ("accepted", "duplicate")}
+        connection.execute(
+            insert.on_conflict_do_update(index_elements=list(table.primary_key), set_=summed),
+            [msgspec.structs.asdict(row) for row in rows],
+        )
+
     def _move_journals(self, connection: sa.Connection, commit: Commit) -> None:
         insert = _INSERTS[self._engine.dialect.name](tables.JOURNALS)
         for name, span in sorted(commit.spans.items()):
@@ -303,6 +348,26 @@ class SqlCatalog:
                 for path in commit.retired
             ],
         )
+
+
+@contextlib.contextmanager
+def _usable() -> Generator[None]:
+    try:
+        yield
+    except sa.exc.OperationalError as error:
+        raise Unavailable(
+            f"The catalog cannot be used: {error.orig}.",
+            code="catalog_unavailable",
+            hint="Look at the disk of the data directory, and at who else has catalog.db open.",
+            retry_after_s=1,
+        ) from error
+    except sa.exc.DatabaseError as error:
+        if type(error) is not sa.exc.DatabaseError:  # a constraint or a statement: a bug
+            raise
+        raise Corrupt(
+            f"The catalog is damaged: {error.orig}.",
+            hint="Restore the data directory from a backup; the journals still hold what is newer.",
+        ) from error
 
 
 def _check_epoch(connection: sa.Connection, epoch: int) -> None:
@@ -334,6 +399,21 @@ def _finish_intent(connection: sa.Connection, commit: Commit) -> bool:
         )
     )
     return True
+
+
+def _remove_replayed(connection: sa.Connection, replayed: Sequence[DeadLetter]) -> None:
+    """Letters that are rows from now on; each must still be one, or nothing is committed."""
+    letters = tables.DEAD_LETTERS
+    for each in replayed:
+        gone = connection.execute(
+            sa.delete(letters).where(
+                letters.c.project_id == each.project_id,
+                letters.c.journal_id == each.journal_id,
+                letters.c.position == each.position,
+            )
+        )
+        if gone.rowcount != 1:
+            raise Conflict("A dead letter was replayed already.", code="changed")
 
 
 def _read_layouts(connection: sa.Connection) -> list[Layout]:

@@ -115,6 +115,17 @@ LEDGER = sa.Table(
     sa.Index("ledger_by_minute", "minute"),
 )
 
+USAGE = sa.Table(
+    "usage",
+    METADATA,
+    sa.Column("journal_id", sa.String(64), primary_key=True),
+    sa.Column("tenant_id", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("month", sa.BigInteger, primary_key=True, autoincrement=False),
+    _number("accepted"),
+    _number("duplicate"),
+    sa.Index("usage_by_month", "month"),
+)
+
 DEAD_LETTERS = sa.Table(
     "dead_letters",
     METADATA,

@@ -76,6 +76,7 @@ class TenantRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A tenant, its plan and the limits in force.
 
     ``overrides`` names the limits that are the tenant's own, whatever the plan says.
+    ``events_this_month`` is what it has used of ``events_per_month``, up to the last lake commit.
     """
 
     slug: str
@@ -84,6 +85,7 @@ class TenantRecord(msgspec.Struct, frozen=True, kw_only=True):
     requests_per_minute: Limit
     events_per_minute: Limit
     events_per_month: Limit
+    events_this_month: int
     overrides: tuple[str, ...]
     created_at: datetime
 

@@ -3,7 +3,7 @@
 import contextlib
 import secrets
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 from typing import Self, TypeVar
 from uuid import UUID
@@ -30,7 +30,9 @@ from weir.control.records import (
     TenantRequest,
 )
 from weir.control.snapshot import advance_registry
+from weir.control.used import used_in_month
 from weir.domain.directory import Directory
+from weir.domain.month import month_of
 from weir.domain.registry import Registry
 from weir.errors import Conflict, Corrupt, Unavailable
 from weir.storage.local import FileLock, make_root
@@ -143,11 +145,15 @@ class ControlService:
 
     def change_tenant(self, slug: str, change: TenantChange) -> TenantRecord:
         """Switches a tenant off or on, sets its plan and its own limits."""
-        return self._change(lambda connection: tenants.change_tenant(connection, slug, change))
+        used = self._used()
+        return self._change(
+            lambda connection: tenants.change_tenant(connection, slug, change, used)
+        )
 
     def list_tenants(self) -> tuple[TenantRecord, ...]:
         """All tenants, oldest first."""
-        return self._read(tenants.list_tenants)
+        used = self._used()
+        return self._read(lambda connection: tenants.list_tenants(connection, used))
 
     def create_project(self, request: ProjectRequest) -> ProjectRecord:
         """A new project with its default endpoint; ``Conflict`` when the slug is taken."""
@@ -230,6 +236,10 @@ class ControlService:
                 reason=error.strerror,
             ) from error
         self._behind = False
+
+    def _used(self) -> Mapping[int, int]:
+        with _available():
+            return used_in_month(self._directory.catalog_db, month_of(self._clock.now_us()))
 
     def _read(self, read: Callable[[Connection], Result]) -> Result:
         with _available(), self._engine.connect() as connection:

@@ -1,5 +1,7 @@
 """Tenants: made, listed, switched off and on, limited. Each runs in the caller's transaction."""
 
+from collections.abc import Mapping
+
 import msgspec
 from sqlalchemy import Connection, Row, Select, func, insert, select, update
 
@@ -30,6 +32,10 @@ IN_FORCE: Select[tuple[object, ...]] = select(
 """Tenants with the limits in force: null where the plan has none, 0 where the tenant wants none."""
 
 
+Used = Mapping[int, int]
+"""Events of the running month by tenant."""
+
+
 def create_tenant(connection: Connection, request: TenantRequest, *, now_us: int) -> TenantRecord:
     """An active tenant without projects.
 
@@ -50,21 +56,24 @@ def create_tenant(connection: Connection, request: TenantRequest, *, now_us: int
             f"The node has {last_id} tenants, which is its limit.", code="too_many_tenants"
         )
     connection.execute(insert(TENANTS).values(active=True, created_at_us=now_us, **columns))
-    return _record(_row(connection, request.slug))
+    return _record(_row(connection, request.slug), {})
 
 
-def list_tenants(connection: Connection) -> tuple[TenantRecord, ...]:
+def list_tenants(connection: Connection, used: Used) -> tuple[TenantRecord, ...]:
     """All tenants, oldest first."""
-    return tuple(_record(row) for row in connection.execute(IN_FORCE.order_by(TENANTS.c.id)))
+    rows = connection.execute(IN_FORCE.order_by(TENANTS.c.id))
+    return tuple(_record(row, used) for row in rows)
 
 
-def change_tenant(connection: Connection, slug: str, change: TenantChange) -> TenantRecord:
+def change_tenant(
+    connection: Connection, slug: str, change: TenantChange, used: Used
+) -> TenantRecord:
     """Changes what ``change`` sets. The keys of an inactive tenant are refused with 403."""
     tenant_id = find_tenant(connection, slug)
     columns = _columns(connection, set_fields(change))
     if columns:
         connection.execute(update(TENANTS).where(TENANTS.c.id == tenant_id).values(**columns))
-    return _record(_row(connection, slug))
+    return _record(_row(connection, slug), used)
 
 
 def find_tenant(connection: Connection, slug: str) -> int:
@@ -97,7 +106,7 @@ def _row(connection: Connection, slug: str) -> Row[tuple[object, ...]]:
     return row
 
 
-def _record(row: Row[tuple[object, ...]]) -> TenantRecord:
+def _record(row: Row[tuple[object, ...]], used: Used) -> TenantRecord:
     return TenantRecord(
         slug=row.slug,
         active=row.active,
@@ -105,6 +114,7 @@ def _record(row: Row[tuple[object, ...]]) -> TenantRecord:
         requests_per_minute=row.requests_per_minute or None,
         events_per_minute=row.events_per_minute or None,
         events_per_month=row.events_per_month or None,
+        events_this_month=used.get(row.id, 0),
         overrides=tuple(limit for limit in LIMITS if getattr(row, f"own_{limit}") is not None),
         created_at=to_time(row.created_at_us),
     )

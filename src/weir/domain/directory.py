@@ -19,6 +19,11 @@ class Directory(msgspec.Struct, frozen=True):
         return self.root / "node.json"
 
     @property
+    def restoring(self) -> Path:
+        """There until a restore into this directory is complete."""
+        return self.root / "restoring"
+
+    @property
     def first_run(self) -> Path:
         return self.root / "first-run.json"
 
@@ -42,9 +47,12 @@ class Directory(msgspec.Struct, frozen=True):
     def journals(self) -> Path:
         return self.root / "journal"
 
-    def journal(self, worker: int) -> Path:
-        """The journal of one edge worker; its name is the journal's id."""
-        return self.journals / f"{worker:02d}"
+    def journal(self, worker: int, *, epoch: str = "") -> Path:
+        """The journal of one edge worker; its name is the journal's id.
+
+        ``epoch`` is the node's, which a restore changes.
+        """
+        return self.journals / (f"{epoch}-{worker:02d}" if epoch else f"{worker:02d}")
 
     @property
     def lake(self) -> Path:
@@ -63,6 +71,11 @@ class Directory(msgspec.Struct, frozen=True):
         return self.root / "quarantine"
 
     @property
+    def crashes(self) -> Path:
+        """What the loader worked on when it died."""
+        return self.root / "crashes.json"
+
+    @property
     def run(self) -> Path:
         """Sockets, the board, the registry: rebuilt at every start."""
         return self.root / "run"
@@ -74,6 +87,10 @@ class Directory(msgspec.Struct, frozen=True):
     @property
     def limits(self) -> Path:
         return self.run / "limits"
+
+    @property
+    def usage(self) -> Path:
+        return self.run / "usage"
 
     @property
     def registry(self) -> Path:
@@ -93,6 +110,11 @@ class Directory(msgspec.Struct, frozen=True):
     def loader_socket(self) -> Path:
         """Snapshots, the ledger, status: asked by the api process."""
         return self.run / "loader.sock"
+
+    @property
+    def working(self) -> Path:
+        """What the loader works on right now; empty when it works on nothing."""
+        return self.run / "working"
 
     @property
     def spill(self) -> Path:

@@ -6,6 +6,7 @@ too long or too much: ``engine/sandbox.py`` and the process's parent do.
 """
 
 import json
+import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple, Self
 
@@ -180,12 +181,22 @@ def translate(error: Exception) -> WeirError:
         return out_of_memory()
     if isinstance(error, duckdb.PermissionException) or kind == "Permission":
         return Forbidden("The query reads what it may not.", code="forbidden_query")
+    if kind != "Conversion" and _DAMAGE.search(words):
+        return Unavailable("Stored events are damaged: they cannot be read.", code="events_damaged")
     if isinstance(error, _USER_MISTAKES) or kind in _MISTAKE_KINDS:
         return mistake(words)
     if isinstance(error, duckdb.IOException | duckdb.HTTPException):
         return Unavailable("The stored events cannot be read now.")
     return WeirError("The query failed inside the node.", kind=type(error).__name__)
 
+
+_DAMAGE: Final = re.compile(
+    r"""["']/[^"']*\.parquet["']"""
+    r"|^(Parquet (file|metadata) |Incorrect stats size)"
+    r"|^(TProtocolException|invalid TType|don't know what type|Out of buffer|DBP decode)"
+    r"|^(Payload value bigger than|DELTA_BINARY_PACKED|The width \(\d+\) of the bitpacked)"
+)
+"""How the engine tells that a file is not what was written: by its name, or by what is wrong."""
 
 _MISTAKE_KINDS = frozenset(
     {"Conversion", "Out of Range", "Invalid Input", "Invalid type", "Mismatch Type", "Sequence"}

@@ -7,11 +7,12 @@ by the door as soon as it has it. So the number of those in between is what boun
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Generic, NamedTuple, TypeVar
+
+from weir.ingest.turns import Lines
 
 RUNNING_MAX = 2
 """Bodies of one worker that are worked on, or were and are not yet with the door."""
@@ -25,7 +26,7 @@ class _Job(NamedTuple, Generic[T]):
 
 
 class Aside(Generic[T]):
-    """One worker's large bodies, first come, first served."""
+    """One worker's large bodies, tenants in turn."""
 
     __slots__ = ("_loop", "_running", "_threads", "_waiting")
 
@@ -34,16 +35,18 @@ class Aside(Generic[T]):
         # No more threads than bodies: each keeps what it had of memory for its next one.
         self._threads = ThreadPoolExecutor(RUNNING_MAX, "aside")
         self._running = 0
-        self._waiting: deque[_Job[T]] = deque()
+        self._waiting: Lines[_Job[T]] = Lines()
 
-    def run(self, work: Callable[[], T], then: Callable[[asyncio.Future[T]], None]) -> None:
+    def run(
+        self, tenant_id: int, work: Callable[[], T], then: Callable[[asyncio.Future[T]], None]
+    ) -> None:
         """Calls ``work`` in a thread and ``then`` with what came of it, on the loop."""
-        self._waiting.append(_Job(work, then))
+        self._waiting.join(tenant_id, _Job(work, then))
         self._go_on()
 
     def _go_on(self) -> None:
         while self._waiting and self._running < RUNNING_MAX:
-            job = self._waiting.popleft()
+            job = self._waiting.next()
             self._running += 1
             future = self._loop.run_in_executor(self._threads, job.work)
             future.add_done_callback(partial(self._finish, job.then))

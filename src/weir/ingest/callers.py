@@ -36,6 +36,8 @@ class Known(NamedTuple):
     place: Place
     is_limited: bool
     """Whether any rate limit applies."""
+    quota: int
+    """Events per month of its tenant; 0 is no limit."""
     is_bound: bool
     """Whether it may be used from some addresses or origins only."""
 
@@ -100,9 +102,11 @@ class Callers:
             error.hint = where
             raise
         principal.require(Scope.INGEST)
-        is_limited = self._limits.applies(principal, registry.tenants[principal.tenant_id])
+        tenant = registry.tenants[principal.tenant_id]
+        is_limited = self._limits.applies(principal, tenant)
         is_bound = bool(principal.networks or principal.origins)
-        return Known(principal, principal.place, is_limited, is_bound)
+        quota = tenant.events_per_month or 0
+        return Known(principal, principal.place, is_limited, quota, is_bound)
 
 
 def _check_bounds(exchange: Exchange, principal: Principal) -> None:

@@ -20,6 +20,7 @@ from weir.ingest.pace import Pace, judge
 from weir.ingest.reading import HeadReader
 from weir.ingest.refusals import RequestTimeout, body_too_large, headers_too_large
 from weir.ingest.responses import CONTINUE
+from weir.ingest.room import GUESTS, no_room
 
 if TYPE_CHECKING:
     from weir.ingest.door import Door
@@ -194,9 +195,8 @@ class Connection(asyncio.Protocol):
         assert exchange is not None
         if exchange.body_bytes + len(body) > self.door.settings.body_bytes_max:
             raise body_too_large(self.door.settings.body_bytes_max)
-        reserve = self.door.reserve_for_guest if exchange.is_guest else self.door.reserve
-        if not reserve(len(body)):
-            raise _no_room()
+        if not self.door.reserve(len(body), exchange.tenant_id):
+            raise no_room()
         exchange.body_bytes += len(body)
         exchange.parts.append(body)
 
@@ -214,7 +214,7 @@ class Connection(asyncio.Protocol):
         if not self._parser.should_keep_alive():
             exchange.is_last = True
             self._is_deaf = True
-        self._last_head = None if exchange.is_guest else exchange.head
+        self._last_head = None if exchange.tenant_id == GUESTS else exchange.head
         self._enqueue(exchange)
 
     # What the door calls.
@@ -403,7 +403,7 @@ class Connection(asyncio.Protocol):
         exchange.head = head
         if not self.door.reserve(len(body)):
             self._current = exchange
-            self.turn_away(_no_room())
+            self.turn_away(no_room())
             return
         exchange.body_bytes = len(body)
         exchange.parts = [body]
@@ -490,7 +490,3 @@ class Connection(asyncio.Protocol):
             self._transport.resume_reading()
             if self._receiving_since is not None:
                 self._receiving_since = self.door.loop_time()
-
-
-def _no_room() -> Unavailable:
-    return Unavailable("The node is overloaded.", retry_after_s=1)

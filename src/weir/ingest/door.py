@@ -22,6 +22,7 @@ from weir.errors import Unavailable, WeirError
 from weir.ingest.addresses import Addresses
 from weir.ingest.admission import Limits, Reply, Submission
 from weir.ingest.aside import Aside
+from weir.ingest.backfill import Backfill
 from weir.ingest.body import (
     ADMIT_ON_LOOP_BYTES_MAX,
     INFLATE_ON_LOOP_BYTES_MAX,
@@ -30,7 +31,7 @@ from weir.ingest.body import (
     inflate,
 )
 from weir.ingest.callers import Callers, Known
-from weir.ingest.guests import Guests, brings_body_unknown
+from weir.ingest.guests import brings_body_unknown
 from weir.ingest.head import HeadMemory
 from weir.ingest.limits import Usage
 from weir.ingest.replies import encode_reply, render_error
@@ -42,6 +43,8 @@ from weir.ingest.responses import (
     render_empty,
     render_json,
 )
+from weir.ingest.room import GUESTS, Room, no_room
+from weir.ingest.turns import Turns
 from weir.telemetry import Happening, emit
 
 if TYPE_CHECKING:
@@ -52,11 +55,15 @@ if TYPE_CHECKING:
     from weir.ingest.exchange import Exchange, Visitor
     from weir.ingest.limits import LimitTable
     from weir.ingest.overload import Gate
+    from weir.ingest.quota import Quota
     from weir.ingest.tally import Tally
     from weir.settings import Settings
     from weir.storage.registry import RegistryView
 
 PREFLIGHT_AGE_S = 86400
+
+TURN_BYTES_MIN = 8192
+"""Size above which judging a body takes long enough (some 50 µs) to be done in turn."""
 
 
 class Waiter(Protocol):
@@ -88,6 +95,7 @@ class Parts(NamedTuple):
     registry: RegistryView
     journal: Journal
     limits: LimitTable
+    quota: Quota
     gate: Gate
     tally: Tally
     routes: Mapping[bytes, IngestRoute]
@@ -108,13 +116,15 @@ class Door:
             connections_max=parts.settings.connections_per_address_max,
             trusted=parse_networks(parts.settings.trusted_proxies),
         )
-        self._guests = Guests(in_flight_bytes_max=parts.settings.in_flight_bytes_max)
         self._parts = parts
         self._aside: Aside[_Judged | WeirError] = Aside(loop)
+        self._turns = Turns(loop)
         self._routes = parts.routes
         self._registry = parts.registry
         self._journal = parts.journal
         self._gate = parts.gate
+        self._quota = parts.quota
+        self._accepted = parts.quota.accepted
         self._now_us = parts.clock.now_us
         self._limits = Limits(
             parts.settings.event_bytes_max,
@@ -122,14 +132,26 @@ class Door:
             parts.settings.shared_context_bytes_max,
         )
         self.callers = Callers(parts.registry, parts.limits, docs_url=parts.settings.docs_url)
+        self._backfill = Backfill(parts.settings.backfill_bytes_per_s)
         self._saturated: set[str] = set()
-        self.bytes_in_flight = 0
-        """Of all bodies being handled, as received and, while they are kept, as inflated."""
+        self._room = Room(
+            parts.settings.in_flight_bytes_max,
+            parts.registry,
+            partial(self._note_saturation, "in_flight_bytes_max"),
+        )
+        # Asked for every request: without a call between.
+        self.reserve = self._room.reserve
+        self.release = self._room.release
         self._worker = os.urandom(4).hex()
         self._taken_count = 0
         self.heads = HeadMemory()
         self._date = b""
         self.tick()
+
+    @property
+    def bytes_in_flight(self) -> int:
+        """Of all bodies being handled."""
+        return self._room.bytes_in_flight
 
     # Connections.
 
@@ -150,37 +172,13 @@ class Door:
             self.connections.remove(visitor)
             self._addresses.leave(visitor.peer)
 
-    def reserve(self, body_bytes: int) -> bool:
-        """Takes room for body bytes that arrived; False when there is none."""
-        if self.bytes_in_flight + body_bytes > self.settings.in_flight_bytes_max:
-            self._note_saturation("in_flight_bytes_max")
-            return False
-        self.bytes_in_flight += body_bytes
-        return True
-
-    def reserve_for_guest(self, body_bytes: int) -> bool:
-        """``reserve`` for a body that no known key came with, which the guests' room bounds too."""
-        if not self._guests.reserve(body_bytes):
-            self._note_saturation("in_flight_bytes_max")
-            return False
-        if self.reserve(body_bytes):
-            return True
-        self._guests.release(body_bytes)
-        return False
-
-    def release(self, exchange: Exchange) -> None:
-        """Gives an exchange's room back; a second time changes nothing."""
-        self.bytes_in_flight -= exchange.body_bytes
-        if exchange.is_guest:
-            self._guests.release(exchange.body_bytes)
-        exchange.body_bytes = 0
-        exchange.parts = []
-
     def tick(self) -> None:
         """Once a second: what is not worth doing for every request."""
         self._date = date_line(self._now_us() // 1_000_000)
         self._saturated.clear()
         self._gate.look()
+        self._quota.turn(self._now_us())
+        self._room.tidy()
         self._parts.tally.hand_on(self._append_tally)
 
     def _note_saturation(self, limit: str) -> None:
@@ -268,11 +266,10 @@ class Door:
         """
         head = exchange.head
         if head.method == b"POST" and head.path in self._routes:
-            self.callers.recognize(exchange, self._now_us())
-        else:
-            exchange.is_guest = brings_body_unknown(
-                head, self._registry.current(), now_us=self._now_us()
-            )
+            known = self.callers.recognize(exchange, self._now_us())
+            exchange.tenant_id = known.place.tenant_id
+        elif brings_body_unknown(head, self._registry.current(), now_us=self._now_us()):
+            exchange.tenant_id = GUESTS
 
     def _take_ingest(self, exchange: Exchange, route: IngestRoute) -> None:
         if exchange.head.method == b"OPTIONS":
@@ -286,8 +283,14 @@ class Door:
         now_us = self._now_us()
         try:
             known = self.callers.recognize(exchange, now_us)
+            if self._room.bytes_in_flight > self._room.watched_bytes and not exchange.tenant_id:
+                self._room.claim(exchange, known.place.tenant_id)
             if not self._gate.is_open:
                 self._check_room(known)
+            if b"?" in exchange.head.target:
+                self._backfill.check(
+                    exchange.head.target, is_open=self._gate.is_open, now_us=now_us
+                )
             if known.is_limited:
                 self._count_request(exchange, known.principal, now_us)
             body = exchange.body
@@ -297,10 +300,33 @@ class Door:
                 self._judge_aside(exchange, route, known, encoding)
                 return
             if small is not body:
-                self._hold_inflated(exchange, small)
+                self._hold_inflated(exchange, known, small)
+            if len(small) > TURN_BYTES_MIN and not self._turns.take():
+                self._await_turn(exchange, route, known, small)
+                return
             self._store(exchange, route, known, small, route.admit(self._submission(small)))
         except WeirError as error:
             self._refuse_events(exchange, route, known, error)
+
+    def _await_turn(
+        self, exchange: Exchange, route: IngestRoute, known: Known, body: bytes
+    ) -> None:
+        connection = exchange.connection
+        connection.hold()
+        exchange.is_away = True
+
+        def judge() -> None:
+            exchange.is_away = False
+            try:
+                self._store(exchange, route, known, body, route.admit(self._submission(body)))
+            except WeirError as error:
+                self._refuse_events(exchange, route, known, error)
+            except Exception as error:  # as in ``take``
+                self._fail(exchange, error)
+            finally:
+                connection.unhold()
+
+        self._turns.wait(known.place.tenant_id, judge)
 
     def _check_room(self, known: Known) -> None:
         refusal = self._gate.refusal_of(known.principal.tenant_id)
@@ -324,11 +350,14 @@ class Door:
             self._count_refused(route, known, admission.refused_count)
             self.answer(exchange, admission.reply)
             return
+        if known.quota:
+            self._quota.check(known.place.tenant_id, taken, known.quota, now_us=self._now_us())
         if known.is_limited:
             self._count_events(exchange, known.principal, taken)
         target = exchange.head.target
+        place = known.place
         draft = Draft(
-            known.place,
+            place,
             route.dialect.code,
             route.dialect_version,
             taken,
@@ -338,8 +367,11 @@ class Door:
             body,
         )
         exchange.reply = admission.reply
+        if b"?" in target:
+            self._backfill.spend(target, len(body))
         self._journal.append(draft, exchange)
-        self._gate.shares.note(known.place.tenant_id, len(body))
+        self._accepted[place.tenant_id] += taken
+        self._gate.shares.note(place.tenant_id, len(body))
         self._parts.tally.count_taken(
             route.dialect.name, taken, admission.refused_count, body_bytes=len(body)
         )
@@ -360,7 +392,7 @@ class Door:
                     self._refuse_events(exchange, route, known, judged)
                     return
                 if judged.body is not received:
-                    self._hold_inflated(exchange, judged.body)
+                    self._hold_inflated(exchange, known, judged.body)
                 self._store(exchange, route, known, judged.body, judged.admission)
             except WeirError as error:
                 self._refuse_events(exchange, route, known, error)
@@ -371,12 +403,15 @@ class Door:
 
         bytes_max = self.settings.inflated_bytes_max
         submission = self._submission(received)
-        self._aside.run(partial(_judge, route, submission, encoding, bytes_max), settle)
+        work = partial(_judge, route, submission, encoding, bytes_max)
+        self._aside.run(known.place.tenant_id, work, settle)
 
-    def _hold_inflated(self, exchange: Exchange, body: bytes) -> None:
+    def _hold_inflated(self, exchange: Exchange, known: Known, body: bytes) -> None:
         """A small body may become a large one, and is held until it is on disk."""
-        if not self.reserve(len(body)):
-            raise Unavailable("The node is overloaded.", retry_after_s=1)
+        if not exchange.tenant_id:
+            self._room.claim(exchange, known.place.tenant_id)
+        if not self.reserve(len(body), exchange.tenant_id):
+            raise no_room()
         exchange.body_bytes += len(body)
 
     def _count_request(self, exchange: Exchange, principal: Principal, now_us: int) -> None:

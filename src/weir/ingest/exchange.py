@@ -100,8 +100,8 @@ class Exchange:
     head: Head = NO_HEAD
     body_bytes: int = 0
     """Of the body, counted against the worker's bytes in flight."""
-    is_guest: bool = False
-    """Its body comes with no known key, and takes of the guests' room too."""
+    tenant_id: int = 0
+    """To whose bytes in flight they belong: 0 is nobody's, or not known yet; see ``Room``."""
     is_last: bool = False
     """The connection closes after this answer."""
     route: IngestRoute | None = None

@@ -100,6 +100,7 @@ class LimitTable:
                 f"The limit of {limit} {what} is reached.",
                 retry_after_s=wait_s,
                 usage=Usage(limit, max(0, limit - used), reset_s),
+                refused_count=amount,
             )
         own = self._read(self._own, cell, minute)
         self._write(cell, minute, min(own + amount, _COUNT_MASK))

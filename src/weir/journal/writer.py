@@ -80,6 +80,7 @@ class JournalWriter:
         "_thread",
         "_turn",
         "_writing",
+        "start_offset",
     )
 
     def __init__(
@@ -97,6 +98,8 @@ class JournalWriter:
         self._lock = lock
         self._state = state
         self._appender = appender
+        self.start_offset = appender.end.offset
+        """Events in the journal when it was opened."""
         self._clock = clock
         self._notify = notify
         self._defer = defer

@@ -36,6 +36,8 @@ class MergeJob(msgspec.Struct, frozen=True):
     root: str
     spill: str
     inputs: tuple[str, ...]
+    sha256: tuple[str, ...]
+    """Of each input, as it was written."""
     row_count: int
     earlier: tuple[Accelerated, ...]
     columns_max: int
@@ -60,6 +62,7 @@ def merge(job: MergeJob) -> Merged:
     And ``OSError`` when the disk refuses. Then nothing has its place.
     """
     root = Path(job.root)
+    _check_inputs(job)
     directory = (root / job.inputs[0]).parent
     temporary = directory / f".{Path(job.inputs[0]).name}{MERGING_SUFFIX}"
     try:
@@ -76,6 +79,18 @@ def merge(job: MergeJob) -> Merged:
         raise
     path = str(target.relative_to(root))
     return Merged(path, job.row_count, byte_count, *range_us, digest, columns)
+
+
+def _check_inputs(job: MergeJob) -> None:
+    """Damage would outlive its file: the engine reads many a wrong bit without noticing."""
+    for path, sha256 in zip(job.inputs, job.sha256, strict=True):
+        try:
+            with (Path(job.root) / path).open("rb") as file:
+                found = file_digest(file, "sha256").hexdigest()
+        except FileNotFoundError as error:
+            raise Corrupt("A lake file is missing.", path=path) from error
+        if found != sha256:
+            raise Corrupt(f"The lake file {path} is not what was written.", path=path)
 
 
 def _write(job: MergeJob, path: Path) -> tuple[tuple[Column, ...], tuple[int, int]]:

@@ -41,6 +41,8 @@ class Intent(msgspec.Struct, frozen=True):
     horizon_us: int
     spans: dict[str, Span]
     endpoints: dict[int, str]
+    replays: "tuple[DeadLetter, ...]" = ()
+    """Letters whose frames the cut covers beside the spans."""
 
 
 class RawFile(msgspec.Struct, frozen=True):
@@ -78,6 +80,20 @@ class DeadLetter(msgspec.Struct, frozen=True):
     raw_path: str
 
 
+class UsageRow(msgspec.Struct, frozen=True):
+    """Events of a tenant that one journal took in one month, and how many were duplicates.
+
+    ``month`` counts months since January 1970 in UTC, by ``received_at``. What was used is
+    ``accepted`` less ``duplicate``.
+    """
+
+    journal_id: str
+    tenant_id: int
+    month: int
+    accepted: int
+    duplicate: int
+
+
 class Commit(msgspec.Struct, frozen=True):
     """One lake commit: what the catalog takes in a single transaction.
 
@@ -94,9 +110,12 @@ class Commit(msgspec.Struct, frozen=True):
     sidecars: tuple[SidecarFile, ...]
     dead_letters: tuple[DeadLetter, ...]
     ledger: tuple[LedgerRow, ...]
+    usage: tuple[UsageRow, ...]
     spans: dict[str, Span]
     """As read; offsets may be lower than the intent's when damage was found only later."""
     retired: tuple[str, ...]
+    replayed: tuple[DeadLetter, ...] = ()
+    """Letters that became rows, and are letters no more."""
 
     @property
     def row_count(self) -> int:

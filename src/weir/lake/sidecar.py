@@ -116,10 +116,7 @@ def decode_sidecar(content: bytes | memoryview) -> Ids:
     """The columns as views of the bytes; raises ``Corrupt`` when they are not a sidecar."""
     magic, count = _HEAD.unpack_from(content) if len(content) >= _HEAD.size else (b"", 0)
     if magic != MAGIC or len(content) != _HEAD.size + count * ENTRY_BYTES:
-        raise Corrupt(
-            "A deduplication sidecar is not what was written.",
-            hint="Restore the file from a backup; without it, duplicates could be stored.",
-        )
+        raise _damaged()
     starts = [_HEAD.size + column * count * 8 for column in range(4)]
     hi, lo, body = (
         np.frombuffer(content, dtype="<u8", count=count, offset=starts[column])
@@ -130,6 +127,20 @@ def decode_sidecar(content: bytes | memoryview) -> Ids:
 
 
 def map_sidecar(path: Path) -> Ids:
-    """The columns of a file, mapped: memory is used only for what lookups touch."""
-    with path.open("rb") as file:
-        return decode_sidecar(memoryview(mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)))
+    """The columns of a file, mapped: memory is used only for what lookups touch.
+
+    ``Corrupt`` when it is not a sidecar, or not there.
+    """
+    try:
+        with path.open("rb") as file:
+            mapped = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+    except (FileNotFoundError, ValueError) as error:  # gone, or empty
+        raise _damaged() from error
+    return decode_sidecar(memoryview(mapped))
+
+
+def _damaged() -> Corrupt:
+    return Corrupt(
+        "A deduplication sidecar is not what was written.",
+        hint="Restore the file from a backup; without it, duplicates could be stored.",
+    )

@@ -9,7 +9,7 @@ from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from weir.domain.outcome import LedgerRow
-from weir.lake.records import CatalogState, Commit, DeadLetter, Intent, Replacement
+from weir.lake.records import CatalogState, Commit, DeadLetter, Intent, Replacement, UsageRow
 
 FENCED = "fenced"
 """Code of the ``Conflict`` that a loader gets once another one has taken over."""
@@ -50,6 +50,12 @@ class Catalog(Protocol):
         """A project's newest dead letters, newest first."""
         ...
 
+    def find_dead_letters(
+        self, project_id: int, places: Sequence[tuple[str, int]]
+    ) -> Sequence[DeadLetter]:
+        """Those of a project's dead letters that lie at these journals and positions."""
+        ...
+
     def expired_raw(self, *, before_us: int, limit: int) -> Sequence[str]:
         """Paths of raw files whose newest frame was received before a time, oldest first."""
         ...
@@ -62,6 +68,10 @@ class Catalog(Protocol):
         self, *, key_ids: Collection[int] | None, from_minute: int, to_minute: int
     ) -> Sequence[LedgerRow]:
         """Rows of keys (None: all) in ``[from_minute, to_minute)``, by minute and key."""
+        ...
+
+    def usage(self, month: int) -> Sequence[UsageRow]:
+        """What tenants have used of a month, by journal."""
         ...
 
     def close(self) -> None:

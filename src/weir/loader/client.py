@@ -8,7 +8,7 @@ import asyncio
 import os
 import socket
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
@@ -21,8 +21,12 @@ from weir.errors import Unavailable
 from weir.loader.wire import (
     CutRequest,
     Failure,
+    HoldRequest,
     LedgerReply,
     LedgerRequest,
+    ReplayFate,
+    ReplayReply,
+    ReplayRequest,
     Reply,
     Request,
     Shared,
@@ -48,6 +52,9 @@ TRACE_S = 30.0
 
 CUT_S = 60.0
 """The same for a forced cut."""
+
+REPLAY_S = 120.0
+"""The same for a replay, which looks for duplicates in the lake and ends with a cut."""
 
 THREADS_MAX = 32
 """Calls at the same time. Threads of their own: other slow work of the process cannot hold
@@ -113,6 +120,20 @@ class LoaderClient:
         reply, _ = await self._ask(CutRequest(), CUT_S)
         assert isinstance(reply, Status)
         return reply
+
+    async def hold(self, lease_s: float) -> Status:
+        """No file of the lake or of a journal is removed for so long. ``Unavailable``."""
+        reply, _ = await self._ask(HoldRequest(lease_s), ANSWER_S)
+        assert isinstance(reply, Status)
+        return reply
+
+    async def replay(
+        self, project_id: int, places: Sequence[tuple[str, int]]
+    ) -> tuple[ReplayFate, ...]:
+        """Decodes dead letters again; fates of some of them at least. ``Unavailable``."""
+        reply, _ = await self._ask(ReplayRequest(project_id, tuple(places)), REPLAY_S)
+        assert isinstance(reply, ReplayReply)
+        return reply.fates
 
     def close(self) -> None:
         """Hangs up."""

@@ -31,6 +31,7 @@ from weir.loader.render import (
     Judged,
     ProjectFrames,
     count_outcomes,
+    count_usage,
     merged_ids,
     raw_files,
 )
@@ -133,8 +134,10 @@ def write_commit(
         sidecars=tuple(written),
         dead_letters=tuple(dead_letters),
         ledger=tuple(count_outcomes(intent, contents, judged)),
+        usage=tuple(count_usage(contents, judged)),
         spans=dict(contents.spans),
         retired=(*retired, *expired_raw),
+        replayed=tuple(letter for replay in contents.replays for letter in replay.letters),
     )
 
 

@@ -19,6 +19,7 @@ from weir.lake.acceleration import Accelerator
 from weir.lake.records import Commit, Intent, JournalPlace
 from weir.loader.catalog import FENCED, Catalog
 from weir.loader.commit import LakeStore, Widening, write_commit
+from weir.loader.hold import RemovalHold
 from weir.loader.journals import Journals
 from weir.loader.ledger import explained
 from weir.loader.tail import Generation
@@ -46,6 +47,7 @@ class Ports(NamedTuple):
     board: Board
     clock: Clock
     settings: Settings
+    hold: RemovalHold
 
 
 class Committer:
@@ -56,6 +58,7 @@ class Committer:
         "_ended",
         "_epoch",
         "_explained",
+        "_held_back",
         "_ports",
         "_stopping",
         "_thread",
@@ -72,6 +75,8 @@ class Committer:
         self._epoch = epoch
         self._explained = explained_before
         self._balance = 0
+        self._held_back: tuple[str, ...] = ()
+        """Retired files that a backup may still want."""
         self._thread: threading.Thread | None = None
         self._ended: BaseException | None = None
         self._stopping = threading.Event()
@@ -105,11 +110,19 @@ class Committer:
         self._stopping.set()
 
     def clean_up(self, retired: tuple[str, ...]) -> None:
-        """Removes retired files and what lies below the cut; what fails is done next time."""
-        removed = [path for path in retired if self._tidied(self._remove, path)]
-        self._tidied(self._ports.catalog.forget_removals, self._epoch, removed)
-        for journal_id, place in self._view.places.items():
-            self._tidied(self._expire, journal_id, place)
+        """Removes retired files and what lies below the cut; what fails is done next time.
+
+        During a backup nothing is removed; the next clean-up after it does that too.
+        """
+        self._held_back += retired
+        with self._ports.hold.removing() as may_remove:
+            if not may_remove:
+                return
+            retired, self._held_back = self._held_back, ()
+            removed = [path for path in retired if self._tidied(self._remove, path)]
+            self._tidied(self._ports.catalog.forget_removals, self._epoch, removed)
+            for journal_id, place in self._view.places.items():
+                self._tidied(self._expire, journal_id, place)
 
     def _run(self, generation: Generation, intent: Intent) -> None:
         pause_s = RETRY_FIRST_S
@@ -168,7 +181,8 @@ class Committer:
         self._ports.board.set(Slot.COMMIT_ID, commit.intent.commit_id)
         COMMIT_SECONDS.observe(elapsed_s)
         for fate in _FATES:
-            OUTCOMES.labels(fate).inc(sum(getattr(row, fate) for row in commit.ledger))
+            # A replay takes dead letters back, and a counter only grows.
+            OUTCOMES.labels(fate).inc(max(0, sum(getattr(row, fate) for row in commit.ledger)))
         emit(
             Happening.LAKE_COMMITTED,
             commit=commit.intent.commit_id,

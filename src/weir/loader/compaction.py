@@ -23,7 +23,9 @@ from weir.lake.records import Removal, Replacement
 from weir.lake.tiers import MergeLimits, plan_merges
 from weir.loader.catalog import FENCED, Catalog
 from weir.loader.commit import LakeStore
+from weir.loader.hold import RemovalHold
 from weir.loader.orphans import remove_orphans
+from weir.loader.scrub import Scrub
 from weir.loader.view import View
 from weir.settings import Settings
 from weir.telemetry import COMPACTED_FILES, LAKE_FILES, Happening, emit
@@ -65,6 +67,7 @@ class CompactionPorts(NamedTuple):
     merger: Merger
     clock: Clock
     settings: Settings
+    hold: RemovalHold
     root: str
     spill: str
 
@@ -76,6 +79,7 @@ class Compaction:
         "_epoch",
         "_ports",
         "_removals",
+        "_scrub",
         "_skipped",
         "_stopping",
         "_swept",
@@ -94,6 +98,7 @@ class Compaction:
         """Files that could not be merged, and until when they are left alone."""
         self._swept = False
         self._stopping = threading.Event()
+        self._scrub = Scrub(view, ports.store.locate, ports.clock, stopping=self._stopping.is_set)
         self._thread = threading.Thread(target=self._run, name="compaction", daemon=True)
 
     def start(self) -> None:
@@ -108,9 +113,12 @@ class Compaction:
             self._thread.join()
 
     def round(self) -> int:
-        """Removes what is due and carries out one plan; how many merges are in the catalog."""
-        self._remove_due()
-        self._remove_orphans_once()
+        """Removes what is due, scrubs, and carries out one plan; how many merges are in the catalog."""
+        with self._ports.hold.removing() as may_remove:
+            if may_remove:
+                self._remove_due()
+                self._remove_orphans_once()
+        self._scrub.round()
         settings = self._ports.settings
         if not settings.compaction_cpu_share:
             return 0
@@ -213,6 +221,7 @@ class Compaction:
             root=ports.root,
             spill=ports.spill,
             inputs=tuple(file.path for file in inputs),
+            sha256=tuple(file.sha256 for file in inputs),
             row_count=sum(file.row_count for file in inputs),
             earlier=self._view.choice(inputs[0].project_id),
             columns_max=ports.settings.accelerated_columns_max,

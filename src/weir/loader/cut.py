@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
-from weir.lake.records import Intent, SidecarFile, Span
+from weir.lake.records import DeadLetter, Intent, SidecarFile, Span
 
 GENERATION_BYTES_MAX = 1024 * 1024 * 1024
 """Above any setting: text columns of one generation must stay within 31-bit offsets."""
@@ -64,6 +64,7 @@ def decide_cut(
     received_us: Mapping[str, int],
     now_us: int,
     dedup_window_us: int,
+    replays: Sequence[DeadLetter] = (),
 ) -> Intent:
     """The intent of a cut over these spans.
 
@@ -79,6 +80,7 @@ def decide_cut(
         horizon_us=min([now_us, *received_us.values()]) - LATE_US,
         spans=dict(spans),
         endpoints=dict(endpoints),
+        replays=tuple(replays),
     )
 
 

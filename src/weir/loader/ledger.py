@@ -47,6 +47,11 @@ class Counts:
         row[2] += taken
         row[_AT["in_flight"]] += taken
 
+    def add_replayed(self, frame: Frame) -> None:
+        """Takes a frame's events back from the dead letters: they are in flight again."""
+        key = (frame.place.key_id, frame.received_at_us // MINUTE_US)
+        self.add(*key, dead_lettered=-frame.event_count, in_flight=frame.event_count)
+
     def add_tally(self, frame: Frame) -> bool:
         """Adds the door's counts of events that were refused outright; False for other bytes."""
         try:

@@ -16,7 +16,15 @@ from weir.domain.event import Dialect
 from weir.domain.frame import Frame
 from weir.lake.records import Span
 from weir.loader.journals import LostEvents, Round
-from weir.loader.rows import Block, Decoded, build_block, dead_frame, decode_frames
+from weir.loader.rows import (
+    Block,
+    DeadFrame,
+    Decoded,
+    build_block,
+    dead_frame,
+    decode_frames,
+)
+from weir.loader.watch import Watch
 
 _Placed = TypeVar("_Placed", Frame, LostEvents)
 
@@ -42,10 +50,11 @@ class _Edge(NamedTuple):
 class Portions:
     """A round on its way into the tail. One thread asks."""
 
-    __slots__ = ("_counts", "_edge", "_found", "_names", "_ranks", "_taken")
+    __slots__ = ("_counts", "_edge", "_found", "_names", "_ranks", "_taken", "_watch")
 
-    def __init__(self, found: Round) -> None:
+    def __init__(self, found: Round, watch: Watch | None = None) -> None:
         self._found = found
+        self._watch = watch
         self._names = list(found.spans)
         self._ranks = {name: rank for rank, name in enumerate(self._names)}
         self._taken = 0
@@ -53,7 +62,7 @@ class Portions:
         self._edge: _Edge | None = None
         """Where the last portion ended; None before the first."""
         self._counts: list[int] = []
-        """Sizes, the next one last, of the parts of what could not be built as one."""
+        """Sizes, the next one last, of the parts of what cannot be built as one."""
 
     @property
     def done(self) -> bool:
@@ -74,11 +83,16 @@ class Portions:
         """
         while True:
             count = self._counts[-1] if self._counts else len(self._found.frames) - self._taken
+            if count and self._watch is not None:
+                frame = self._found.frames[self._taken]
+                if reason := self._watch.poison(frame):
+                    return self._put_aside(DeadFrame(frame, reason), dialects)
+                count = self._begin(self._watch, count)
             try:
                 block = self._build(count, dialects, name_endpoints)
             except Exception as error:  # of memory, or some value that cannot stand in a column
                 if count > 1:
-                    self._halve(count)
+                    self._split(count, count // 2)
                     continue
                 if isinstance(error, MemoryError):
                     raise
@@ -87,8 +101,7 @@ class Portions:
 
     def bury(self, error: Exception, dialects: Mapping[int, Dialect]) -> Portion:
         """The next frame as a dead letter: it cannot become rows even alone."""
-        dead = [dead_frame(self._found.frames[self._taken], error)]
-        return Portion(self._advance(1), build_block(Decoded([], dead), dialects, {}))
+        return self._put_aside(dead_frame(self._found.frames[self._taken], error), dialects)
 
     def left_us(self) -> dict[str, int]:
         """The time of the first frame that was not given out, per journal that has one."""
@@ -96,6 +109,17 @@ class Portions:
         for frame in islice(self._found.frames, self._taken, None):
             left.setdefault(frame.journal_id, frame.received_at_us)
         return left
+
+    def _put_aside(self, dead: DeadFrame, dialects: Mapping[int, Dialect]) -> Portion:
+        return Portion(self._advance(1), build_block(Decoded([], [dead]), dialects, {}))
+
+    def _begin(self, watch: Watch, count: int) -> int:
+        """How many of ``count`` frames are worked on next, which the watch knows now."""
+        group = watch.group(self._found.frames, self._taken, count)
+        if group < count:
+            self._split(count, group)
+        watch.begin(self._found.frames, self._taken, group, self._found.spans)
+        return group
 
     def _build(
         self, count: int, dialects: Mapping[int, Dialect], name_endpoints: NameEndpoints
@@ -107,10 +131,11 @@ class Portions:
         endpoints = name_endpoints([one.frame for one in decoded.whole])
         return build_block(decoded, dialects, endpoints)
 
-    def _halve(self, count: int) -> None:
+    def _split(self, count: int, first: int) -> None:
+        """The next ``count`` frames in two parts."""
         if self._counts:
             self._counts.pop()
-        self._counts += [count - count // 2, count // 2]
+        self._counts += [count - first, first]
 
     def _advance(self, count: int) -> Round:
         """Moves on by so many frames; gives that part of the round."""

@@ -5,6 +5,7 @@ How the reading was divided into rounds does not matter, so that a commit that i
 a crash gives the same bytes.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
@@ -15,12 +16,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from weir.domain.frame import Frame
+from weir.domain.month import month_of
 from weir.domain.outcome import MINUTE_US, LedgerRow
-from weir.lake.records import Intent
+from weir.lake.records import Intent, UsageRow
 from weir.lake.schema import CANONICAL, SORT_KEY
 from weir.lake.sidecar import I64, Flags, Ids, concat_ids, sort_ids
 from weir.loader.dedup import find_duplicates
 from weir.loader.ledger import Counts
+from weir.loader.replay import joined_indexes
 from weir.loader.rows import Block, DeadFrame, Places
 from weir.loader.tail import Contents
 
@@ -51,12 +54,14 @@ class Judged:
     __slots__ = ("_duplicate", "_frame_of", "_frames", "_ids", "_rank", "_rows", "conflict")
 
     def __init__(self, contents: Contents, indexes: Iterable[Ids], *, window_us: int) -> None:
-        blocks = contents.blocks
+        blocks = (*contents.blocks, *(replay.block for replay in contents.replays))
+        indexes = [*indexes, *joined_indexes(contents.replays)]
         batches = [block.rows for block in blocks]
         self._rows = pa.Table.from_batches(batches, CANONICAL).combine_chunks()
         self._frames = [frame for block in blocks for frame in block.frames]
         self._frame_of = _joined(blocks, "frame_of", [len(block.frames) for block in blocks])
-        order = {name: rank for rank, name in enumerate(sorted(contents.spans))}
+        journals = {*contents.spans, *(frame.journal_id for frame in self._frames)}
+        order = {name: rank for rank, name in enumerate(sorted(journals))}
         self._rank = self._of_frames([order[frame.journal_id] for frame in self._frames])
 
         ids = concat_ids([block.ids for block in blocks])
@@ -106,6 +111,11 @@ class Judged:
         }
         counts.settle_rows(self._frames, self._frame_of, flags)
 
+    def duplicates(self) -> list[tuple[Frame, int]]:
+        """The frames that hold duplicates, and how many."""
+        counts = np.bincount(self._frame_of[self._duplicate], minlength=len(self._frames))
+        return [(self._frames[each], int(counts[each])) for each in np.flatnonzero(counts).tolist()]
+
     def _of_frames(self, values: Sequence[int]) -> I64:
         """A value per frame becomes one per row."""
         found: I64 = np.array(values, dtype=np.int64)[self._frame_of]
@@ -121,12 +131,26 @@ def count_outcomes(intent: Intent, contents: Contents, judged: Judged) -> list[L
         for frame, _ in block.dead:
             counts.add_read(frame)
             counts.settle_dead(frame)
+    for replay in contents.replays:
+        for frame in replay.block.frames:
+            counts.add_replayed(frame)
     judged.settle(counts)
     for tally in contents.tallies:
         counts.add_tally(tally)
     for loss in contents.losses:
         counts.add_loss(loss, intent.decided_at_us // MINUTE_US)
     return counts.rows()
+
+
+def count_usage(contents: Contents, judged: Judged) -> list[UsageRow]:
+    """What the commit adds to the tenants' months: every event of a readable frame."""
+    accepted = _by_month(
+        (frame, frame.event_count)
+        for block in contents.blocks
+        for frame in (*block.frames, *(one.frame for one in block.dead))
+    )
+    duplicate = _by_month(judged.duplicates())
+    return [UsageRow(*key, accepted[key], duplicate[key]) for key in sorted(accepted)]
 
 
 def raw_files(contents: Contents) -> Iterator[ProjectFrames]:
@@ -167,6 +191,17 @@ def _sort_keys(column: pa.ChunkedArray) -> list[I64]:
         return [numbers.to_numpy()]
     absent = numbers.is_null().to_numpy(zero_copy_only=False).astype(np.int64)
     return [absent, numbers.fill_null(0).to_numpy()]
+
+
+def _by_month(counted: Iterable[tuple[Frame, int]]) -> Counter[tuple[str, int, int]]:
+    """Sums by journal, tenant and month."""
+    days: Counter[tuple[str, int, int]] = Counter()
+    for frame, count in counted:
+        days[frame.journal_id, frame.place.tenant_id, frame.received_at_us // DAY_US] += count
+    months: Counter[tuple[str, int, int]] = Counter()
+    for (journal_id, tenant_id, day), count in days.items():
+        months[journal_id, tenant_id, month_of(day * DAY_US)] += count
+    return months
 
 
 def _arrival(frame: Frame) -> tuple[str, int]:

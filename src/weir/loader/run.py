@@ -25,18 +25,34 @@ from weir.loader.compaction import Compaction, CompactionPorts, Merger
 from weir.loader.cut import CutLimits, CutReason, decide_cut, is_full, plan_cut
 from weir.loader.dedup import find_duplicates
 from weir.loader.demand import Demand
+from weir.loader.gauges import show_disk
+from weir.loader.hold import RemovalHold
 from weir.loader.journals import Journals, LocalJournals, Readers
 from weir.loader.ledger import Counts, total_by_key
 from weir.loader.merger import ProcessMerger
+from weir.loader.meter import Meter
 from weir.loader.portions import Portion, Portions
+from weir.loader.replays import ReplayPorts, Replays
 from weir.loader.service import Service
 from weir.loader.trace import Wanted, copies_in_memory, copies_in_raw
 from weir.loader.view import View
-from weir.loader.wire import LedgerReply, LedgerRequest, Shared, Status, TraceReply, TraceRequest
+from weir.loader.watch import Watch
+from weir.loader.wire import (
+    HoldRequest,
+    LedgerReply,
+    LedgerRequest,
+    ReplayReply,
+    ReplayRequest,
+    Shared,
+    Status,
+    TraceReply,
+    TraceRequest,
+)
 from weir.settings import Settings
 from weir.storage.local import FileLock, make_directory
 from weir.storage.registry import RegistryView
 from weir.telemetry import BACKLOG_BYTES, TAIL_BYTES, Happening, emit
+from weir.usage import UsageTable
 
 POLL_S = 0.04
 """How often idle journals are looked at: part of the time until an event is visible."""
@@ -66,7 +82,8 @@ _PAUSE_S = 0.05
 class LoaderParts:
     """What a loader is made of. ``open_catalog`` is called once the loader's lock is held.
 
-    Without ``store``, ``journals`` or ``merger`` those of the directory are used.
+    Without ``store``, ``journals`` or ``merger`` those of the directory are used; without
+    ``usage`` nobody is told what tenants have used.
     """
 
     directory: Directory
@@ -79,6 +96,8 @@ class LoaderParts:
     store: LakeStore | None = None
     journals: Journals | None = None
     merger: Merger | None = None
+    usage: UsageTable | None = None
+    open_watch: Callable[[], Watch] = Watch.forgetful
 
 
 def run_loader(parts: LoaderParts, stop: threading.Event) -> None:
@@ -120,17 +139,21 @@ class Loader:
         "_clock",
         "_demand",
         "_gauges_at_s",
+        "_hold",
         "_intent",
         "_limits",
+        "_meter",
         "_parts",
         "_pause",
         "_portions",
         "_read_raw",
         "_readers",
+        "_replays",
         "_settings",
         "_short_of_memory",
         "_ticket",
         "_view",
+        "_watch",
         "_when_caught_up",
         "committer",
         "compaction",
@@ -149,8 +172,17 @@ class Loader:
         self._limits = CutLimits(parts.settings.cut_age_s, parts.settings.tail_bytes_max)
         self._view = View(state, store.locate)
         self._read_raw = store.read
+        self._meter = Meter(
+            parts.usage or UsageTable.alone(), catalog.usage, now_us=parts.clock.now_us()
+        )
+        self._replays = self._open_replays(store)
         self._readers = Readers(journals, state.journals, parts.clock)
-        ports = Ports(catalog, store, journals, parts.board, parts.clock, parts.settings)
+        self._watch = parts.open_watch()
+        self._watch.forget_below(state.journals)
+        self._hold = RemovalHold(parts.clock)
+        ports = Ports(
+            catalog, store, journals, parts.board, parts.clock, parts.settings, self._hold
+        )
         self.committer = Committer(ports, self._view, epoch=epoch, explained_before=state.explained)
         self._portions: Portions | None = None
         """A round of which some is not in the tail yet."""
@@ -174,6 +206,7 @@ class Loader:
                 parts.merger or ProcessMerger(),
                 parts.clock,
                 parts.settings,
+                self._hold,
                 root=str(parts.directory.root),
                 spill=str(parts.directory.spill),
             ),
@@ -197,6 +230,7 @@ class Loader:
         """Gives back what queries read the tail from; nobody asks any more."""
         self.compaction.stop()
         self._view.close()
+        self._watch.close()
 
     def snapshot(self, project_id: int) -> Shared:
         """Files and tail of one project at one moment."""
@@ -264,6 +298,30 @@ class Loader:
             raise Unavailable("The lake commit was not done in time.", retry_after_s=1)
         return self.status()
 
+    def hold(self, request: HoldRequest) -> Status:
+        """Nothing is removed for so long: somebody copies the node's files."""
+        self._hold.extend(request.lease_s)
+        return self.status()
+
+    def replay(self, request: ReplayRequest) -> ReplayReply:
+        """Dead letters go through decode again; those that became rows are in the lake.
+
+        Raises ``Unavailable`` when that takes too long; then they may be all the same, and asking
+        again does no harm.
+        """
+        fates = self._replays.ask(request.project_id, request.places)
+        if any(fate.reason is None for fate in fates):
+            self.cut()
+        return ReplayReply(tuple(fates))
+
+    def _open_replays(self, store: LakeStore) -> Replays:
+        ports = ReplayPorts(
+            *(self._catalog, self._view, store, self._parts.dialects, self._name_endpoints),
+            clock=self._clock,
+            settings=self._settings,
+        )
+        return Replays(ports)
+
     def step(self) -> bool:
         """One round of reading and at most one cut; whether there is nothing to do at once.
 
@@ -272,6 +330,7 @@ class Loader:
         if self._intent is not None:
             return not self._resume(self._intent)
         wanted = self._demand.wanted
+        self._replays.take()
         if not self._view.holds_rows:
             self._short_of_memory = False
         full = self._is_full()
@@ -302,7 +361,7 @@ class Loader:
             if not found.spans:
                 self._show_watermark(found.watermark_us)
                 return found.caught_up
-            self._portions = Portions(found)
+            self._portions = Portions(found, self._watch)
             caught_up = found.caught_up
         while not self._portions.done:
             if intent is None and self._is_full():
@@ -310,6 +369,7 @@ class Loader:
             try:
                 portion = self._portions.take(self._parts.dialects, self._name_endpoints)
             except MemoryError as error:
+                self._watch.end()
                 if self._view.holds_rows:
                     if intent is not None:
                         raise
@@ -317,6 +377,7 @@ class Loader:
                     return False
                 portion = self._portions.bury(error, self._parts.dialects)
             self._add(portion)
+            self._watch.end()
         self._show_watermark(self._portions.watermark_us)
         self._portions = None
         return caught_up
@@ -336,8 +397,10 @@ class Loader:
             )
         window_us = self._settings.dedup_window_s * 1_000_000
         verdict = find_duplicates(block.ids, self._view.indexes(), window_us=window_us)
-        now_minute = self._clock.now_us() // MINUTE_US
-        self._view.add(found, block, verdict, now_s=self._clock.monotonic_s(), minute=now_minute)
+        now_us = self._clock.now_us()
+        minute = now_us // MINUTE_US
+        self._view.add(found, block, verdict, now_s=self._clock.monotonic_s(), minute=minute)
+        self._meter.add(found, block, verdict, now_us=now_us)
 
     def _show_watermark(self, watermark_us: int) -> None:
         self._view.watermark_us = watermark_us
@@ -383,6 +446,7 @@ class Loader:
                 | generation.received_us,
                 now_us=self._clock.now_us(),
                 dedup_window_us=self._settings.dedup_window_s * 1_000_000,
+                replays=[letter for each in generation.replays for letter in each.letters],
             )
         if reason is CutReason.RESUME:
             emit(Happening.LAKE_COMMIT_RESUMED, commit=intent.commit_id)
@@ -390,6 +454,7 @@ class Loader:
 
     def _resume(self, intent: Intent) -> bool:
         """Reads on in exactly what an unfinished cut covers; once that is done, commits it."""
+        self._replays.resume(intent.replays)
         if not self._read_on(intent):
             return False
         self._intent = None
@@ -418,7 +483,9 @@ class Loader:
         if now_s < self._gauges_at_s:
             return
         self._gauges_at_s = now_s + GAUGES_S
+        self._meter.turn(self._clock.now_us())
         TAIL_BYTES.set(self._view.byte_count)
+        show_disk(self._parts.directory)
         BACKLOG_BYTES.set(self._readers.backlog_bytes(self._view.places))
 
 

@@ -13,11 +13,15 @@ from typing import Protocol
 
 import msgspec
 
+from weir.errors import WeirError
 from weir.loader.wire import (
     CutRequest,
     Failure,
+    HoldRequest,
     LedgerReply,
     LedgerRequest,
+    ReplayReply,
+    ReplayRequest,
     Reply,
     Request,
     Shared,
@@ -56,6 +60,14 @@ class Answers(Protocol):
 
     def cut(self) -> Status:
         """Returns when everything durable now is committed; raises ``Unavailable``."""
+        ...
+
+    def replay(self, request: ReplayRequest) -> ReplayReply:
+        """Dead letters go through decode again; raises ``Unavailable``."""
+        ...
+
+    def hold(self, request: HoldRequest) -> Status:
+        """Nothing is removed for a time."""
         ...
 
 
@@ -111,6 +123,8 @@ class Service:
     def _answer(self, connection: socket.socket, request: Request) -> None:
         try:
             reply, descriptor = self._reply(request)
+        except WeirError as error:
+            reply, descriptor = Failure(error.code, error.message), None
         except Exception as error:  # whatever it was, the client must hear of it
             emit(Happening.REQUEST_FAILED, where="loader", reason=type(error).__name__)
             reply, descriptor = Failure("unavailable", "The loader could not answer."), None
@@ -130,4 +144,8 @@ class Service:
             return self._answers.trace(request), None
         if isinstance(request, CutRequest):
             return self._answers.cut(), None
+        if isinstance(request, ReplayRequest):
+            return self._answers.replay(request), None
+        if isinstance(request, HoldRequest):
+            return self._answers.hold(request), None
         return self._answers.status(), None

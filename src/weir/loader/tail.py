@@ -23,6 +23,7 @@ from weir.lake.sidecar import Flags
 from weir.loader.dedup import IdRuns, Verdict
 from weir.loader.journals import LostEvents, Round
 from weir.loader.ledger import Counts
+from weir.loader.replay import Replay
 from weir.loader.rows import Block
 from weir.telemetry import Happening, emit
 
@@ -53,6 +54,7 @@ class Contents:
     tallies: tuple[Frame, ...]
     losses: tuple[LostEvents, ...]
     spans: Mapping[str, Span]
+    replays: tuple[Replay, ...] = ()
 
 
 class Generation:
@@ -68,6 +70,7 @@ class Generation:
         "ids",
         "pieces",
         "received_us",
+        "replays",
         "since_s",
         "spans",
     )
@@ -84,6 +87,7 @@ class Generation:
         """Names that this generation's rows carry; decided once per endpoint."""
         self.received_us: dict[str, int] = {}
         """Newest ``received_at`` per journal."""
+        self.replays: list[Replay] = []
         self.byte_count = 0
         self.since_s: float | None = None
         """Monotonic time of the first reading; None while there is nothing."""
@@ -117,9 +121,26 @@ class Generation:
         bodies = sum(len(frame.body) + FRAME_BYTES for frame in found.frames)
         self.byte_count += block.rows.nbytes + bodies
 
+    def add_replay(self, replay: Replay, verdict: Verdict, *, now_s: float) -> None:
+        """Adds dead letters that became rows after all."""
+        self.since_s = now_s if self.since_s is None else self.since_s
+        block = replay.block
+        for frame in block.frames:
+            self.counts.add_replayed(frame)
+        self.replays.append(replay)
+        self.ids.add(block.ids.take(~verdict.duplicate))
+        self._add_pieces(block, verdict)
+        self.byte_count += block.rows.nbytes + sum(len(frame.body) for frame in block.frames)
+
     def contents(self) -> Contents:
         """What a commit of this generation is rendered from."""
-        return Contents(tuple(self._blocks), tuple(self._tallies), tuple(self._losses), self.spans)
+        return Contents(
+            tuple(self._blocks),
+            tuple(self._tallies),
+            tuple(self._losses),
+            self.spans,
+            tuple(self.replays),
+        )
 
     def frames_of(self, project_id: int) -> list[tuple[Frame, str | None]]:
         """One project's frames, each with why it is dead, if it is."""

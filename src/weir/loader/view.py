@@ -15,10 +15,12 @@ from weir.domain.frame import Frame
 from weir.domain.layout import NO_LAYOUT, Accelerated
 from weir.domain.outcome import LedgerRow
 from weir.domain.snapshot import LakeFile, Snapshot
+from weir.errors import Unavailable
 from weir.lake.records import CatalogState, Commit, JournalPlace, Replacement, SidecarFile
 from weir.lake.sidecar import Ids, map_sidecar
 from weir.loader.dedup import Verdict
 from weir.loader.journals import Round
+from weir.loader.replay import Replay
 from weir.loader.rows import Block
 from weir.loader.tail import Generation, TailFile, pieces_of
 from weir.loader.wire import Shared
@@ -39,6 +41,7 @@ class View:
 
     __slots__ = (
         "_committing",
+        "_damaged",
         "_files",
         "_growing",
         "_layouts",
@@ -55,6 +58,7 @@ class View:
     def __init__(self, state: CatalogState, locate: Callable[[str], Path]) -> None:
         self._lock = threading.Lock()
         self._locate = locate
+        self._damaged: frozenset[str] = frozenset()
         self._files: dict[int, tuple[LakeFile, ...]] = {}
         self._layouts = {layout.id: layout for layout in state.layouts}
         self._committing: Generation | None = None
@@ -101,6 +105,21 @@ class View:
         with self._lock:
             self._growing.add(found, block, verdict, now_s=now_s, minute=minute)
 
+    def add_replay(self, replay: Replay, verdict: Verdict, *, now_s: float) -> None:
+        """Makes dead letters that became rows visible."""
+        with self._lock:
+            self._growing.add_replay(replay, verdict, now_s=now_s)
+
+    def replayed(self) -> set[tuple[str, int]]:
+        """Journals and positions of letters whose rows are not in the lake yet."""
+        with self._lock:
+            return {
+                (letter.journal_id, letter.position)
+                for generation in self._generations()
+                for replay in generation.replays
+                for letter in replay.letters
+            }
+
     def begin_commit(self) -> Generation:
         """Closes the growing generation; its rows stay visible until ``end_commit``."""
         with self._lock:
@@ -126,9 +145,17 @@ class View:
             self._tail_files.clear()
 
     def snapshot(self, project_id: int) -> Shared:
-        """Files and tail of one project at one moment."""
+        """Files and tail of one project at one moment.
+
+        ``Unavailable`` (``events_damaged``) when one of the files is known to be damaged.
+        """
         with self._lock:
             files = self._files.get(project_id, ())
+            if self._damaged and any(file.path in self._damaged for file in files):
+                raise Unavailable(
+                    "Stored events are damaged: they are not served until they are restored.",
+                    code="events_damaged",
+                )
             layouts = tuple(
                 self._layouts[each]
                 for each in sorted({file.layout for file in files} - {NO_LAYOUT})
@@ -161,6 +188,11 @@ class View:
         """Every committed file."""
         with self._lock:
             return [file for files in self._files.values() for file in files]
+
+    def refuse_damaged(self, paths: frozenset[str]) -> None:
+        """From now on there are no snapshots with these files."""
+        with self._lock:
+            self._damaged = paths
 
     def replace_files(self, replacement: Replacement) -> None:
         """The switch after a merge: snapshots hold the inputs or the merged file, never both."""

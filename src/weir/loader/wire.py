@@ -44,6 +44,12 @@ class CutRequest(msgspec.Struct, frozen=True, tag="cut"):
     """Asks for a lake commit of all that is durable now; answered by ``Status`` when it is in."""
 
 
+class HoldRequest(msgspec.Struct, frozen=True, tag="hold"):
+    """Asks that no file is removed for so long; answered by ``Status`` once none is."""
+
+    lease_s: float
+
+
 class TraceRequest(msgspec.Struct, frozen=True, tag="trace"):
     """Asks for ``TraceReply``. ``received_at_us`` is that of the stored copy, if there is one."""
 
@@ -52,7 +58,22 @@ class TraceRequest(msgspec.Struct, frozen=True, tag="trace"):
     received_at_us: int | None
 
 
-Request = SnapshotRequest | LedgerRequest | StatusRequest | CutRequest | TraceRequest
+class ReplayRequest(msgspec.Struct, frozen=True, tag="replay"):
+    """Asks for ``ReplayReply``: dead letters of one project, by journal and position."""
+
+    project_id: int
+    places: tuple[tuple[str, int], ...]
+
+
+Request = (
+    SnapshotRequest
+    | LedgerRequest
+    | StatusRequest
+    | CutRequest
+    | HoldRequest
+    | TraceRequest
+    | ReplayRequest
+)
 
 
 class SnapshotReply(msgspec.Struct, frozen=True, tag="snapshot"):
@@ -99,6 +120,22 @@ class TraceReply(msgspec.Struct, frozen=True, tag="trace"):
     complete: bool
 
 
+class ReplayFate(msgspec.Struct, frozen=True):
+    """What became of a letter: its events by outcome, or why it stays a letter."""
+
+    journal_id: str
+    position: int
+    stored: int = 0
+    duplicate: int = 0
+    reason: str | None = None
+
+
+class ReplayReply(msgspec.Struct, frozen=True, tag="replay"):
+    """Fates, of some of the letters at least; what was stored is in the lake."""
+
+    fates: tuple[ReplayFate, ...]
+
+
 class Failure(msgspec.Struct, frozen=True, tag="failure"):
     """The request could not be answered; the client raises ``Unavailable``."""
 
@@ -106,7 +143,7 @@ class Failure(msgspec.Struct, frozen=True, tag="failure"):
     message: str
 
 
-Reply = SnapshotReply | LedgerReply | Status | TraceReply | Failure
+Reply = SnapshotReply | LedgerReply | Status | TraceReply | ReplayReply | Failure
 
 
 class Shared(NamedTuple):

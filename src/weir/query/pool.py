@@ -182,7 +182,7 @@ class QueryPool:
 
     def _leave(self, tenant_id: int, started_s: float, result: str) -> None:
         QUERIES.labels(result).inc()
-        QUERY_SECONDS.observe(self._clock.monotonic_s() - started_s)
+        QUERY_SECONDS.labels(result).observe(self._clock.monotonic_s() - started_s)
         self._running[tenant_id] -= 1
         self._running += Counter()  # forgets tenants at zero
         self._freed.set()

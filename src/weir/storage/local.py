@@ -7,7 +7,7 @@ import contextlib
 import errno
 import fcntl
 import os
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from pathlib import Path
 
 from weir.errors import Conflict, InvalidInput
@@ -60,15 +60,21 @@ def make_directory(path: Path) -> None:
 
 def make_root(path: Path) -> None:
     """Makes the node's directory, or finds it usable; ``InvalidInput`` says why it is not."""
-    try:
+    with usable(path):
         make_directory(path)
-        if not os.access(path, os.W_OK | os.X_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        _check_writable(path)
+
+
+@contextlib.contextmanager
+def usable(root: Path) -> Generator[None]:
+    """Inside, what the disk refuses is told as a node's directory of no use."""
+    try:
+        yield
     except OSError as error:
         raise InvalidInput(
-            f"The data directory {path} cannot be used: {error.strerror}.",
+            f"The data directory {root} cannot be used: {error.strerror}.",
             code="data_directory",
-            hint="Choose another with --data, or mend its permissions.",
+            hint="Choose another with --data, or mend its disk or its permissions.",
         ) from error
 
 
@@ -77,6 +83,13 @@ def _make_directory(path: Path) -> None:
         _make_directory(path.parent)
         with contextlib.suppress(FileExistsError):
             path.mkdir(mode=0o700)
+
+
+def _check_writable(path: Path) -> None:
+    if os.access(path, os.W_OK | os.X_OK):
+        return
+    number = errno.EROFS if os.statvfs(path).f_flag & os.ST_RDONLY else errno.EACCES
+    raise OSError(number, os.strerror(number))
 
 
 def sync_directory(path: Path) -> None:

@@ -35,14 +35,13 @@ def test_every_event_is_sent_once_with_an_id(run: Run, node: FakeNode, file: str
     assert {asked.headers["authorization"] for asked in node.asked} == {"Bearer pk"}
 
 
-def test_two_calls_are_two_runs_unless_told(run: Run, node: FakeNode, file: str) -> None:
-    """The same file on another day is new events; with --run it is the same ones."""
+def test_two_finished_calls_are_two_runs(run: Run, node: FakeNode, file: str) -> None:
+    """The same file on another day is new events, and no progress file is left."""
     node.respond = _accept_all
-    for more in ([], [], ["--run", "nightly7"], ["--run", "nightly7"]):
-        run("send", file, *more, "--url", node.url, "--key", "pk")
-    bodies = [asked.body for asked in node.asked]
-    assert bodies[0] != bodies[1]
-    assert bodies[2] == bodies[3]
+    for _ in range(2):
+        assert run("send", file, "--url", node.url, "--key", "pk").exit_code == 0
+    assert node.asked[0].body != node.asked[1].body
+    assert [path.name for path in Path(file).parent.iterdir()] == [Path(file).name]
 
 
 def test_lost_answer_is_repeated_with_the_same_ids(run: Run, node: FakeNode, file: str) -> None:
@@ -91,33 +90,128 @@ def test_compressed_file_is_refused_before_anything_is_sent(
     result = run("send", "e.gz", "--url", node.url, "--key", "pk")
     assert result.exit_code == 1
     assert "zcat FILE | weir send -" in result.stderr
-    assert "--run" not in result.stderr
     assert node.asked == []
 
 
-def test_interrupted_run_says_how_to_go_on(
+def _ids(asked: list[Asked]) -> list[str]:
+    return [event["event_id"] for each in asked for event in json.loads(each.body)]
+
+
+def test_interrupted_send_goes_on_where_it_was(
     run: Run, node: FakeNode, file: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ctrl-C leaves the run's name, without which repeating would store twice."""
+    """Ctrl-C in the third of five requests: the next call sends the rest, as one run."""
 
-    def interrupt(*_: object, **__: object) -> None:
+    def respond(asked: Asked) -> Answer:
+        return Answer(503) if len(node.asked) == 3 else _accept_all(asked)
+
+    def interrupt(_seconds: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("weir.cli.send.deliver", interrupt)
-    result = run("send", file, "--json", "--url", node.url, "--key", "pk")
+    node.respond = respond
+    arguments = ("send", file, "--batch", "1", "--url", node.url, "--key", "pk")
+    with monkeypatch.context() as patched:
+        patched.setattr("weir.cli.send.sleep", interrupt)
+        first = run(*arguments)
+    assert first.exit_code == 1
+    assert f"after line 2: {file}.weir-send" in first.stderr
+    second = run(*arguments, "--json")
+    assert second.exit_code == 0
+    assert json.loads(second.stdout)["skipped"] == 2
+    events = [json.loads(each.body)[0]["event"] for each in node.asked]
+    assert events == ["e0", "e1", "e2", "e2", "e3", "e4"]
+    ids = _ids(node.asked)
+    assert ids[2] == ids[3]
+    assert len({each.rpartition("-")[0] for each in ids}) == 1
+
+
+def test_killed_send_repeats_under_the_same_ids(run: Run, node: FakeNode, file: str) -> None:
+    """The progress file may be a second old; the run in it is there before the first event."""
+    seen = []
+
+    def respond(asked: Asked) -> Answer:
+        seen.append(Path(f"{file}.weir-send").read_bytes())
+        return _accept_all(asked)
+
+    node.respond = respond
+    arguments = ("send", file, "--batch", "2", "--url", node.url, "--key", "pk")
+    assert run(*arguments).exit_code == 0
+    Path(f"{file}.weir-send").write_bytes(seen[0])
+    assert run(*arguments).exit_code == 0
+    ids = _ids(node.asked)
+    assert ids[:5] == ids[5:]
+
+
+def test_standard_input_goes_on_with_a_named_state(
+    run: Run, node: FakeNode, tmp_path: Path
+) -> None:
+    """The same input again, without what is acknowledged; without a name it is told."""
+    node.respond = lambda asked: _accept_all(asked) if len(node.asked) < 2 else Answer(503)
+    text = "".join(f'{{"event":"e{number}"}}\n' for number in range(4))
+    arguments = ("send", "-", "--batch", "2", "--retry-for", "0", "--url", node.url, "--key", "pk")
+    state = ("--state", str(tmp_path / "progress"))
+    broken = run(*arguments, input=text)
+    assert broken.exit_code == 4
+    assert "--state FILE" in broken.stderr
+    node.asked.clear()
+    assert run(*arguments, *state, input=text).exit_code == 4
+    node.respond = _accept_all
+    node.asked.clear()
+    done = run(*arguments, *state, input=text)
+    assert done.stdout == "accepted 2, rejected 0, retries 0\n"
+    assert not (tmp_path / "progress").exists()
+
+
+@pytest.mark.parametrize("change", ["input", "shorter", "node", "garbage"])
+def test_progress_of_something_else_is_refused(
+    run: Run, node: FakeNode, file: str, change: str
+) -> None:
+    """Lines that were changed, another node, another file: nothing is sent or skipped."""
+    node.respond = lambda asked: _accept_all(asked) if len(node.asked) < 2 else Answer(503)
+    arguments = ("send", file, "--batch", "2", "--retry-for", "0", "--key", "pk")
+    assert run(*arguments, "--url", node.url).exit_code == 4
+    node.asked.clear()
+    url = node.url
+    if change == "node":
+        url = node.url.replace("127.0.0.1", "localhost")
+    elif change == "garbage":
+        Path(f"{file}.weir-send").write_text("{}")
+    else:
+        text = Path(file).read_text()
+        Path(file).write_text(text[5:] if change == "input" else text[:10])
+    result = run(*arguments, "--json", "--url", url)
     assert result.exit_code == 1
-    assert f"--run {json.loads(result.stdout)['run']}" in result.stderr
+    assert '"send_state"' in result.stderr
+    assert node.asked == []
 
 
-def test_broken_off_run_says_how_to_go_on(run: Run, node: FakeNode, file: str) -> None:
-    """What was accepted is told, and the run that repeats nothing twice."""
+def test_progress_that_cannot_be_kept_is_told(run: Run, node: FakeNode, file: str) -> None:
+    """The events are sent all the same."""
+    node.respond = _accept_all
+    arguments = ("send", file, "--state", "none/progress", "--url", node.url, "--key", "pk")
+    result = run(*arguments)
+    assert result.exit_code == 0
+    assert "progress is not kept" in result.stderr
+
+
+def test_broken_off_send_says_how_to_go_on(run: Run, node: FakeNode, file: str) -> None:
+    """What was accepted is told, and what the same command would do."""
     node.respond = lambda asked: _accept_all(asked) if len(node.asked) < 3 else Answer(503)
     arguments = ("send", file, "--batch", "2", "--retry-for", "0", "--json")
     result = run(*arguments, "--url", node.url, "--key", "pk")
     assert result.exit_code == 4
-    told = json.loads(result.stdout)
-    assert told["accepted"] == 4
-    assert f"--run {told['run']}" in json.loads(result.stderr)["hint"]
+    assert json.loads(result.stdout)["accepted"] == 4
+    assert "goes on after line 4" in json.loads(result.stderr)["hint"]
+
+
+def test_backfill_is_asked_for_in_the_address(run: Run, node: FakeNode, file: str) -> None:
+    """The lane is the node's affair; a 503 of it is waited for like any other."""
+    node.respond = lambda asked: (
+        _accept_all(asked) if len(node.asked) > 1 else Answer(503, b"", {"retry-after": "0"})
+    )
+    result = run("send", file, "--backfill", "--url", node.url, "--key", "pk")
+    assert result.exit_code == 0
+    assert {asked.path for asked in node.asked} == {"/v1/events?lane=backfill"}
 
 
 def test_refused_key_ends_with_its_exit_code(run: Run, node: FakeNode, file: str) -> None:
@@ -128,11 +222,3 @@ def test_refused_key_ends_with_its_exit_code(run: Run, node: FakeNode, file: str
     assert result.exit_code == 3
     assert "unknown or revoked" in result.stderr
     assert len(node.asked) == 1
-
-
-@pytest.mark.parametrize("text", ["", "a b", "é", "x" * 300])
-def test_run_must_fit_an_event_id(text: str, run: Run, node: FakeNode, file: str) -> None:
-    """A run becomes part of ids, so it is letters and digits."""
-    result = run("send", file, "--run", text, "--url", node.url, "--key", "pk")
-    assert result.exit_code == 2
-    assert node.asked == []

@@ -84,7 +84,7 @@ def test_batches_hold_every_line_once_in_order(sizes: list[int], events_max: int
     numbers = [line.number for batch in batches for line in batch.lines]
     assert numbers == list(range(1, len(sizes) + 1))
     assert all(0 < len(batch.lines) <= events_max for batch in batches)
-    assert not batches or batches[-1].read_bytes == len(text)
+    assert not batches or batches[-1].end.read_bytes == len(text)
 
 
 def test_rejects_alone_fill_batches_too() -> None:

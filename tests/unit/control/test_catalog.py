@@ -1,6 +1,8 @@
 """The catalog: one transaction per commit, one loader at a time, sums that add up."""
 
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -8,13 +10,14 @@ import msgspec
 import pytest
 from sqlalchemy.exc import IntegrityError
 
+from weir.control import database
 from weir.control.catalog import SqlCatalog
 from weir.control.catalog_tables import COUNTS, METADATA
 from weir.control.database import open_engine, sqlite_url
 from weir.domain.layout import Accelerated, Column, Exact, Kind, Layout
 from weir.domain.outcome import LedgerRow
 from weir.domain.snapshot import LakeFile
-from weir.errors import Conflict
+from weir.errors import Conflict, Corrupt, Unavailable
 from weir.lake.records import (
     Commit,
     DeadLetter,
@@ -24,6 +27,7 @@ from weir.lake.records import (
     Removal,
     SidecarFile,
     Span,
+    UsageRow,
 )
 
 WHOLE: dict[str, Any] = {"key_ids": None, "from_minute": 0, "to_minute": 10**9}
@@ -54,6 +58,7 @@ def make_commit(commit_id: int, **fields: Any) -> Commit:
         sidecars=(SidecarFile(f"dedup/{stem}", 2, 64, 1, 2, "ef"),),
         dead_letters=(DeadLetter(1, 4, 900, "why", "00", 3, 1, f"raw/{stem}"),),
         ledger=(LedgerRow(4, 10, received=3, rejected=1, accepted=2, stored=1, dead_lettered=1),),
+        usage=(UsageRow("00", 3, 680, 2, 1),),
         spans={"00": Span(0, 10 * commit_id, 0, 2 * commit_id)},
         retired=(),
     )
@@ -64,6 +69,21 @@ def put(catalog: SqlCatalog, epoch: int, commit: Commit) -> None:
     """Intent and commit."""
     catalog.record_intent(epoch, commit.intent)
     catalog.commit(epoch, commit)
+
+
+def test_usage_adds_up_once_per_commit(catalog: SqlCatalog) -> None:
+    """By journal, tenant and month; a commit that comes twice counts once."""
+    epoch = catalog.take_over()
+    put(catalog, epoch, make_commit(1))
+    put(catalog, epoch, make_commit(1))
+    other = UsageRow("01", 3, 680, 5, 0)
+    later = UsageRow("00", 3, 681, 1, 0)
+    put(catalog, epoch, make_commit(2, usage=(UsageRow("00", 3, 680, 7, 2), other, later)))
+    assert sorted(catalog.usage(680), key=lambda row: row.journal_id) == [
+        UsageRow("00", 3, 680, 9, 3),
+        other,
+    ]
+    assert catalog.usage(681) == [later]
 
 
 def test_fresh_catalog_is_empty(catalog: SqlCatalog) -> None:
@@ -175,3 +195,28 @@ def test_migrations_make_the_tables(tmp_path: Path) -> None:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, METADATA) == []
     engine.dispose()
+
+
+def test_damaged_catalog_is_told_as_such(tmp_path: Path) -> None:
+    """No SQL, and what to do."""
+    path = tmp_path / "catalog.db"
+    path.write_bytes(b"x" * 4096)
+    with pytest.raises(Corrupt) as caught:
+        SqlCatalog.open(sqlite_url(path))
+    assert "SELECT" not in str(caught.value)
+    assert caught.value.hint
+
+
+def test_locked_catalog_is_unavailable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While another program holds it; afterwards it is there as before."""
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_MS", 10)
+    path = tmp_path / "catalog.db"
+    catalog = SqlCatalog.open(sqlite_url(path))
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(Unavailable) as caught:
+            catalog.take_over()
+        assert caught.value.code == "catalog_unavailable"
+        other.execute("ROLLBACK")
+    assert catalog.take_over() == 1
+    catalog.close()

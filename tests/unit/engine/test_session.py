@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -250,3 +251,22 @@ def test_unknown_error_tells_nothing() -> None:
     found = translate(RuntimeError("at /secret/path"))
     assert type(found) is WeirError
     assert "/secret" not in str(found)
+
+
+def test_damaged_file_is_no_mistake_of_the_query(tmp_path: Path) -> None:
+    """However the engine tells it: no error blames the client or tells the file's name."""
+    path = tmp_path / "rows.parquet"
+    pq.write_table(pa.concat_tables([table(n % 7) for n in range(200)]), path, compression="zstd")
+    content = path.read_bytes()
+    told = []
+    with duckdb.connect() as connection:
+        connection.execute("SET errors_as_json = true; SET enable_external_file_cache = false")
+        for at in range(0, len(content), 3):
+            path.write_bytes(content[:at] + bytes([content[at] ^ 0x80]) + content[at + 1 :])
+            try:
+                connection.sql("SELECT * FROM read_parquet(?)", params=[str(path)]).fetchall()
+            except Exception as error:  # whatever the engine raises
+                told.append(translate(error))
+    assert {error.status for error in told} <= {500, 503}
+    assert not [error for error in told if path.name in str(error)]
+    assert "events_damaged" in {error.code for error in told}

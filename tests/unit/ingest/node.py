@@ -34,6 +34,7 @@ from weir.ingest.edge import Edge, serve_edge
 from weir.ingest.limits import Limits, LimitTable
 from weir.ingest.local import local_routes
 from weir.ingest.overload import Gate
+from weir.ingest.quota import Quota
 from weir.ingest.relay import Relay
 from weir.ingest.tally import Tally
 from weir.ingest.tls import Certificate
@@ -289,6 +290,7 @@ async def _serve(
         registry=RegistryView(directory, board),
         journal=journal,
         limits=LimitTable(directory.limits, worker=0, defaults=rates),
+        quota=Quota.open(directory.usage, worker=0, journal=journal, clock=clock),
         gate=gate,
         tally=Tally(),
         routes=routes_by_path(),

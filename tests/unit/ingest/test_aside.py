@@ -28,7 +28,7 @@ def _run_all(works: list[Callable[[], int]]) -> list[int | BaseException | None]
                 all_done.set()
 
         for number, work in enumerate(works):
-            aside.run(work, partial(keep, number))
+            aside.run(1, work, partial(keep, number))
         await asyncio.wait_for(all_done.wait(), 20)
         return results
 
@@ -71,3 +71,26 @@ def test_few_run_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     count = RUNNING_MAX * 5
     assert _run_all([slow] * count) == [1] * count
     assert most == RUNNING_MAX
+
+
+def test_tenant_that_comes_later_does_not_wait_behind_all_of_another() -> None:
+    """Its work begins with the next ones, whatever the other has waiting."""
+    others = 20
+    begun: list[int] = []
+    go = threading.Event()
+
+    def work(tenant: int) -> None:
+        assert go.wait(20)
+        begun.append(tenant)
+
+    async def main() -> None:
+        aside: Aside[None] = Aside(asyncio.get_running_loop())
+        done = asyncio.Semaphore(0)
+        for tenant in (*([1] * others), 2):
+            aside.run(tenant, partial(work, tenant), lambda _: done.release())
+        go.set()
+        for _ in range(others + 1):
+            await asyncio.wait_for(done.acquire(), 20)
+
+    asyncio.run(main())
+    assert begun.index(2) <= 3 * RUNNING_MAX

@@ -78,3 +78,15 @@ def test_full_window_is_refused_until_the_next_minute(tmp_path: Path) -> None:
         limits.count_request(principal, now_us=15_000_000)
     assert caught.value.retry_after_s == 45
     assert limits.count_request(principal, now_us=60_000_000) == Usage(1, 0, 120)
+
+
+def test_clock_that_jumps_keeps_limits_and_waits_short(tmp_path: Path) -> None:
+    """A day forth or back begins a new window; nobody is locked out for longer than a minute."""
+    limits = table(tmp_path, OPEN)
+    principal = key(requests=1)
+    day_us = 86_400_000_000
+    for now_us in (2 * day_us, 3 * day_us, day_us, 2 * day_us):
+        assert limits.count_request(principal, now_us=now_us) is not None
+        with pytest.raises(LimitExceeded) as caught:
+            limits.count_request(principal, now_us=now_us)
+        assert 0 < (caught.value.retry_after_s or 0) <= 60

@@ -2,8 +2,10 @@
 
 import json
 import random
+from hashlib import sha256
 from pathlib import Path
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -53,6 +55,7 @@ def job_of(root: Path, parts: list[list[int]], **fields: object) -> MergeJob:
         "root": str(root),
         "spill": str(root / "spill"),
         "inputs": inputs,
+        "sha256": tuple(sha256((root / path).read_bytes()).hexdigest() for path in inputs),
         "row_count": sum(map(len, parts)),
         "earlier": (),
         "columns_max": 8,
@@ -105,12 +108,23 @@ def test_the_same_rows_give_the_same_file(tmp_path: Path) -> None:
     """However they were divided, and in whatever order the files are named."""
     one = merge(job_of(tmp_path / "a", shuffled_parts(5000, 3)))
     job = job_of(tmp_path / "b", shuffled_parts(5000, 4))
-    reversed_job = MergeJob(
-        job.root, job.spill, job.inputs[::-1], job.row_count, (), 8, MEMORY_BYTES
-    )
+    reversed_job = msgspec.structs.replace(job, inputs=job.inputs[::-1], sha256=job.sha256[::-1])
     two = merge(reversed_job)
     assert one.sha256 == two.sha256
     assert Path(one.path).name == Path(two.path).name
+
+
+def test_a_flipped_bit_is_not_merged_into_a_new_file(tmp_path: Path) -> None:
+    """Wherever it is: many are read without an error, and would have a new checksum then."""
+    job = job_of(tmp_path, shuffled_parts(40, 2))
+    victim = tmp_path / job.inputs[0]
+    content = victim.read_bytes()
+    for at in range(0, len(content), 101):
+        victim.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+        with pytest.raises(Corrupt):
+            merge(job)
+    victim.write_bytes(content)
+    assert merge(job).row_count == 40
 
 
 @pytest.mark.parametrize("damage", ["cut", "garbage", "missing", "fewer"])
@@ -136,7 +150,5 @@ def test_damaged_inputs_are_told_and_leave_nothing(tmp_path: Path, damage: str) 
 
 def test_a_result_survives_its_journey_as_json(tmp_path: Path) -> None:
     """It comes from another process."""
-    import msgspec
-
     found = merge(job_of(tmp_path, shuffled_parts(5000, 2)))
     assert msgspec.json.decode(msgspec.json.encode(found), type=Merged) == found

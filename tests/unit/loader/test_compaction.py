@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.unit.loader.rig import Rig, Running, event, wait_until
-from weir.errors import Conflict
+from weir.errors import Conflict, Unavailable
 from weir.lake.merge import Merged, MergeJob, merge
 from weir.lake.records import Replacement
 from weir.loader.merger import ProcessMerger
@@ -157,7 +157,7 @@ def test_fenced_loader_swaps_nothing(rig: Rig) -> None:
 
 
 def test_damaged_file_is_left_alone_and_others_are_merged(new_rig: Callable[..., Rig]) -> None:
-    """It is told once, and stays listed: queries over it fail until it is restored."""
+    """It stays listed, and queries over it are refused until it is restored."""
     rig = new_rig(**FAST)
     merger = ProcessMerger()
     with rig.running() as loader:
@@ -173,8 +173,12 @@ def test_damaged_file_is_left_alone_and_others_are_merged(new_rig: Callable[...,
             loader.cut()
         write_cuts(rig, loader, 1, first=2)
         wait_until(lambda: len(loader.snapshot_files(project=2)[0]) == 1)
-        assert file_count(loader) == 3
-        assert str(victim.relative_to(rig.directory.root)) in loader.snapshot_files()[0]
+        with pytest.raises(Unavailable) as caught:
+            loader.snapshot_files()
+        assert caught.value.code == "events_damaged"
+    files = [file.path for file in rig.open_catalog().load().files if file.project_id == 1]
+    assert len(files) == 3
+    assert str(victim.relative_to(rig.directory.root)) in files
 
 
 def test_killed_merge_changes_nothing(new_rig: Callable[..., Rig]) -> None:

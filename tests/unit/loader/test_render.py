@@ -19,7 +19,7 @@ from weir.lake.sidecar import encode_sidecar
 from weir.loader import rows
 from weir.loader.journals import LostEvents, Round
 from weir.loader.portions import Portions
-from weir.loader.render import Judged, count_outcomes, raw_files
+from weir.loader.render import Judged, count_outcomes, count_usage, raw_files
 from weir.loader.rows import Block
 from weir.loader.tail import Contents
 
@@ -113,6 +113,9 @@ def test_every_accepted_event_has_one_outcome(
     assert sum(row.rejected for row in ledger) == sum(frame.refused_count for frame in frames)
     stored = sum(each.rows.num_rows for each in judged.files())
     assert stored == sum(row.stored for row in ledger)
+    usage = count_usage(read, judged)
+    assert sum(row.accepted for row in usage) == accepted - lost
+    assert sum(row.duplicate for row in usage) == sum(row.duplicate for row in ledger)
 
 
 def _rendered(contents: Contents) -> list[Any]:
@@ -121,7 +124,8 @@ def _rendered(contents: Contents) -> list[Any]:
     raw = [(each.project_id, encode_raw(each.frames)) for each in raw_files(contents)]
     dead = [each.dead for each in raw_files(contents)]
     ids = encode_sidecar(judged.stored_ids())
-    return [files, raw, dead, ids, count_outcomes(INTENT, contents, judged)]
+    counts = [count_outcomes(INTENT, contents, judged), count_usage(contents, judged)]
+    return [files, raw, dead, ids, counts]
 
 
 def test_files_are_sorted_with_nulls_last() -> None:

@@ -1,0 +1,1 @@
+"""Backup of a node, running or not, and restore; docs/formats/backup.md describes the bytes."""

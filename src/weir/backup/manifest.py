@@ -1,0 +1,97 @@
+"""The manifest: what a backup holds, and the mark that it is complete.
+
+``backup.json`` is written last, in one step. Until then the backup before it is the one that
+counts, and all of its files are still there. docs/formats/backup.md describes it.
+"""
+
+from hashlib import sha256
+from pathlib import Path, PurePosixPath
+
+import msgspec
+
+from weir.errors import Conflict, Corrupt
+from weir.storage.local import write_durable
+
+MANIFEST_NAME = "backup.json"
+BACKUP_VERSION = 1
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One file: its path in the node's directory, and where the backup has it."""
+
+    path: str
+    stored: str
+    byte_count: int
+    sha256: str
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """A complete backup. ``epoch`` is that of the node it was made of."""
+
+    format_version: int
+    weir_version: str
+    made_at_us: int
+    epoch: str
+    entries: tuple[Entry, ...]
+    checksum: str = ""
+    """SHA-256 of the manifest as JSON without this field's value."""
+
+    @property
+    def byte_count(self) -> int:
+        return sum(entry.byte_count for entry in self.entries)
+
+
+def write_manifest(target: Path, manifest: Manifest) -> Manifest:
+    """Makes a backup complete; gives the manifest with its checksum. Raises ``OSError``."""
+    sealed = msgspec.structs.replace(manifest, checksum=_checksum(manifest))
+    write_durable(target / MANIFEST_NAME, [msgspec.json.encode(sealed)])
+    return sealed
+
+
+def read_manifest(target: Path) -> Manifest | None:
+    """The manifest of a backup; None when there is none.
+
+    ``Corrupt`` (``backup_damaged``) when it was changed, ``Conflict`` (``newer_format``) when a
+    newer version of Weir has written it.
+    """
+    try:
+        text = (target / MANIFEST_NAME).read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        version = msgspec.json.decode(text, type=_Version).format_version
+        if version > BACKUP_VERSION:
+            raise Conflict(
+                f"The backup in {target} was written by a newer version of Weir.",
+                code="newer_format",
+                hint="Install that version or a newer one.",
+            )
+        manifest = msgspec.json.decode(text, type=Manifest)
+    except msgspec.MsgspecError as error:
+        raise damaged(target / MANIFEST_NAME) from error
+    if manifest.checksum != _checksum(manifest) or not all(map(_is_inside, manifest.entries)):
+        raise damaged(target / MANIFEST_NAME)
+    return manifest
+
+
+def damaged(path: Path) -> Corrupt:
+    """The error of a file of a backup that is not what was written."""
+    return Corrupt(
+        f"{path} is not what the backup wrote.",
+        code="backup_damaged",
+        hint="Restore another copy of the backup; a new weir backup mends this one.",
+    )
+
+
+class _Version(msgspec.Struct):
+    format_version: int
+
+
+def _checksum(manifest: Manifest) -> str:
+    plain = msgspec.structs.replace(manifest, checksum="")
+    return sha256(msgspec.json.encode(plain)).hexdigest()
+
+
+def _is_inside(entry: Entry) -> bool:
+    paths = PurePosixPath(entry.path), PurePosixPath(entry.stored)
+    return all(path.parts and not path.is_absolute() and ".." not in path.parts for path in paths)

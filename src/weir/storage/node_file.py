@@ -1,0 +1,53 @@
+"""``node.json``: what a directory is, which life of the node it holds, and where that is reached.
+
+The epoch is empty for a node that was never restored. A restore gives a new random one, which
+becomes a part of the names of the node's journals, so that no place in them is used twice: neither
+by the node that the backup was made of, nor by another one restored from it.
+"""
+
+import msgspec
+
+from weir.domain.directory import Directory
+from weir.errors import Conflict
+from weir.storage.local import write_durable
+
+FORMAT_VERSION = 1
+"""Of the directory as a whole; parts carry their own versions."""
+
+
+class NodeFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What ``node.json`` holds; without ``url`` the node has not been started here."""
+
+    format_version: int
+    url: str = ""
+    epoch: str = ""
+
+
+def read_node(directory: Directory) -> NodeFile:
+    """The file, or the one of a new node.
+
+    ``Conflict`` when a newer version of Weir has written the directory (``newer_format``), or
+    when a restore into it was not finished (``restore_unfinished``).
+    """
+    if directory.restoring.exists():
+        raise Conflict(
+            f"A restore into {directory.root} was not finished.",
+            code="restore_unfinished",
+            hint="Give the same weir restore command again; it goes on where it was.",
+        )
+    if not directory.node_file.exists():
+        return NodeFile(format_version=FORMAT_VERSION)
+    node = msgspec.json.decode(directory.node_file.read_bytes(), type=NodeFile)
+    if node.format_version > FORMAT_VERSION:
+        raise Conflict(
+            f"{directory.root} was written by a newer version of Weir.",
+            code="newer_format",
+            hint="Install that version, or restore a backup made before the upgrade.",
+        )
+    return node
+
+
+def write_node(directory: Directory, *, url: str = "", epoch: str) -> None:
+    """Writes the file of this version durably. Raises ``OSError``."""
+    node = NodeFile(format_version=FORMAT_VERSION, url=url, epoch=epoch)
+    write_durable(directory.node_file, [msgspec.json.encode(node)])

@@ -1,0 +1,158 @@
+"""What each tenant has used of its month: shared by the edge workers and the loader.
+
+A file of 8-byte cells in ``run/``; each cell has one writer. A worker counts in its row what it
+takes, at once. The loader counts what it reads in the journals, so it knows exactly; it puts
+down, per tenant, what is in no worker's row (taken earlier) less what turned out to be
+duplicates. What a tenant has used is that figure and the workers' rows together, at any moment:
+neither waits for the other. docs/decisions/0009-monthly-quotas.md tells how a worker that died
+between counting and writing is put right.
+
+    loader        month, -, …                 (8 cells)    carried[TENANTS_MAX]
+    each worker   month, start, settled, …    (8 cells)    accepted, at_start, before [TENANTS_MAX]
+"""
+
+import mmap
+from pathlib import Path
+from typing import Self
+
+from weir.domain.registry import TENANTS_MAX
+
+_CELL_BYTES = 8
+_HEAD = 8
+_LOADER_CELLS = _HEAD + TENANTS_MAX
+_WORKER_CELLS = _HEAD + 3 * TENANTS_MAX
+_MONTH, _START, _SETTLED = 0, 1, 2
+_ACCEPTED = _HEAD
+_AT_START = _ACCEPTED + TENANTS_MAX
+_BEFORE = _AT_START + TENANTS_MAX
+_ZEROES = bytes(TENANTS_MAX * _CELL_BYTES)
+
+
+def create_usage_table(path: Path, *, workers: int) -> None:
+    """An empty table for so many workers, replacing whatever stood there; it takes no room yet."""
+    path.unlink(missing_ok=True)
+    with path.open("xb") as file:
+        file.truncate((_LOADER_CELLS + workers * _WORKER_CELLS) * _CELL_BYTES)
+    path.chmod(0o600)
+
+
+class UsageTable:
+    """One process's mapping of the table."""
+
+    __slots__ = ("_cells", "_rows", "workers")
+
+    def __init__(self, view: mmap.mmap) -> None:
+        self._cells = memoryview(view).cast("q")
+        self._rows = range(_LOADER_CELLS, len(self._cells), _WORKER_CELLS)
+        self.workers = len(self._rows)
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """The table that the supervisor made; ``FileNotFoundError`` when there is none."""
+        with path.open("r+b") as file:
+            return cls(mmap.mmap(file.fileno(), 0))
+
+    @classmethod
+    def alone(cls) -> Self:
+        """A table that nobody else sees, without workers."""
+        return cls(mmap.mmap(-1, _LOADER_CELLS * _CELL_BYTES))
+
+    def used(self, tenant_id: int, month: int) -> int:
+        """Events of a tenant in a month; rows that are not at that month yet hold none of it."""
+        cells = self._cells
+        used = cells[_HEAD + tenant_id] if cells[_MONTH] == month else 0
+        for row in self._rows:
+            if cells[row] == month:
+                used += cells[row + _ACCEPTED + tenant_id]
+        return used
+
+    # A worker's.
+
+    def begin(self, worker: int, month: int, *, offset: int) -> memoryview:
+        """The worker's counts, by tenant. ``offset``: events in its journal at this start.
+
+        What a predecessor counted in the month stays, and is noted, so that the loader can take
+        back what of it did not reach the disk.
+        """
+        row = self._rows[worker]
+        if self._cells[row + _MONTH] == month:
+            self._copy(row + _AT_START, row + _ACCEPTED)
+        else:
+            self.turn(worker, month)
+        self._cells[row + _START] = offset + 1
+        return self._cells[row + _ACCEPTED : row + _AT_START]
+
+    def turn(self, worker: int, month: int) -> None:
+        """The worker's counts begin at 0 for another month."""
+        row = self._rows[worker]
+        if self._cells[row + _MONTH]:
+            self._cells[row + _MONTH] = 0
+            self._clear(row + _ACCEPTED)
+            self._clear(row + _AT_START)
+        self._cells[row + _MONTH] = month
+
+    # The loader's.
+
+    @property
+    def month(self) -> int:
+        """The month of the loader's figures; 0 before there are any."""
+        return self._cells[_MONTH]
+
+    def open_month(self, month: int) -> None:
+        """The loader's figures begin at 0 for another month."""
+        if self._cells[_MONTH]:
+            self._cells[_MONTH] = 0
+            self._clear(_HEAD)
+            for row in self._rows:
+                self._clear(row + _BEFORE)
+        self._cells[_MONTH] = month
+
+    def start_of(self, worker: int) -> int | None:
+        """Events in the worker's journal when it last started; None before its first start."""
+        return self._cells[self._rows[worker] + _START] - 1 if self.has_started(worker) else None
+
+    def has_started(self, worker: int) -> bool:
+        """Whether the worker counts."""
+        return self._cells[self._rows[worker] + _START] != 0
+
+    def is_settled(self, worker: int) -> bool:
+        """Whether the loader has put the worker's last start in order."""
+        row = self._rows[worker]
+        return 0 != self._cells[row + _START] == self._cells[row + _SETTLED]
+
+    def settle(self, worker: int) -> None:
+        """The worker's last start is in order."""
+        row = self._rows[worker]
+        self._cells[row + _SETTLED] = self._cells[row + _START]
+
+    def at_start(self, worker: int, tenant_id: int) -> int:
+        """What of the month stood in the worker's counts when it started."""
+        row = self._rows[worker]
+        if self._cells[row + _MONTH] != self.month:
+            return 0
+        return self._cells[row + _AT_START + tenant_id]
+
+    def counted_at_start(self, worker: int) -> list[int]:
+        """Tenants for whom ``at_start`` is not 0, or ``before`` is not."""
+        row = self._rows[worker]
+        noted = self._cells[row + _AT_START : row + _BEFORE].tolist()
+        before = self._cells[row + _BEFORE : row + _BEFORE + TENANTS_MAX].tolist()
+        return [number for number in range(TENANTS_MAX) if noted[number] or before[number]]
+
+    def before(self, worker: int, tenant_id: int) -> int:
+        """Of the month, what the worker's journal holds beyond the worker's counts."""
+        return self._cells[self._rows[worker] + _BEFORE + tenant_id]
+
+    def set_before(self, worker: int, tenant_id: int, events: int) -> None:
+        """Negative when the worker counted more than it wrote."""
+        self._cells[self._rows[worker] + _BEFORE + tenant_id] = events
+
+    def carry(self, tenant_id: int, events: int) -> None:
+        """What is added to the workers' counts to give what the tenant has used."""
+        self._cells[_HEAD + tenant_id] = events
+
+    def _copy(self, to: int, source: int) -> None:
+        self._cells[to : to + TENANTS_MAX] = self._cells[source : source + TENANTS_MAX]
+
+    def _clear(self, start: int) -> None:
+        self._cells[start : start + TENANTS_MAX] = memoryview(_ZEROES).cast("q")

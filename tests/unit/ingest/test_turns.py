@@ -1,0 +1,80 @@
+"""Tenants in turn, whatever each of them has waiting; and room between two pieces of work."""
+
+import asyncio
+from functools import partial
+
+from weir.ingest.turns import Lines, Turns
+
+
+def test_tenants_take_turns() -> None:
+    """One that joins later is next but one, not behind everything of the first."""
+    lines: Lines[str] = Lines()
+    for item in ("a1", "a2", "a3"):
+        lines.join(1, item)
+    taken = [lines.next()]
+    for tenant, item in ((2, "b1"), (3, "c1"), (2, "b2")):
+        lines.join(tenant, item)
+    while lines:
+        taken.append(lines.next())
+    assert taken == ["a1", "a2", "b1", "c1", "a3", "b2"]
+
+
+def test_line_that_ran_empty_is_gone() -> None:
+    """Its tenant comes last when it has something again."""
+    lines: Lines[str] = Lines()
+    lines.join(1, "a1")
+    lines.join(2, "b1")
+    assert lines.next() == "a1"
+    lines.join(1, "a2")
+    assert [lines.next(), lines.next()] == ["b1", "a2"]
+    assert not lines
+
+
+def test_one_piece_is_worked_on_between_two_looks_at_the_sockets() -> None:
+    """What else the loop has to do is done between; the turn is free again at the end."""
+
+    async def main() -> list[str]:
+        loop = asyncio.get_running_loop()
+        turns = Turns(loop)
+        seen: list[str] = []
+
+        def tick(left: int) -> None:
+            seen.append("tick")
+            if left:
+                loop.call_soon(tick, left - 1)
+
+        assert turns.take()
+        loop.call_soon(tick, 3)
+        for number in range(3):
+            assert not turns.take()
+            turns.wait(1, partial(seen.append, f"work {number}"))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert turns.take()
+        return seen
+
+    assert asyncio.run(main()) == [
+        *("work 0", "tick", "work 1", "tick", "work 2", "tick", "tick"),
+    ]
+
+
+def test_work_that_fails_holds_nobody_up() -> None:
+    """The next in line still has its turn."""
+
+    async def main() -> list[str]:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _loop, _context: seen.append("failed"))
+        turns = Turns(loop)
+        seen: list[str] = []
+
+        def fail() -> None:
+            raise RuntimeError
+
+        assert turns.take()
+        turns.wait(1, fail)
+        turns.wait(1, lambda: seen.append("next"))
+        for _ in range(4):
+            await asyncio.sleep(0)
+        return seen
+
+    assert asyncio.run(main()) == ["failed", "next"]

@@ -1,0 +1,64 @@
+"""The table of monthly usage: one writer per cell, rows of another month hold nothing."""
+
+from pathlib import Path
+
+from weir.usage import UsageTable, create_usage_table
+
+MONTH = 680
+
+
+def _table(tmp_path: Path, *, workers: int) -> UsageTable:
+    create_usage_table(tmp_path / "usage", workers=workers)
+    return UsageTable.open(tmp_path / "usage")
+
+
+def test_usage_is_the_sum_over_workers_and_loader(tmp_path: Path) -> None:
+    """Every process sees what every other one counted, at once."""
+    table = _table(tmp_path, workers=2)
+    counts = [table.begin(worker, MONTH, offset=0) for worker in range(2)]
+    table.open_month(MONTH)
+    counts[0][7] += 5
+    counts[1][7] += 6
+    table.carry(7, -1)
+    assert UsageTable.open(tmp_path / "usage").used(7, MONTH) == 10
+    assert table.used(8, MONTH) == 0
+
+
+def test_rows_of_another_month_hold_nothing(tmp_path: Path) -> None:
+    """A worker that has not turned yet does not bring its old month into the new one."""
+    table = _table(tmp_path, workers=2)
+    counts = [table.begin(worker, MONTH, offset=0) for worker in range(2)]
+    table.open_month(MONTH)
+    table.carry(7, 100)
+    for each in counts:
+        each[7] += 5
+    assert table.used(7, MONTH + 1) == 0
+    table.turn(0, MONTH + 1)
+    assert table.used(7, MONTH + 1) == 0
+    counts[0][7] += 1
+    assert table.used(7, MONTH + 1) == 1
+    table.open_month(MONTH + 1)
+    assert table.used(7, MONTH + 1) == 1
+
+
+def test_restarted_worker_goes_on_from_what_it_had(tmp_path: Path) -> None:
+    """Its counts stay, and are noted beside its start."""
+    table = _table(tmp_path, workers=1)
+    assert table.start_of(0) is None
+    table.open_month(MONTH)
+    table.begin(0, MONTH, offset=0)[7] += 5
+    assert not table.is_settled(0)
+    table.settle(0)
+    assert table.is_settled(0)
+    table.begin(0, MONTH, offset=4)
+    assert table.used(7, MONTH) == 5
+    assert (table.start_of(0), table.at_start(0, 7)) == (4, 5)
+    assert not table.is_settled(0)
+
+
+def test_table_takes_no_room_before_it_is_used(tmp_path: Path) -> None:
+    """Even for the most workers there may be; nobody else may read it."""
+    create_usage_table(tmp_path / "usage", workers=64)
+    found = (tmp_path / "usage").stat()
+    assert found.st_blocks * 512 < 1 << 20
+    assert found.st_mode & 0o777 == 0o600
