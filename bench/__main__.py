@@ -8,7 +8,7 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.table import Table
 
-from bench import door, fair, lake, start, visibility
+from bench import door, fair, lake, overload, projects, size, start, visibility
 from bench.figure import Figure
 
 MEASUREMENTS: dict[str, Callable[[], list[Figure]]] = {
@@ -18,7 +18,10 @@ MEASUREMENTS: dict[str, Callable[[], list[Figure]]] = {
     "fair": fair.measure,
     "visible": visibility.measure,
     "loader": lake.measure_loader,
+    "projects": projects.measure,
+    "memory": size.measure,
     "query": lake.measure_query,
+    "overload": overload.measure,
 }
 
 

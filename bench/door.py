@@ -1,15 +1,18 @@
 """The door: events acknowledged after fdatasync, by one worker on one core."""
 
 import json
+from collections.abc import Sequence
 from statistics import median
 
+from bench.asgi import uvicorn
 from bench.figure import Figure, spread
 from bench.node import node, sync_us
-from bench.peers import CLIENT_CPU, SERVER_CPU, Load, cpu_seconds, drive, nginx, pin
+from bench.peers import CLIENT_CPU, SERVER_CPU, Load, drive, nginx
+from bench.processes import cpu_seconds, pin
 
 PAIRS = 5
 SECONDS = 4
-CONNECTIONS = 64
+CONNECTIONS = (64, 512)
 BATCH_EVENTS = 500
 BATCH_EVENT_BYTES = 250
 SINGLE_GOAL = 0.28
@@ -26,29 +29,38 @@ EVENT = json.dumps(
 
 
 def measure_single() -> list[Figure]:
-    """``POST /v1/ingest`` beside nginx's static reply, in turn."""
-    ratios, rates, peers, p99s = [], [], [], []
-    with nginx() as static, node(workers=1) as weir:
+    """``POST /v1/ingest`` beside nginx's static reply and an empty ASGI app, in turn."""
+    with nginx() as static, uvicorn() as empty, node(workers=1) as weir:
         _pin_all(weir.pids("edge"), weir.pids("loader") + weir.pids("api"))
         drive(weir.url + "/v1/ingest", key=weir.key, body=EVENT, connections=8, seconds=1)
-        for _ in range(PAIRS):
-            peer = _drive(static + "/", weir.key, EVENT, CONNECTIONS)
-            own = _drive(weir.url + "/v1/ingest", weir.key, EVENT, CONNECTIONS)
-            ratios.append(own.requests_per_s / peer.requests_per_s)
-            rates.append(own.requests_per_s)
-            peers.append(peer.requests_per_s)
-            p99s.append(own.p99_ms)
-    how = (
-        f"wrk, {CONNECTIONS} connections, {len(EVENT)}-byte event, {PAIRS} pairs of {SECONDS} s, "
-        f"each server on one core; disk's fdatasync {sync_us():.0f} µs"
+        urls = (weir.url + "/v1/ingest", static + "/", empty + "/")
+        return [figure for each in CONNECTIONS for figure in _single(urls, weir.key, each)]
+
+
+def _single(urls: Sequence[str], key: str, connections: int) -> list[Figure]:
+    rounds = [[_drive(url, key, EVENT, connections) for url in urls] for _ in range(PAIRS)]
+    own, static, empty = (
+        [load.requests_per_s for load in each] for each in zip(*rounds, strict=True)
     )
+    name = f"single events, {connections} connections"
+    how = (
+        f"wrk, {len(EVENT)}-byte event, {PAIRS} rounds of {SECONDS} s each, each server on one "
+        f"core; disk's fdatasync {sync_us():.0f} µs"
+    )
+    rates = "; ".join(f"{median(each):.0f}" for each in (own, static, empty))
+    p99s = [each[0].p99_ms for each in rounds]
     return [
-        Figure("single events: ratio to nginx, static", spread(ratios), str(SINGLE_GOAL), how),
+        Figure(f"{name}: ratio to nginx, static", _ratio(own, static), str(SINGLE_GOAL), how),
         Figure(
-            "single events/s; nginx requests/s", f"{median(rates):.0f}; {median(peers):.0f}", "", ""
+            f"{name}: ratio to uvicorn, empty app", _ratio(own, empty), "1.2", "uvloop, httptools"
         ),
-        Figure("single events: p99 latency, ms", spread(p99s, digits=1), "", "as wrk saw it"),
+        Figure(f"{name}: own; nginx; uvicorn, requests/s", rates, "", ""),
+        Figure(f"{name}: p99 latency, ms", spread(p99s, digits=1), "", "as wrk saw it"),
     ]
+
+
+def _ratio(own: Sequence[float], peer: Sequence[float]) -> str:
+    return spread([one / other for one, other in zip(own, peer, strict=True)])
 
 
 def measure_batch() -> list[Figure]:

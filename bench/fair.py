@@ -17,7 +17,8 @@ import uvloop
 from bench.door import EVENT
 from bench.figure import Figure, percentile, spread
 from bench.node import node, sync_us
-from bench.peers import CLIENT_CPU, SERVER_CPU, Load, drive, pin
+from bench.peers import CLIENT_CPU, SERVER_CPU, Load, drive
+from bench.processes import pin
 from tests.end_to_end.running_node import Node
 from weir.api.control_client import ControlClient
 from weir.control.records import KeyRequest, ProjectRequest, TenantRequest

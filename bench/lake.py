@@ -7,20 +7,22 @@ import random
 import signal
 import sqlite3
 import time
-from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import duckdb
 
 from bench.figure import Figure, percentile, spread
 from bench.node import node
+from bench.processes import cpu_seconds, newcomers_peak_mib, peak_mib
 from tests.end_to_end.running_node import Node
 
 BATCH = 500
 LOADED = 600_000
-GROWTH = (200_000, 1_000_000, 3_000_000)
+GROWTH = (1_000_000, 10_000_000, 30_000_000)
+PORTION = 1_000_000
+"""Sent at a time, so that the journal's backlog stays small."""
+
 QUERIES = 15
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def measure_loader() -> list[Figure]:
@@ -28,12 +30,12 @@ def measure_loader() -> list[Figure]:
     with node(workers=1, compaction_cpu_share=0, cut_age_s=2) as weir:
         [loader] = weir.pids("loader")
         os.kill(loader, signal.SIGSTOP)
-        _send(weir, LOADED)
+        _send(weir, LOADED, seed=0)
         os.kill(loader, signal.SIGCONT)
-        started, cpu = time.perf_counter(), _cpu_s(loader)
+        started, cpu = time.perf_counter(), cpu_seconds(loader)
         _await_committed(weir, LOADED)
-        elapsed, cpu = time.perf_counter() - started, _cpu_s(loader) - cpu
-        peak = _status_kib(loader, "VmHWM") / 1024
+        elapsed, cpu = time.perf_counter() - started, cpu_seconds(loader) - cpu
+        peak = peak_mib(loader)
     how = f"{LOADED} events of 231 bytes with event_id, batches of {BATCH}; with columns"
     return [
         Figure("loader: events/s per core", f"{LOADED / cpu:.0f}", "120000", how),
@@ -48,16 +50,22 @@ def measure_query() -> list[Figure]:
     with node(workers=1, cut_age_s=5, compaction_interval_s=1, compaction_cpu_share=1) as weir:
         sent = 0
         for rows in GROWTH:
-            _send(weir, rows - sent)
+            for part in range(sent, rows, PORTION):
+                _send(weir, PORTION, seed=part)
+                _await_committed(weir, part + PORTION)
             sent = rows
-            _await_committed(weir, rows)
             files = _settled_files(weir)
+            assert weir.process is not None
             for name, sql in _SQL.items():
-                asked = [_ask_ms(weir, sql) for _ in range(QUERIES)]
+                with newcomers_peak_mib(weir.process.pid) as peaks:
+                    asked = [_ask_ms(weir, sql) for _ in range(QUERIES)]
                 bare = [_bare_ms(files, sql) for _ in range(QUERIES)]
                 more = percentile(asked, 0.5) - percentile(bare, 0.5)
                 value = f"{spread(asked, digits=0)}; bare {spread(bare, digits=0)}; {more:+.0f}"
-                how = f"{len(files)} files, {QUERIES} runs each, one after the other"
+                how = (
+                    f"{len(files)} files, {QUERIES} runs each, one after the other; a worker's "
+                    f"peak {max(peaks):.0f} MiB"
+                )
                 figures.append(
                     Figure(f"{name}, {rows // 1000}k events, ms", value, "1.3 x or 15 more", how)
                 )
@@ -74,8 +82,8 @@ _SQL = {
 }
 
 
-def _send(weir: Node, count: int) -> None:
-    chooser = random.Random(count)
+def _send(weir: Node, count: int, *, seed: int) -> None:
+    chooser = random.Random(seed)
     connection = http.client.HTTPConnection(urlsplit(weir.url).netloc)
     bodies = [_body(chooser) for _ in range(20)]
     for number in range(count // BATCH):
@@ -157,15 +165,3 @@ def _bare_ms(files: list[str], sql: str) -> float:
         started = time.perf_counter()
         engine.execute(sql).fetchall()
         return (time.perf_counter() - started) * 1000
-
-
-def _cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
-def _status_kib(pid: int, name: str) -> int:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith(f"{name}:"):
-            return int(line.split()[1])
-    raise SystemExit(f"no {name} of process {pid}")

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -63,11 +63,11 @@ def nginx() -> Iterator[str]:
         configuration.write_text(_NGINX.format(directory=name, port=port))
         process = subprocess.Popen(
             [
-                *_on_cpu(SERVER_CPU),
+                *on_cpu(SERVER_CPU),
                 *(program("nginx"), "-c", str(configuration), "-e", f"{name}/error.log"),
             ]
         )
-        _await_port(port)
+        await_port(port)
         try:
             yield f"http://127.0.0.1:{port}"
         finally:
@@ -98,20 +98,7 @@ def drive(
     return _parse(done.stdout.splitlines())
 
 
-def pin(pids: Sequence[int], cpu: int) -> None:
-    """Puts processes with all their threads on one core."""
-    for pid in pids:
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            os.sched_setaffinity(int(task.name), {cpu})
-
-
-def cpu_seconds(pid: int) -> float:
-    """CPU time that a process has used, all threads, user and system."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _on_cpu(cpu: int) -> list[str]:
+def on_cpu(cpu: int) -> list[str]:
     return [program("taskset"), "--cpu-list", str(cpu)]
 
 
@@ -135,7 +122,7 @@ def _milliseconds(text: str) -> float:
     raise ValueError(text)
 
 
-def _await_port(port: int) -> None:
+def await_port(port: int) -> None:
     for _ in range(200):
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()

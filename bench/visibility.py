@@ -21,7 +21,7 @@ def measure() -> list[Figure]:
     with node() as weir:
         stop = threading.Event()
         sent: list[int] = []
-        sender = threading.Thread(target=_send_steadily, args=(weir, stop, sent), daemon=True)
+        sender = threading.Thread(target=send_steadily, args=(weir, stop, sent), daemon=True)
         sender.start()
         time.sleep(2)
         before, started = sum(sent), time.perf_counter()
@@ -36,7 +36,8 @@ def measure() -> list[Figure]:
     ]
 
 
-def _send_steadily(weir: Node, stop: threading.Event, sent: list[int]) -> None:
+def send_steadily(weir: Node, stop: threading.Event, sent: list[int], *, rate: int = RATE) -> None:
+    """Posts batches at so many events/s until ``stop``; notes what was accepted in ``sent``."""
     connection = http.client.HTTPConnection(urlsplit(weir.url).netloc)
     event = {"event": "load", "user_id": "u", "properties": {"page": "/home", "price": 12.5}}
     body = json.dumps({"events": [event] * BATCH})
@@ -47,7 +48,7 @@ def _send_steadily(weir: Node, stop: threading.Event, sent: list[int]) -> None:
         answer.read()
         if answer.status == 202:
             sent.append(BATCH)
-        due += BATCH / RATE
+        due += BATCH / rate
         time.sleep(max(0.0, due - time.perf_counter()))
 
 

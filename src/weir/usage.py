@@ -68,9 +68,15 @@ class UsageTable:
 
     # A worker's.
 
-    def begin(self, worker: int, month: int, *, offset: int) -> memoryview:
-        """The worker's counts, by tenant. ``offset``: events in its journal at this start.
+    def accepted(self, worker: int) -> memoryview:
+        """The worker's counts of its month, by tenant."""
+        row = self._rows[worker]
+        return self._cells[row + _ACCEPTED : row + _AT_START]
 
+    def begin(self, worker: int, month: int, *, offset: int) -> memoryview:
+        """``accepted`` of a worker that counts from here on.
+
+        ``offset`` is the number of events in its journal at this start.
         What a predecessor counted in the month stays, and is noted, so that the loader can take
         back what of it did not reach the disk.
         """
@@ -80,7 +86,7 @@ class UsageTable:
         else:
             self.turn(worker, month)
         self._cells[row + _START] = offset + 1
-        return self._cells[row + _ACCEPTED : row + _AT_START]
+        return self.accepted(worker)
 
     def turn(self, worker: int, month: int) -> None:
         """The worker's counts begin at 0 for another month."""

@@ -96,7 +96,7 @@ def check_rows(model: Model, root: Path, node: Node, when: str) -> None:
 
 def read_rows(loader: Loader, root: Path, project: int) -> tuple[Snapshot, list[Row]]:
     """What a query of everything would give now."""
-    shared = loader.snapshot(project)
+    shared = loader.answers.snapshot(project)
     columns = ["event_id", "properties"]
     tables = []
     if shared.descriptor is not None:

@@ -470,7 +470,7 @@ class World:
             self.clock.pass_by(1_000_000)
             self._step(node)
             self._carry_out_commit(node)
-            status = node.loader.status()
+            status = node.loader.answers.status()
             calm = 0 if status.backlog_bytes or status.tail_bytes else calm + 1
             if calm == CALM:
                 return

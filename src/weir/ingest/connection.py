@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 import httptools
 
-from weir.errors import InvalidInput, Unavailable, WeirError
+from weir.errors import InvalidInput, WeirError
 from weir.ingest.addresses import address_of
 from weir.ingest.exchange import Exchange
 from weir.ingest.head import HEAD_BYTES_MAX, NO_HEAD, Head, without_upgrade

@@ -31,6 +31,7 @@ from weir.ingest.body import (
     inflate,
 )
 from weir.ingest.callers import Callers, Known
+from weir.ingest.cors import cors_headers, preflight_headers
 from weir.ingest.guests import brings_body_unknown
 from weir.ingest.head import HeadMemory
 from weir.ingest.limits import Usage
@@ -59,8 +60,6 @@ if TYPE_CHECKING:
     from weir.ingest.tally import Tally
     from weir.settings import Settings
     from weir.storage.registry import RegistryView
-
-PREFLIGHT_AGE_S = 86400
 
 TURN_BYTES_MIN = 8192
 """Size above which judging a body takes long enough (some 50 µs) to be done in turn."""
@@ -228,7 +227,7 @@ class Door:
         elif head.is_old:
             headers += KEEP_ALIVE
         if exchange.route is not None and b"origin" in head.headers:
-            headers += _cors(exchange)
+            headers += cors_headers(head)
         output = render_json(
             reply.status,
             reply.body,
@@ -443,14 +442,9 @@ class Door:
 
     def _preflight(self, exchange: Exchange) -> None:
         self._parts.tally.count_status(204)
-        requested = exchange.head.headers.get(b"access-control-request-headers", b"")
-        headers = (
-            _cors(exchange)
-            + b"Access-Control-Allow-Methods: POST, OPTIONS\r\n"
-            + (b"Access-Control-Allow-Headers: " + requested + b"\r\n" if requested else b"")
-            + header_line("Access-Control-Max-Age", PREFLIGHT_AGE_S)
-            + (CLOSE if exchange.connection.ends_with(exchange) else b"")
-        )
+        headers = preflight_headers(exchange.head)
+        if exchange.connection.ends_with(exchange):
+            headers += CLOSE
         output = render_empty(204, date=self._date, headers=headers)
         exchange.connection.finish(exchange, output)
 
@@ -499,24 +493,6 @@ def _flags_of(target: bytes) -> int:
     query = parse_qs(target.partition(b"?")[2].decode("latin-1"))
     asked = query.get("server_ts", ["0"])[-1] in ("1", "true")
     return FrameFlag.SERVER_TS if asked else FrameFlag.NONE
-
-
-_EXPOSED = (
-    b"Access-Control-Expose-Headers: "
-    b"Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset\r\n"
-)
-
-
-def _cors(exchange: Exchange) -> bytes:
-    origin = exchange.head.headers.get(b"origin")
-    if origin is None:
-        return b""
-    return (
-        b"Access-Control-Allow-Origin: "
-        + origin
-        + b"\r\nAccess-Control-Allow-Credentials: true\r\nVary: Origin\r\n"
-        + _EXPOSED
-    )
 
 
 def _usage_headers(usage: Usage) -> bytes:

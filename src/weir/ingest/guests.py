@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from weir.domain.registry import Registry
     from weir.ingest.head import Head
 
+
 def brings_body_unknown(head: Head, registry: Registry, *, now_us: int) -> bool:
     """Whether a body follows the head and no key in it is known: its sender is a guest."""
     headers = head.headers

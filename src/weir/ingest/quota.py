@@ -19,8 +19,8 @@ class CountedJournal(Protocol):
     """What a quota needs of the journal's writer."""
 
     @property
-    def start_offset(self) -> int:
-        """Events in it when it was opened."""
+    def start_offset(self) -> int | None:
+        """Events in it when it was opened; None while it is not, and takes none."""
         ...
 
 
@@ -29,11 +29,14 @@ class Quota:
 
     __slots__ = ("_begins_us", "_ends_us", "_month", "_table", "_worker", "accepted")
 
-    def __init__(self, table: UsageTable, *, worker: int, offset: int, now_us: int) -> None:
+    def __init__(self, table: UsageTable, *, worker: int, offset: int | None, now_us: int) -> None:
         self._table = table
         self._worker = worker
         self._set_month(month_of(now_us))
-        self.accepted = table.begin(worker, self._month, offset=offset)
+        if offset is None:
+            self.accepted = table.accepted(worker)
+        else:
+            self.accepted = table.begin(worker, self._month, offset=offset)
         """By tenant: events that were taken are added here, whether there is a quota or not."""
 
     @classmethod

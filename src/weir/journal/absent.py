@@ -59,6 +59,10 @@ class AbsentJournal:
         self._until_s = clock.monotonic_s() + TRY_AGAIN_S
 
     @property
+    def start_offset(self) -> None:
+        """Nobody knows how many events are in it."""
+
+    @property
     def dead(self) -> bool:
         """True once it is time to try again."""
         return self._clock.monotonic_s() >= self._until_s

@@ -113,7 +113,7 @@ class Compaction:
             self._thread.join()
 
     def round(self) -> int:
-        """Removes what is due, scrubs, and carries out one plan; how many merges are in the catalog."""
+        """Removes what is due, scrubs, carries out one plan; tells how many merges that made."""
         with self._ports.hold.removing() as may_remove:
             if may_remove:
                 self._remove_due()

@@ -18,6 +18,7 @@ from weir.domain.outcome import MINUTE_US
 from weir.errors import Conflict, Unavailable
 from weir.lake.records import CatalogState, Intent
 from weir.lake.store import LocalStore
+from weir.loader.answers import AnswerPorts, Answers
 from weir.loader.catalog import Catalog
 from weir.loader.commit import LakeStore
 from weir.loader.committer import Committer, Ports
@@ -28,26 +29,13 @@ from weir.loader.demand import Demand
 from weir.loader.gauges import show_disk
 from weir.loader.hold import RemovalHold
 from weir.loader.journals import Journals, LocalJournals, Readers
-from weir.loader.ledger import Counts, total_by_key
 from weir.loader.merger import ProcessMerger
 from weir.loader.meter import Meter
 from weir.loader.portions import Portion, Portions
 from weir.loader.replays import ReplayPorts, Replays
 from weir.loader.service import Service
-from weir.loader.trace import Wanted, copies_in_memory, copies_in_raw
 from weir.loader.view import View
 from weir.loader.watch import Watch
-from weir.loader.wire import (
-    HoldRequest,
-    LedgerReply,
-    LedgerRequest,
-    ReplayReply,
-    ReplayRequest,
-    Shared,
-    Status,
-    TraceReply,
-    TraceRequest,
-)
 from weir.settings import Settings
 from weir.storage.local import FileLock, make_directory
 from weir.storage.registry import RegistryView
@@ -65,14 +53,6 @@ REGISTRY_PATIENCE_S = 10.0
 
 LAST_CUT_S = 10.0
 """How long the cut at the end may take; what it does not finish, the next start does."""
-
-TRACE_SEARCH_S = 20.0
-"""How long raw files are searched for an event's copies."""
-
-DEAD_LETTERS_SEARCHED = 1000
-
-CUT_ANSWER_S = 55.0
-"""How long a demanded cut is waited for."""
 
 GAUGES_S = 1.0
 _PAUSE_S = 0.05
@@ -120,7 +100,7 @@ def run_loader(parts: LoaderParts, stop: threading.Event) -> None:
                 loader.run(
                     stop,
                     when_caught_up=lambda: served.callback(
-                        Service(parts.directory.loader_socket, loader).close
+                        Service(parts.directory.loader_socket, loader.answers).close
                     ),
                 )
         finally:
@@ -131,7 +111,7 @@ def run_loader(parts: LoaderParts, stop: threading.Event) -> None:
 
 
 class Loader:
-    """The state of a running loader. ``run`` has one thread, the answers have any."""
+    """The state of a running loader: ``run`` has one thread, ``answers`` any."""
 
     __slots__ = (
         "_board",
@@ -139,14 +119,12 @@ class Loader:
         "_clock",
         "_demand",
         "_gauges_at_s",
-        "_hold",
         "_intent",
         "_limits",
         "_meter",
         "_parts",
         "_pause",
         "_portions",
-        "_read_raw",
         "_readers",
         "_replays",
         "_settings",
@@ -155,6 +133,7 @@ class Loader:
         "_view",
         "_watch",
         "_when_caught_up",
+        "answers",
         "committer",
         "compaction",
     )
@@ -171,7 +150,6 @@ class Loader:
         self._catalog = catalog
         self._limits = CutLimits(parts.settings.cut_age_s, parts.settings.tail_bytes_max)
         self._view = View(state, store.locate)
-        self._read_raw = store.read
         self._meter = Meter(
             parts.usage or UsageTable.alone(), catalog.usage, now_us=parts.clock.now_us()
         )
@@ -179,10 +157,8 @@ class Loader:
         self._readers = Readers(journals, state.journals, parts.clock)
         self._watch = parts.open_watch()
         self._watch.forget_below(state.journals)
-        self._hold = RemovalHold(parts.clock)
-        ports = Ports(
-            catalog, store, journals, parts.board, parts.clock, parts.settings, self._hold
-        )
+        hold = RemovalHold(parts.clock)
+        ports = Ports(catalog, store, journals, parts.board, parts.clock, parts.settings, hold)
         self.committer = Committer(ports, self._view, epoch=epoch, explained_before=state.explained)
         self._portions: Portions | None = None
         """A round of which some is not in the tail yet."""
@@ -191,6 +167,16 @@ class Loader:
         self._demand = Demand()
         # Never set. Waiting on ``stop`` itself would hold its lock while a signal sets it.
         self._pause = threading.Event()
+        self.answers = Answers(
+            AnswerPorts(
+                *(catalog, self._view, self._readers, self._demand, hold, self._replays),
+                ledger_lock=self.committer.ledger_lock,
+                read_raw=store.read,
+                dialects=parts.dialects,
+                clock=parts.clock,
+                settings=parts.settings,
+            )
+        )
         self._when_caught_up: Callable[[], object] | None = None
         self._ticket = 0
         self._intent = state.intent
@@ -206,7 +192,7 @@ class Loader:
                 parts.merger or ProcessMerger(),
                 parts.clock,
                 parts.settings,
-                self._hold,
+                hold,
                 root=str(parts.directory.root),
                 spill=str(parts.directory.spill),
             ),
@@ -231,88 +217,6 @@ class Loader:
         self.compaction.stop()
         self._view.close()
         self._watch.close()
-
-    def snapshot(self, project_id: int) -> Shared:
-        """Files and tail of one project at one moment."""
-        return self._view.snapshot(project_id)
-
-    def ledger(self, request: LedgerRequest) -> LedgerReply:
-        """Counts, those in flight included."""
-        first, end, keys = request.from_minute, request.to_minute, request.key_ids
-        counts = Counts()
-        with self.committer.ledger_lock:
-            rows = self._catalog.ledger(key_ids=keys, from_minute=first, to_minute=end)
-            counts.add_rows(rows)
-            counts.add_rows(
-                row
-                for row in self._view.in_flight()
-                if first <= row.minute < end and (keys is None or row.key_id in keys)
-            )
-        found = counts.rows()
-        return LedgerReply(tuple(found if request.by == "minute" else total_by_key(found)))
-
-    def status(self) -> Status:
-        """How the loader stands."""
-        view = self._view
-        return Status(
-            commit_id=view.commit_id,
-            committed_at_us=view.committed_at_us,
-            watermark_us=view.watermark_us,
-            tail_bytes=view.byte_count,
-            backlog_bytes=self._readers.backlog_bytes(view.places),
-            journals=dict(view.places),
-        )
-
-    def trace(self, request: TraceRequest) -> TraceReply:
-        """Every copy of an event in memory, and in the raw files around the stored one.
-
-        Without a stored one only dead letters are searched. What ``TRACE_SEARCH_S`` does not
-        suffice for is left out and told.
-        """
-        wanted = Wanted(request.event_id, received_us=request.received_at_us)
-        dialects, project_id = self._parts.dialects, request.project_id
-        copies = list(copies_in_memory(self._view.frames(project_id), wanted, dialects))
-        letters = self._catalog.dead_letters(project_id, limit=DEAD_LETTERS_SEARCHED)
-        dead = {(each.journal_id, each.position): each.reason for each in letters}
-        paths = dict.fromkeys(each.raw_path for each in letters)
-        if request.received_at_us is not None:
-            window_us = self._settings.dedup_window_s * 1_000_000
-            first_us, last_us = (request.received_at_us + each for each in (-window_us, window_us))
-            paths |= dict.fromkeys(
-                self._catalog.raw_between(project_id, from_us=first_us, to_us=last_us)
-            )
-        deadline_s = self._clock.monotonic_s() + TRACE_SEARCH_S
-        complete = True
-        for path in paths:
-            if self._clock.monotonic_s() > deadline_s:
-                complete = False
-                break
-            copies += copies_in_raw([path], self._read_raw, wanted, dialects, dead)
-        by_place = {(each.journal_id, each.position, each.body_hash): each for each in copies}
-        ordered = sorted(by_place.values(), key=lambda each: (each.received_at_us, each.journal_id))
-        return TraceReply(tuple(ordered), complete)
-
-    def cut(self) -> Status:
-        """Returns when everything durable now is in the lake; raises ``Unavailable``."""
-        if not self._demand.wait(self._demand.ask(), timeout_s=CUT_ANSWER_S):
-            raise Unavailable("The lake commit was not done in time.", retry_after_s=1)
-        return self.status()
-
-    def hold(self, request: HoldRequest) -> Status:
-        """Nothing is removed for so long: somebody copies the node's files."""
-        self._hold.extend(request.lease_s)
-        return self.status()
-
-    def replay(self, request: ReplayRequest) -> ReplayReply:
-        """Dead letters go through decode again; those that became rows are in the lake.
-
-        Raises ``Unavailable`` when that takes too long; then they may be all the same, and asking
-        again does no harm.
-        """
-        fates = self._replays.ask(request.project_id, request.places)
-        if any(fate.reason is None for fate in fates):
-            self.cut()
-        return ReplayReply(tuple(fates))
 
     def _open_replays(self, store: LakeStore) -> Replays:
         ports = ReplayPorts(

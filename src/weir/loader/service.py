@@ -9,26 +9,21 @@ import os
 import socket
 import threading
 from pathlib import Path
-from typing import Protocol
 
 import msgspec
 
 from weir.errors import WeirError
+from weir.loader.answers import Answers
 from weir.loader.wire import (
     CutRequest,
     Failure,
     HoldRequest,
-    LedgerReply,
     LedgerRequest,
-    ReplayReply,
     ReplayRequest,
     Reply,
     Request,
-    Shared,
     SnapshotReply,
     SnapshotRequest,
-    Status,
-    TraceReply,
     TraceRequest,
     receive_request,
     send_message,
@@ -37,38 +32,6 @@ from weir.storage.sockets import listen_unix
 from weir.telemetry import Happening, emit
 
 CONNECTIONS_MAX = 64
-
-
-class Answers(Protocol):
-    """What the service asks of the loader; every call may come from any thread."""
-
-    def snapshot(self, project_id: int) -> Shared:
-        """Files and tail of a project; the caller closes the descriptor."""
-        ...
-
-    def ledger(self, request: LedgerRequest) -> LedgerReply:
-        """Counts, those in flight included."""
-        ...
-
-    def status(self) -> Status:
-        """How the loader stands."""
-        ...
-
-    def trace(self, request: TraceRequest) -> TraceReply:
-        """The copies of an event that are kept."""
-        ...
-
-    def cut(self) -> Status:
-        """Returns when everything durable now is committed; raises ``Unavailable``."""
-        ...
-
-    def replay(self, request: ReplayRequest) -> ReplayReply:
-        """Dead letters go through decode again; raises ``Unavailable``."""
-        ...
-
-    def hold(self, request: HoldRequest) -> Status:
-        """Nothing is removed for a time."""
-        ...
 
 
 class Service:

@@ -88,6 +88,18 @@ def test_overshoot_is_one_request_for_each_other_worker(tmp_path: Path) -> None:
             quota.check(TENANT, 1, LIMIT, now_us=NOW_US)
 
 
+def test_worker_without_a_journal_leaves_the_counts_as_they_are(tmp_path: Path) -> None:
+    """It takes nothing, and cannot say from where on it would count."""
+    (quota,) = _workers(tmp_path, 1)
+    _take(quota, 4)
+    table = UsageTable.open(tmp_path / "usage")
+    idle = Quota(table, worker=0, offset=None, now_us=NOW_US)
+    assert (table.start_of(0), table.at_start(0, TENANT)) == (0, 0)
+    idle.check(TENANT, LIMIT - 4, LIMIT, now_us=NOW_US)
+    with pytest.raises(LimitExceeded):
+        idle.check(TENANT, LIMIT - 3, LIMIT, now_us=NOW_US)
+
+
 def test_restarted_worker_has_forgotten_nothing(tmp_path: Path) -> None:
     """What its predecessor took stays counted until the loader knows better."""
     (quota,) = _workers(tmp_path, 1)
