@@ -67,9 +67,7 @@ def _send(weir: Node, body: str) -> Load:
 
 def _backlog_gib(weir: Node) -> float:
     journals = Directory(weir.directory).journals
-    return (
-        sum(path.stat().st_blocks * 512 for path in journals.rglob("*") if path.is_file()) / 2**30
-    )
+    return sum(path.stat().st_blocks * 512 for path in journals.rglob("*.wal")) / 2**30
 
 
 def _drain(weir: Node) -> float:

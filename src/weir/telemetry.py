@@ -28,7 +28,7 @@ from weir.log_lines import LineWriter
 METRICS_FILE_BYTES = 256 << 10
 """Of one kind of metric in one process; all that there are take a tenth."""
 
-_KINDS = ("counter", "histogram", "gauge_livesum")
+_KINDS = ("counter", "histogram", "gauge_livesum", "gauge_livemin")
 
 
 def reserve_metrics_files(directory: Path, pid: int) -> bool:

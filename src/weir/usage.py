@@ -12,6 +12,7 @@ between counting and writing is put right.
 """
 
 import mmap
+import os
 from pathlib import Path
 from typing import Self
 
@@ -29,10 +30,15 @@ _ZEROES = bytes(TENANTS_MAX * _CELL_BYTES)
 
 
 def create_usage_table(path: Path, *, workers: int) -> None:
-    """An empty table for so many workers, replacing whatever stood there; it takes no room yet."""
+    """An empty table for so many workers, replacing whatever stood there. Raises ``OSError``.
+
+    It takes its room at once, 1.5 MiB a worker: a cell without room on a full disk would kill the
+    process that writes it (SIGBUS).
+    """
     path.unlink(missing_ok=True)
     with path.open("xb") as file:
-        file.truncate((_LOADER_CELLS + workers * _WORKER_CELLS) * _CELL_BYTES)
+        cells = _LOADER_CELLS + workers * _WORKER_CELLS
+        os.posix_fallocate(file.fileno(), 0, cells * _CELL_BYTES)
     path.chmod(0o600)
 
 

@@ -13,8 +13,6 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 from urllib.parse import parse_qs
 
-import msgspec
-
 from weir.domain.frame import Draft, FrameFlag
 from weir.domain.networks import parse_networks
 from weir.domain.registry import Principal
@@ -25,15 +23,13 @@ from weir.ingest.aside import Aside
 from weir.ingest.backfill import Backfill
 from weir.ingest.body import (
     ADMIT_ON_LOOP_BYTES_MAX,
-    INFLATE_ON_LOOP_BYTES_MAX,
-    BodyTooLarge,
     encoding_of,
-    inflate,
 )
 from weir.ingest.callers import Callers, Known
 from weir.ingest.cors import cors_headers, preflight_headers
 from weir.ingest.guests import brings_body_unknown
 from weir.ingest.head import HeadMemory
+from weir.ingest.judging import Judged, inflate_small, judge
 from weir.ingest.limits import Usage
 from weir.ingest.replies import encode_reply, render_error
 from weir.ingest.responses import (
@@ -79,13 +75,6 @@ class Journal(Protocol):
     def append(self, draft: Draft, waiter: Waiter) -> None: ...
 
 
-class _Judged(NamedTuple):
-    """A body that was worked on in another thread: inflated, and what its dialect decided."""
-
-    body: bytes
-    admission: Admission
-
-
 class Parts(NamedTuple):
     """What a door is made of."""
 
@@ -116,7 +105,7 @@ class Door:
             trusted=parse_networks(parts.settings.trusted_proxies),
         )
         self._parts = parts
-        self._aside: Aside[_Judged | WeirError] = Aside(loop)
+        self._aside: Aside[Judged | WeirError] = Aside(loop)
         self._turns = Turns(loop)
         self._routes = parts.routes
         self._registry = parts.registry
@@ -294,7 +283,7 @@ class Door:
                 self._count_request(exchange, known.principal, now_us)
             body = exchange.body
             encoding = encoding_of(exchange.head.headers.get(b"content-encoding"), body)
-            small = body if encoding == "identity" else _inflate_small(encoding, body)
+            small = body if encoding == "identity" else inflate_small(encoding, body)
             if small is None or len(small) > ADMIT_ON_LOOP_BYTES_MAX:
                 self._judge_aside(exchange, route, known, encoding)
                 return
@@ -383,7 +372,7 @@ class Door:
         connection.hold()
         exchange.is_away = True
 
-        def settle(done: asyncio.Future[_Judged | WeirError]) -> None:
+        def settle(done: asyncio.Future[Judged | WeirError]) -> None:
             exchange.is_away = False
             try:
                 judged = done.result()
@@ -402,7 +391,7 @@ class Door:
 
         bytes_max = self.settings.inflated_bytes_max
         submission = self._submission(received)
-        work = partial(_judge, route, submission, encoding, bytes_max)
+        work = partial(judge, route, submission, encoding, bytes_max)
         self._aside.run(known.place.tenant_id, work, settle)
 
     def _hold_inflated(self, exchange: Exchange, known: Known, body: bytes) -> None:
@@ -466,27 +455,6 @@ _NOBODY = _Nobody()
 _METHOD_NOT_ALLOWED = encode_reply(
     405, {"error": "method_not_allowed", "message": "The path does not take this method."}
 )
-
-
-def _inflate_small(encoding: str, body: bytes) -> bytes | None:
-    """The inflated body, when that is little work; else None."""
-    if len(body) > INFLATE_ON_LOOP_BYTES_MAX:
-        return None
-    try:
-        return inflate(encoding, body, bytes_max=ADMIT_ON_LOOP_BYTES_MAX)
-    except BodyTooLarge:
-        return None
-
-
-def _judge(
-    route: IngestRoute, submission: Submission, encoding: str, bytes_max: int
-) -> _Judged | WeirError:
-    try:
-        body = inflate(encoding, submission.body, bytes_max=bytes_max)
-        return _Judged(body, route.admit(msgspec.structs.replace(submission, body=body)))
-    except WeirError as error:
-        # Raised across threads it would keep what was inflated until the collector comes.
-        return error.without_frames()
 
 
 def _flags_of(target: bytes) -> int:

@@ -7,7 +7,7 @@ answer. What is in memory can be lost at any moment: the journals hold it until 
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from weir.board import Board, Slot
 from weir.clock import Clock
@@ -76,7 +76,7 @@ class LoaderParts:
     store: LakeStore | None = None
     journals: Journals | None = None
     merger: Merger | None = None
-    usage: UsageTable | None = None
+    usage: UsageTable = field(default_factory=UsageTable.alone)
     open_watch: Callable[[], Watch] = Watch.forgetful
 
 
@@ -150,9 +150,7 @@ class Loader:
         self._catalog = catalog
         self._limits = CutLimits(parts.settings.cut_age_s, parts.settings.tail_bytes_max)
         self._view = View(state, store.locate)
-        self._meter = Meter(
-            parts.usage or UsageTable.alone(), catalog.usage, now_us=parts.clock.now_us()
-        )
+        self._meter = Meter(parts.usage, catalog.usage, now_us=parts.clock.now_us())
         self._replays = self._open_replays(store)
         self._readers = Readers(journals, state.journals, parts.clock)
         self._watch = parts.open_watch()

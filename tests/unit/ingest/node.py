@@ -283,13 +283,12 @@ async def _serve(
         backlog_bytes=lambda: backlog[0],
         backlog_bytes_max=settings.journal_backlog_bytes_max,
     )
-    rates = Limits(settings.rate_limit_requests, settings.rate_limit_events)
     parts = Parts(
         settings=settings,
         clock=clock,
         registry=RegistryView(directory, board),
         journal=journal,
-        limits=LimitTable(directory.limits, worker=0, defaults=rates),
+        limits=LimitTable(directory.limits, worker=0, defaults=_rates(settings)),
         quota=Quota.open(directory.usage, worker=0, journal=journal, clock=clock),
         gate=gate,
         tally=Tally(),
@@ -303,10 +302,10 @@ async def _serve(
         await upstream.start(directory.api_socket)
     listener = socket.create_server(("127.0.0.1", 0), backlog=512)
     node = Node(
-        directory=directory, board=board, settings=settings, clock=clock, disk=disk,
-        upstream=upstream, door=door, gate=gate, backlog=backlog, loop=loop,
-        address=listener.getsockname(), stop=asyncio.Event(), complaints=complaints,
-        exit_codes=[], thread=threading.current_thread(),
+        directory=directory, board=board, settings=settings, clock=clock, disk=disk, loop=loop,
+        upstream=upstream, door=door, gate=gate, backlog=backlog, address=listener.getsockname(),
+        stop=asyncio.Event(), complaints=complaints, exit_codes=[],
+        thread=threading.current_thread(),
     )  # fmt: skip
     nodes.append(node)
     started.set()
@@ -316,6 +315,10 @@ async def _serve(
     await upstream.end()
     # serve_edge leaves a dead journal to the end of the process, which is not near here.
     journal.close()
+
+
+def _rates(settings: Settings) -> Limits:
+    return Limits(settings.rate_limit_requests, settings.rate_limit_events)
 
 
 def connections_of(node: Node) -> list[Connection]:

@@ -20,16 +20,3 @@ def test_duplicates_are_found_after_the_clock_went_back(rig: Rig) -> None:
     assert sorted(row["event_id"] for row in rig.committed()) == ["id-1", "id-2", "id-3"]
     total = rig.ledger_total()
     assert (total.stored, total.duplicate, total.balance) == (3, 3, 0)
-
-
-def test_watermark_never_goes_back(rig: Rig) -> None:
-    """A client that waits for a watermark is not deceived by a clock that is set back."""
-    seen: list[int] = []
-    with rig.running() as loader:
-        for jump_us in (0, DAY_US, -2 * DAY_US, DAY_US):
-            rig.clock.us += jump_us
-            rig.write([event(len(seen))])
-            loader.cut()
-            seen.append(loader.status().watermark_us)
-    assert seen == sorted(seen)
-    assert len(rig.committed()) == 4
