@@ -1,0 +1,47 @@
+"""A body on its way to its dialect: inflated, on the loop if that is little work, else aside."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import msgspec
+
+from weir.errors import WeirError
+from weir.ingest.body import (
+    ADMIT_ON_LOOP_BYTES_MAX,
+    INFLATE_ON_LOOP_BYTES_MAX,
+    BodyTooLarge,
+    inflate,
+)
+
+if TYPE_CHECKING:
+    from weir.ingest.admission import Admission, IngestRoute, Submission
+
+
+class Judged(NamedTuple):
+    """A body that was worked on in another thread: inflated, and what its dialect decided."""
+
+    body: bytes
+    admission: Admission
+
+
+def inflate_small(encoding: str, body: bytes) -> bytes | None:
+    """The inflated body, when that is little work; else None."""
+    if len(body) > INFLATE_ON_LOOP_BYTES_MAX:
+        return None
+    try:
+        return inflate(encoding, body, bytes_max=ADMIT_ON_LOOP_BYTES_MAX)
+    except BodyTooLarge:
+        return None
+
+
+def judge(
+    route: IngestRoute, submission: Submission, encoding: str, bytes_max: int
+) -> Judged | WeirError:
+    """Inflates a body and has its dialect decide; an error is given back, not raised."""
+    try:
+        body = inflate(encoding, submission.body, bytes_max=bytes_max)
+        return Judged(body, route.admit(msgspec.structs.replace(submission, body=body)))
+    except WeirError as error:
+        # Raised across threads it would keep what was inflated until the collector comes.
+        return error.without_frames()
