@@ -240,7 +240,7 @@ class Readers:
             return False, cursor.received_us
         if not is_current:
             return until is not None or cursor.unrecoverable, cursor.received_us
-        if durable < cursor.position:  # its writer has yet to publish how far it is
+        if durable != cursor.position:  # more follows ``until``, or its writer has yet to publish
             return True, cursor.received_us
         return True, min(now_us, writing_us) if writing_us else now_us
 

@@ -66,3 +66,18 @@ def test_watermark_stays_where_an_unreadable_journal_was_read(
     assert readers.read().watermark_us <= received_us
     rig.clock.us += 60_000_000
     assert readers.read().watermark_us <= received_us
+
+
+def test_watermark_of_a_resumed_cut_ends_with_it(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What lies behind an unfinished cut was not read with it, and may be unreadable now."""
+    rig.write([event(1)])
+    spans = readers_of(rig).read().spans
+    received_us = rig.write([event(2)])
+    readers = readers_of(rig)
+    assert len(readers.read(until=spans).frames) == 1
+
+    def refuse(*_: object) -> None:
+        raise OSError
+
+    monkeypatch.setattr(JournalReader, "durable_position", refuse)
+    assert readers.read().watermark_us < received_us
