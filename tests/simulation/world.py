@@ -32,7 +32,7 @@ from tests.unit.loader.rig import JSON_DIALECT
 from weir.board import Board
 from weir.control.catalog import SqlCatalog
 from weir.domain.directory import Directory
-from weir.errors import Conflict, WeirError
+from weir.errors import Conflict, Unavailable, WeirError
 from weir.journal.writer import JournalWriter
 from weir.loader.run import Loader, LoaderParts
 from weir.settings import Settings
@@ -311,8 +311,10 @@ class World:
             with self.machine.running(edge.process):
                 for _ in range(self.choice.randint(1, 2)):
                     frame = self.model.send(self.clock.us)
-                    answers.append(Answer(frame, self.machine.woken))
-                    edge.writer.append(draft_of(frame), answers[-1])
+                    answer = Answer(frame, self.machine.woken)
+                    with contextlib.suppress(Unavailable):  # it has died since the last answer
+                        edge.writer.append(draft_of(frame), answer)
+                        answers.append(answer)
             self.machine.woken.clear()
             while not all(each.told for each in answers):
                 if self.machine.is_off or edge.process in self.machine.dead:
