@@ -8,13 +8,17 @@ neither waits for the other. docs/decisions/0009-monthly-quotas.md tells how a w
 between counting and writing is put right.
 
     loader        month, -, …                 (8 cells)    carried[TENANTS_MAX]
-    each worker   month, start, settled, …    (8 cells)    accepted, at_start, before [TENANTS_MAX]
+    each worker   month, starts, start,       (8 cells)    accepted, at_start, before [TENANTS_MAX]
+                  settled, …
+
+``settled`` and ``before`` are the loader's cells in a worker's row.
 """
 
 import mmap
 import os
+import sys
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 from weir.domain.registry import TENANTS_MAX
 
@@ -22,11 +26,22 @@ _CELL_BYTES = 8
 _HEAD = 8
 _LOADER_CELLS = _HEAD + TENANTS_MAX
 _WORKER_CELLS = _HEAD + 3 * TENANTS_MAX
-_MONTH, _START, _SETTLED = 0, 1, 2
+_MONTH, _STARTS, _START, _SETTLED = 0, 1, 2, 3
 _ACCEPTED = _HEAD
 _AT_START = _ACCEPTED + TENANTS_MAX
 _BEFORE = _AT_START + TENANTS_MAX
 _ZEROES = bytes(TENANTS_MAX * _CELL_BYTES)
+
+
+class Start(NamedTuple):
+    """One start of a worker. ``offset``: events in its journal then."""
+
+    number: int
+    offset: int
+
+
+NOT_STARTED = Start(0, sys.maxsize)
+"""Everything in the journal lies before the first start of a run."""
 
 
 def create_usage_table(path: Path, *, workers: int) -> None:
@@ -91,7 +106,8 @@ class UsageTable:
             self._copy(row + _AT_START, row + _ACCEPTED)
         else:
             self.turn(worker, month)
-        self._cells[row + _START] = offset + 1
+        self._cells[row + _START] = offset
+        self._cells[row + _STARTS] += 1  # the last store: what belongs to the start is there
         return self.accepted(worker)
 
     def turn(self, worker: int, month: int) -> None:
@@ -119,23 +135,19 @@ class UsageTable:
                 self._clear(row + _BEFORE)
         self._cells[_MONTH] = month
 
-    def start_of(self, worker: int) -> int | None:
-        """Events in the worker's journal when it last started; None before its first start."""
-        return self._cells[self._rows[worker] + _START] - 1 if self.has_started(worker) else None
-
-    def has_started(self, worker: int) -> bool:
-        """Whether the worker counts."""
-        return self._cells[self._rows[worker] + _START] != 0
-
-    def is_settled(self, worker: int) -> bool:
-        """Whether the loader has put the worker's last start in order."""
+    def open_start(self, worker: int) -> Start | None:
+        """The worker's last start, or the one to come; None when it is in order."""
         row = self._rows[worker]
-        return 0 != self._cells[row + _START] == self._cells[row + _SETTLED]
+        number = self._cells[row + _STARTS]  # first: a later start has a number of its own
+        if not number:
+            return NOT_STARTED
+        if number == self._cells[row + _SETTLED]:
+            return None
+        return Start(number, self._cells[row + _START])
 
-    def settle(self, worker: int) -> None:
-        """The worker's last start is in order."""
-        row = self._rows[worker]
-        self._cells[row + _SETTLED] = self._cells[row + _START]
+    def settle(self, worker: int, start: Start) -> None:
+        """The loader has put the start in order."""
+        self._cells[self._rows[worker] + _SETTLED] = start.number
 
     def at_start(self, worker: int, tenant_id: int) -> int:
         """What of the month stood in the worker's counts when it started."""

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from weir.usage import UsageTable, create_usage_table
+from weir.usage import NOT_STARTED, UsageTable, create_usage_table
 
 MONTH = 680
 
@@ -44,16 +44,20 @@ def test_rows_of_another_month_hold_nothing(tmp_path: Path) -> None:
 def test_restarted_worker_goes_on_from_what_it_had(tmp_path: Path) -> None:
     """Its counts stay, and are noted beside its start."""
     table = _table(tmp_path, workers=1)
-    assert table.start_of(0) is None
+    assert table.open_start(0) == NOT_STARTED
     table.open_month(MONTH)
     table.begin(0, MONTH, offset=0)[7] += 5
-    assert not table.is_settled(0)
-    table.settle(0)
-    assert table.is_settled(0)
+    start = table.open_start(0)
+    assert start is not None
+    table.settle(0, start)
+    assert table.open_start(0) is None
     table.begin(0, MONTH, offset=4)
     assert table.used(7, MONTH) == 5
-    assert (table.start_of(0), table.at_start(0, 7)) == (4, 5)
-    assert not table.is_settled(0)
+    again = table.open_start(0)
+    assert again is not None
+    assert (again.offset, table.at_start(0, 7)) == (4, 5)
+    table.settle(0, start)
+    assert table.open_start(0) == again
 
 
 def test_table_has_its_room_before_it_is_mapped(tmp_path: Path) -> None:

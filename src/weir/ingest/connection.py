@@ -197,8 +197,7 @@ class Connection(asyncio.Protocol):
             raise body_too_large(self.door.settings.body_bytes_max)
         if not self.door.reserve(len(body), exchange.tenant_id):
             raise no_room()
-        exchange.body_bytes += len(body)
-        exchange.parts.append(body)
+        exchange.add(body)
 
     def on_message_complete(self) -> None:
         if self._parser.should_upgrade():

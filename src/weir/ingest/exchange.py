@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
-from weir.errors import WeirError
+from weir.errors import InvalidInput, WeirError
 from weir.ingest.head import NO_HEAD, Head
 
 if TYPE_CHECKING:
@@ -90,6 +90,14 @@ class Client(Visitor, Protocol):
         ...
 
 
+GATHERED_BYTES_MAX = 4096
+"""Size of a piece above which it is kept as it is."""
+
+PIECES_FREE = 1024
+PIECE_BYTES_MIN = 16
+"""What chunks must have on average beyond the first ``PIECES_FREE``: each costs time."""
+
+
 class Exchange:
     """A request as it was received, and what has been decided about its answer.
 
@@ -100,6 +108,8 @@ class Exchange:
     head: Head = NO_HEAD
     body_bytes: int = 0
     """Of the body, counted against the worker's bytes in flight."""
+    pieces: int = 0
+    """Small ones of the body."""
     tenant_id: int = 0
     """To whose bytes in flight they belong: 0 is nobody's, or not known yet; see ``Room``."""
     is_last: bool = False
@@ -121,7 +131,8 @@ class Exchange:
 
     def __init__(self, connection: Client) -> None:
         self.connection = connection
-        self.parts: list[bytes] = []
+        self.parts: list[bytes | bytearray] = []
+        """The body as it came; small pieces are gathered, so that memory is what is counted."""
 
     @property
     def will_finish(self) -> bool:
@@ -131,7 +142,31 @@ class Exchange:
     @property
     def body(self) -> bytes:
         parts = self.parts
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        # Only a piece behind the first is ever gathered.
+        return cast("bytes", parts[0]) if len(parts) == 1 else b"".join(parts)
+
+    def add(self, piece: bytes) -> None:
+        """Takes a piece of the body. Raises ``InvalidInput`` when a body is made of crumbs."""
+        self.body_bytes += len(piece)
+        parts = self.parts
+        if not parts or len(piece) > GATHERED_BYTES_MAX:
+            parts.append(piece)
+            return
+        self.pieces += 1
+        if self.pieces > PIECES_FREE + self.body_bytes // PIECE_BYTES_MIN and self._is_chunked:
+            raise InvalidInput(
+                f"The chunks of the body have less than {PIECE_BYTES_MIN} bytes each.",
+                hint="Send larger chunks, or the body with its Content-Length.",
+            )
+        gathered = parts[-1]
+        if isinstance(gathered, bytearray):
+            gathered += piece
+        else:
+            parts.append(bytearray(piece))
+
+    @property
+    def _is_chunked(self) -> bool:
+        return self.head.content_length is None
 
     def durable(self, received_at_us: int) -> None:
         """The frame is on disk: the answer may leave."""

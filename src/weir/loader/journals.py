@@ -193,6 +193,10 @@ class Readers:
             for name, cursor in list(self._cursors.items())
         )
 
+    def offsets(self) -> Mapping[str, int]:
+        """Events of each journal that have been read."""
+        return {name: cursor.offset for name, cursor in self._cursors.items()}
+
     def _look_for_journals(self, now_s: float) -> None:
         """Every time: the watermark is also a promise about journals that were not there yet."""
         for name in sorted(self._journals.ids()):

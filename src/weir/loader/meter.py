@@ -8,7 +8,7 @@ there on by the worker. docs/decisions/0009-monthly-quotas.md says why that is r
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
 
@@ -20,7 +20,7 @@ from weir.lake.records import UsageRow
 from weir.loader.dedup import Verdict
 from weir.loader.journals import Round
 from weir.loader.rows import Block
-from weir.usage import UsageTable
+from weir.usage import Start, UsageTable
 
 Committed = Callable[[int], Sequence[UsageRow]]
 """The catalog's rows of a month."""
@@ -65,7 +65,7 @@ class Meter:
             self._duplicate[row.tenant_id] += row.duplicate
         for journal_id, counts in self._accepted.items():
             worker = self._worker_of(journal_id)
-            if worker is not None and not (is_known and self._table.is_settled(worker)):
+            if worker is not None and not (is_known and self._table.open_start(worker) is None):
                 self._raise_before(worker, counts)
         self._publish({tenant for counts in self._accepted.values() for tenant in counts})
 
@@ -79,6 +79,18 @@ class Meter:
             touched |= self._add_duplicates(block, verdict)
         self._publish(touched)
 
+    def settle(self, offsets: Mapping[str, int]) -> None:
+        """Puts starts in order up to which everything has been added.
+
+        ``offsets`` tells for each journal how many of its events have been. Without this a start
+        would wait for the next event behind it, which a full quota does not let in.
+        """
+        for journal_id, offset in offsets.items():
+            worker = self._worker_of(journal_id)
+            start = None if worker is None else self._table.open_start(worker)
+            if worker is not None and start is not None and offset >= start.offset:
+                self._publish(self._settle(worker, start, journal_id))
+
     def _add_frames(self, journal_id: str, frames: Sequence[Frame]) -> set[int]:
         """Adds frames of one journal, in order; gives the tenants whose figure it changes."""
         worker = self._worker_of(journal_id)
@@ -86,16 +98,14 @@ class Meter:
             return set(self._count(journal_id, frames))
         # Looked up after the frames were read: one that a new start wrote is never taken for one
         # of the old start's.
-        if self._table.is_settled(worker):
+        start = self._table.open_start(worker)
+        if start is None:
             self._count(journal_id, frames)
             return set()
-        start = self._table.start_of(worker)
-        border = len(frames)
-        if start is not None:
-            border = bisect_left(frames, start, key=attrgetter("offset"))
+        border = bisect_left(frames, start.offset, key=attrgetter("offset"))
         touched = set(self._raise_before(worker, self._count(journal_id, frames[:border])))
         if border < len(frames):
-            touched |= self._settle(worker, journal_id)
+            touched |= self._settle(worker, start, journal_id)
             self._count(journal_id, frames[border:])
         return touched
 
@@ -131,7 +141,7 @@ class Meter:
                 table.set_before(worker, tenant_id, least)
         return counts
 
-    def _settle(self, worker: int, journal_id: str) -> set[int]:
+    def _settle(self, worker: int, start: Start, journal_id: str) -> set[int]:
         """Everything before the start has been read: now it is known to the event."""
         table, counts = self._table, self._of(journal_id)
         touched = {*counts, *table.counted_at_start(worker)}
@@ -139,7 +149,7 @@ class Meter:
             table.set_before(
                 worker, tenant_id, counts[tenant_id] - table.at_start(worker, tenant_id)
             )
-        table.settle(worker)
+        table.settle(worker, start)
         return touched
 
     def _publish(self, tenants: Iterable[int]) -> None:

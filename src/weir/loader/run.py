@@ -386,6 +386,8 @@ class Loader:
             return
         self._gauges_at_s = now_s + GAUGES_S
         self._meter.turn(self._clock.now_us())
+        if self._portions is None:
+            self._meter.settle(self._readers.offsets())
         TAIL_BYTES.set(self._view.byte_count)
         show_disk(self._parts.directory)
         BACKLOG_BYTES.set(self._readers.backlog_bytes(self._view.places))

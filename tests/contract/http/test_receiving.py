@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.ingest.node import INGEST, Node, connections_of, running_node, wait_for
-from tests.unit.ingest.wire import Closed, request
+from tests.unit.ingest.wire import Closed, chunked, request
 
 RATE = 1000
 WINDOW_S = 30.0
@@ -162,3 +162,30 @@ def test_flood_from_one_address_holds_no_connection(tmp_path: Path) -> None:
             with suppress(Closed, ConnectionError):  # it sent while it was refused
                 assert wire.read("GET").status == 503
             wire.socket.close()
+
+
+def test_chunks_of_two_bytes_are_refused(node: Node) -> None:
+    """They would cost a hundred times what they carry; a few of them are nobody's harm."""
+    body = b'{"event":"a","user_id":"%s"}' % (b"x" * 4000)
+    pieces = [body[start : start + 2] for start in range(0, len(body), 2)]
+    with node.connect() as wire:
+        wire.send(chunked(*pieces, key=INGEST))
+        answer = wire.read()
+        assert (answer.status, answer["connection"]) == (400, "close")
+        assert b"chunks" in answer.body
+    with node.connect() as wire:
+        wire.send(chunked(*pieces[:900], b"".join(pieces[900:]), key=INGEST))
+        assert wire.read().status == 202
+    assert node.bodies() == [body]
+
+
+def test_slow_packets_of_a_body_with_its_length_are_no_crumbs(node: Node) -> None:
+    """A modem's bytes come one by one; they are gathered, however many they are."""
+    body = b'{"event":"a","user_id":"%s"}' % (b"x" * 3000)
+    with node.connect() as wire:
+        head = request(body=b"", key=INGEST, length=len(body))
+        wire.send(head)
+        for start in range(0, len(body), 2):
+            wire.send(body[start : start + 2])
+        assert wire.read().status == 202
+    assert node.bodies() == [body]

@@ -101,12 +101,23 @@ class _World:
         self.read = list(self.cut)
         self.meter = self._meter()
 
+    def look(self) -> None:
+        """What the loader does once a second."""
+        self.meter.turn(self.now_us)
+        read = zip(self.durable, self.read, strict=True)
+        self.meter.settle(
+            {
+                f"{worker:02d}": sum(frame.event_count for frame in frames[:count])
+                for worker, (frames, count) in enumerate(read)
+            }
+        )
+
     def settle(self) -> None:
-        """Everything comes to rest: each worker takes one more request, all is read."""
+        """Everything comes to rest: no request is on its way, and all is read."""
         for worker in range(WORKERS):
-            self.take(worker, 1, 2)
             self.sync(worker)
             self.load(worker, len(self.durable[worker]))
+        self.look()
 
     def truth(self, tenant: int) -> int:
         """Accepted and on disk in this month, less the duplicates."""
@@ -153,6 +164,7 @@ _STEPS = st.one_of(
     st.tuples(st.just("sync"), st.integers(0, 1)),
     st.tuples(st.just("load"), st.integers(0, 1), st.integers(1, 3)),
     st.tuples(st.just("kill_worker"), st.integers(0, 1)),
+    st.tuples(st.just("look")),
     st.tuples(st.just("commit")),
     st.tuples(st.just("kill_loader")),
 )
@@ -184,6 +196,19 @@ def test_nothing_acknowledged_is_forgotten_on_the_way(
             assert world.used(tenant) >= world.truth(tenant)
 
 
+def test_requests_that_never_reached_the_disk_do_not_fill_a_quota(tmp_path: Path) -> None:
+    """Not even when nothing comes after them, because the quota seems full."""
+    world = _World(tmp_path / "usage")
+    world.take(0, 1, 5)
+    world.sync(0)
+    world.take(0, 1, 990)
+    world.kill_worker(0)
+    world.load(0, 1)
+    assert world.used(1) == 995
+    world.look()
+    assert world.used(1) == world.truth(1) == 5
+
+
 def test_new_month_begins_at_nothing(tmp_path: Path) -> None:
     """What is read later of the old month stays in the old month."""
     world = _World(tmp_path / "usage")
@@ -194,6 +219,8 @@ def test_new_month_begins_at_nothing(tmp_path: Path) -> None:
         world.table.turn(worker, MONTH + 1)
     world.load(0, 1)
     assert world.used(1) == 0
+    for worker in range(WORKERS):
+        world.take(worker, 1, 2)
     world.settle()
     assert world.used(1) == world.truth(1) == 3
 
@@ -213,6 +240,19 @@ def test_node_that_starts_knows_what_the_catalog_and_the_journals_hold(tmp_path:
     assert world.used(1) == 9
     world.load(0, 1)
     assert world.used(1) == world.truth(1) == 14
+
+
+def test_journal_is_counted_before_its_worker_starts(tmp_path: Path) -> None:
+    """A loader that is ready first reads what an earlier run left, and the worker goes on there."""
+    create_usage_table(tmp_path / "usage", workers=1)
+    table = UsageTable.open(tmp_path / "usage")
+    meter = Meter(table, lambda _month: [], now_us=NOW_US)
+    _add(meter, [_frame(0, 0, 1, 10, NOW_US)], [False], NOW_US)
+    meter.settle({"00": 10})
+    assert table.used(1, MONTH) == 10
+    table.begin(0, MONTH, offset=10)[1] += 4
+    meter.settle({"00": 10})
+    assert table.used(1, MONTH) == 14
 
 
 def test_journal_without_a_worker_counts(tmp_path: Path) -> None:
