@@ -63,6 +63,7 @@ ERROR_WORDS = {
     "`inflated_bytes_max`. Send less in one request.",
     "plan_not_found": "There is no such plan. `weir plans list` shows them.",
     "project_not_found": "There is no such project. `weir projects list` shows them.",
+    "queries_busy": "The queries of others take all of `query_workers`. Try again.",
     "query_memory_exceeded": "The query needs more than `query_memory_bytes`. Read fewer rows or "
     "columns, or group by fewer values.",
     "query_timeout": "The query ran past `query_timeout_s`. Ask for a shorter range.",
@@ -83,7 +84,8 @@ ERROR_WORDS = {
     "data_directory": "The data directory cannot be made or written. Choose another or mend it.",
     "too_many_tenants": "The node has as many tenants as it can hold.",
     "too_many_keys": "The node has as many live keys as it can hold. Revoke some.",
-    "too_many_queries": "The tenant has `query_tenant_workers_max` queries running. Try again.",
+    "too_many_queries": "The tenant has `query_tenant_workers_max` queries running, or most of "
+    "those that wait. Try again.",
     "transfer_coding_unknown": "`Transfer-Encoding` may only be `chunked`.",
     "unauthorized": "The key is missing, mistyped, unknown, revoked or expired.",
     "unavailable": "Not now. The same request may succeed after `Retry-After` seconds.",

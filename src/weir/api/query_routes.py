@@ -24,6 +24,8 @@ from weir.settings import Settings
 
 CLIENT_GONE: Final = 499
 """Seen by nobody: the client went away before the answer began."""
+LAST_WORDS_S: Final = 0.1
+"""For what is left to write at the deadline: a client that does not read it in time gets no end."""
 
 
 class SnapshotSource(Protocol):
@@ -73,7 +75,7 @@ def query_routes(
 
 
 class _QueryResponse(StreamingResponse):
-    """Streams a result and ends its worker, whether or not the client stays to the end."""
+    """Streams a result until its deadline, and ends its worker however the client behaves."""
 
     def __init__(self, result: QueryResult) -> None:
         super().__init__(result.body(), headers={"Content-Type": result.content_type})
@@ -81,8 +83,9 @@ class _QueryResponse(StreamingResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            await super().__call__(scope, receive, send)
-        except WeirError:
+            async with asyncio.timeout_at(self._result.deadline + LAST_WORDS_S):
+                await super().__call__(scope, receive, send)
+        except (WeirError, TimeoutError):
             # The pool has told why. A return without an end makes the server break off.
             return
         finally:

@@ -43,7 +43,7 @@ class Relay:
     def __init__(self, path: Path, loop: asyncio.AbstractEventLoop, settings: Settings) -> None:
         self._path = path
         self._loop = loop
-        self._begins_within_s = settings.query_timeout_s + settings.query_queue_wait_s + SLACK_S
+        self._begins_within_s = settings.query_timeout_s + SLACK_S
 
     def pass_on(self, exchange: Exchange) -> None:
         """Relays the request as soon as its answer may be written."""

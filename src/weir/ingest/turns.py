@@ -5,43 +5,13 @@ What waits here are requests whose bodies count as bytes in flight, which bounds
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING
+
+from weir.domain.lines import Lines
 
 if TYPE_CHECKING:
     import asyncio
-
-T = TypeVar("T")
-
-
-class Lines(Generic[T]):
-    """A line for each tenant; the first of each in turn."""
-
-    __slots__ = ("_lines",)
-
-    def __init__(self) -> None:
-        self._lines: OrderedDict[int, deque[T]] = OrderedDict()
-
-    def __bool__(self) -> bool:
-        return bool(self._lines)
-
-    def join(self, tenant_id: int, item: T) -> None:
-        """Puts an item at the end of its tenant's line."""
-        line = self._lines.get(tenant_id)
-        if line is None:
-            line = self._lines[tenant_id] = deque()
-        line.append(item)
-
-    def next(self) -> T:
-        """Takes the first of the tenant that has waited longest for its turn."""
-        tenant_id, line = next(iter(self._lines.items()))
-        item = line.popleft()
-        if line:
-            self._lines.move_to_end(tenant_id)
-        else:
-            del self._lines[tenant_id]
-        return item
 
 
 class Turns:

@@ -55,11 +55,14 @@ class Snapshots:
         self.asked: list[int] = []
         self.given: list[int] = []
         self.error: WeirError | None = None
+        self.stalls = False
 
     async def snapshot(self, project_id: int) -> tuple[Snapshot, int | None]:
         self.asked.append(project_id)
         if self.error is not None:
             raise self.error
+        if self.stalls:
+            await asyncio.Event().wait()
         snapshot, tail_fd = snapshot_of([], rows([{"plan": "=pro"}] * 3))
         assert tail_fd is not None
         self.given.append(tail_fd)
@@ -305,6 +308,49 @@ def test_deadline_is_504(tmp_path: Path) -> None:
     assert (reply.status_code, reply.json()["error"]) == (504, "query_timeout")
 
 
+def test_loader_that_stalls_is_504(tmp_path: Path) -> None:
+    """The deadline runs while the snapshot is waited for; the place is free afterwards."""
+    settings = Settings(query_timeout_s=0.3, query_spares=1, query_memory_bytes=512 << 20)
+    node = Node(tmp_path, settings)
+    site = Site(node)
+    site.snapshots.stalls = True
+    try:
+        reply = site.get("SELECT 1")
+    finally:
+        node.close()
+    assert (reply.status_code, reply.json()["error"]) == (504, "query_timeout")
+    assert node.pool.running_count == 0
+
+
+@pytest.mark.parametrize("kind", ["csv", "ndjson"])
+def test_client_that_does_not_read_is_left_at_the_deadline(tmp_path: Path, kind: str) -> None:
+    """Its worker ends, its place is free, and the answer is broken off, not ended."""
+    settings = Settings(query_timeout_s=1.5, query_spares=1, query_memory_bytes=512 << 20)
+    node = Node(tmp_path, settings)
+    sql = "SELECT+repeat('x',1000)+FROM+range(50000)"
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+        if message.get("body"):
+            await asyncio.Event().wait()
+
+    async def serve() -> None:
+        received: asyncio.Queue[Message] = asyncio.Queue()
+        received.put_nowait({"type": "http.request", "body": b"", "more_body": False})
+        app = app_of(node.pool, Snapshots(), settings)
+        async with asyncio.timeout(10):
+            await app(scope_of(f"/v1/query?limit=50000&format={kind}&q={sql}"), received.get, send)
+
+    try:
+        node.loop.run_until_complete(serve())
+    finally:
+        node.close()
+    assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
+    assert sent[-1]["more_body"] is True
+    assert node.pool.running_count == 0
+
+
 class StalledPool:
     """A pool whose queries start or stream for ever, and tell when they were ended."""
 
@@ -332,6 +378,7 @@ class StalledResult:
     """One part, and then nothing."""
 
     content_type = "text/csv"
+    deadline = float("inf")
 
     def __init__(self, ended: asyncio.Event) -> None:
         self._ended = ended

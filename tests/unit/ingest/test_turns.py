@@ -1,33 +1,9 @@
-"""Tenants in turn, whatever each of them has waiting; and room between two pieces of work."""
+"""Room between two pieces of work."""
 
 import asyncio
 from functools import partial
 
-from weir.ingest.turns import Lines, Turns
-
-
-def test_tenants_take_turns() -> None:
-    """One that joins later is next but one, not behind everything of the first."""
-    lines: Lines[str] = Lines()
-    for item in ("a1", "a2", "a3"):
-        lines.join(1, item)
-    taken = [lines.next()]
-    for tenant, item in ((2, "b1"), (3, "c1"), (2, "b2")):
-        lines.join(tenant, item)
-    while lines:
-        taken.append(lines.next())
-    assert taken == ["a1", "a2", "b1", "c1", "a3", "b2"]
-
-
-def test_line_that_ran_empty_is_gone() -> None:
-    """Its tenant comes last when it has something again."""
-    lines: Lines[str] = Lines()
-    lines.join(1, "a1")
-    lines.join(2, "b1")
-    assert lines.next() == "a1"
-    lines.join(1, "a2")
-    assert [lines.next(), lines.next()] == ["b1", "a2"]
-    assert not lines
+from weir.ingest.turns import Turns
 
 
 def test_one_piece_is_worked_on_between_two_looks_at_the_sockets() -> None:

@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
@@ -205,18 +205,17 @@ def test_place_is_given_up_however_it_is_left(node: Node) -> None:
     assert node.loop.run_until_complete(leave()) == [1, 0, 0, 1, 0]
 
 
-def test_deadline_runs_before_the_query_does(make_node: Callable[..., Node]) -> None:
-    """Who waits too long for a snapshot gets no worker for a query that has expired."""
+def test_deadline_holds_before_the_query_runs(make_node: Callable[..., Node]) -> None:
+    """Who waits too long for a snapshot is told so, and its place is another's."""
     node = make_node(query_timeout_s=0.05)
 
-    async def late() -> None:
-        snapshot, _ = snapshot_of([], None)
-        async with node.pool.place(1) as place:
-            await _until(lambda: node.pool.running_count == 0)
-            await place.run(QueryRequest(tenant_id=1, sql="SELECT 1"), snapshot, None)
+    async def wait_for_a_snapshot() -> None:
+        async with node.pool.place(1):
+            await asyncio.Event().wait()
 
-    with pytest.raises(TimedOut):
-        node.loop.run_until_complete(late())
+    with pytest.raises(TimedOut) as caught:
+        node.loop.run_until_complete(wait_for_a_snapshot())
+    assert caught.value.code == "query_timeout"
     assert node.pool.running_count == 0
 
 
@@ -274,7 +273,7 @@ def test_many_rows_are_streamed_and_not_gathered(node: Node) -> None:
 
 
 def test_no_more_queries_run_than_allowed(make_node: Callable[..., Node]) -> None:
-    """The pool and each tenant have their limit; what waits too long is told so."""
+    """The pool and each tenant have their limit; what waits too long is told whose doing it is."""
     node = make_node(
         query_workers=2,
         query_tenant_workers_max=1,
@@ -299,10 +298,90 @@ def test_no_more_queries_run_than_allowed(make_node: Callable[..., Node]) -> Non
         return [*late, await node.query("SELECT 1", tenant_id=1)]
 
     one, other, after = node.loop.run_until_complete(crowd())
-    for refused in (one, other):
-        assert isinstance(refused, LimitExceeded)
-        assert (refused.code, refused.status) == ("too_many_queries", 429)
+    assert isinstance(one, LimitExceeded)
+    assert (one.code, one.status, one.retry_after_s) == ("too_many_queries", 429, 1)
+    assert isinstance(other, Unavailable)
+    assert (other.code, other.status, other.retry_after_s) == ("queries_busy", 503, 1)
     assert isinstance(after, bytes)
+
+
+def test_short_query_waits_for_one_long_one_at_most(make_node: Callable[..., Node]) -> None:
+    """However many queries another tenant has waiting."""
+    node = make_node(query_workers=1, query_queue_wait_s=30.0)
+    long = "SELECT sum(hash(x)) FROM range(20000000) t(x)"
+
+    async def crowd() -> int:
+        others = [asyncio.create_task(node.query(long, tenant_id=1)) for _ in range(100)]
+        await _until(lambda: node.pool.waiting_count == 99)
+        done_before = sum(task.done() for task in others)
+        await node.query("SELECT 1", tenant_id=2)
+        done = sum(task.done() for task in others)
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        return done - done_before
+
+    assert node.loop.run_until_complete(crowd()) <= 1
+    assert (node.pool.running_count, node.pool.waiting_count) == (0, 0)
+
+
+def test_full_lines_refuse_the_tenant_with_most_waiting(make_node: Callable[..., Node]) -> None:
+    """Its newest query goes, for the one of another tenant, which is served."""
+    node = make_node(query_workers=1, query_waiting_max=2)
+
+    async def crowd() -> tuple[list[object], bytes]:
+        async with node.pool.place(9):
+            many = [asyncio.create_task(node.query("SELECT 1", tenant_id=1)) for _ in range(3)]
+            await _until(many[2].done)
+            other = asyncio.create_task(node.query("SELECT 2", tenant_id=2))
+            await _until(many[1].done)
+        return await asyncio.gather(*many, return_exceptions=True), await other
+
+    (served, *refused), other = node.loop.run_until_complete(crowd())
+    assert isinstance(served, bytes)
+    assert json.loads(other)["rows"] == [[2]]
+    # None of it runs; it was the last, then it had the longest line.
+    assert [getattr(each, "code", None) for each in refused] == ["too_many_queries", "queries_busy"]
+
+
+def test_query_whose_client_left_does_not_get_its_turn(make_node: Callable[..., Node]) -> None:
+    """It leaves the line; the one behind it runs."""
+    node = make_node(query_workers=1)
+
+    async def leave() -> bytes:
+        async with node.pool.place(1):
+            leaving = asyncio.create_task(node.query("SELECT 1", tenant_id=2))
+            await _until(lambda: node.pool.waiting_count == 1)
+            staying = asyncio.create_task(node.query("SELECT 2", tenant_id=2))
+            await _until(lambda: node.pool.waiting_count == 2)
+            leaving.cancel()
+        # Cancelled, but it has not run since: its line still holds it here.
+        return await staying
+
+    assert json.loads(node.loop.run_until_complete(leave()))["rows"] == [[2]]
+    assert (node.pool.running_count, node.pool.waiting_count) == (0, 0)
+
+
+def test_deadline_holds_while_a_query_waits_for_its_turn(make_node: Callable[..., Node]) -> None:
+    """Whose deadline comes before its turn is told of the deadline."""
+    node = make_node(query_workers=1, query_timeout_s=0.5)
+
+    async def hold(tenant_id: int) -> None:
+        async with node.pool.place(tenant_id):
+            await asyncio.Event().wait()
+
+    async def wait() -> Sequence[object]:
+        first = asyncio.create_task(hold(1))
+        await _until(lambda: node.pool.running_count == 1)
+        late = asyncio.create_task(node.query("SELECT 1", tenant_id=1))
+        await _until(lambda: node.pool.waiting_count == 1)
+        # It comes last and is served next, until its own deadline.
+        second = asyncio.create_task(hold(2))
+        return await asyncio.gather(first, late, second, return_exceptions=True)
+
+    told = node.loop.run_until_complete(wait())
+    assert [getattr(each, "code", None) for each in told] == ["query_timeout"] * 3
+    assert (node.pool.running_count, node.pool.waiting_count) == (0, 0)
 
 
 def test_query_waits_for_its_turn(make_node: Callable[..., Node]) -> None:
