@@ -13,9 +13,9 @@ from typing import Final, NamedTuple
 from sqlglot import exp
 
 from weir.domain.layout import Read
-from weir.engine.sources import READS, TABLE, PropertyRead
+from weir.engine.sources import READS, PropertyRead
 from weir.lake.schema import CANONICAL
-from weir.query.scopes import nodes_of, visible_ctes
+from weir.query.scopes import events_of, nodes_of, sources_of
 
 PROPERTIES: Final = "properties"
 _EXTRACT: Final = "json_extract_string"
@@ -37,7 +37,7 @@ def accelerate(tree: exp.Expr, pointers: Collection[str]) -> tuple[PropertyRead,
         return ()
     reads: dict[tuple[str, Read], PropertyRead] = {}
     for select in list(tree.find_all(exp.Select)):
-        tables = _tables(select)
+        tables = events_of(select)
         if not tables or not _is_plain(select, tables):
             continue
         found = [
@@ -48,25 +48,6 @@ def accelerate(tree: exp.Expr, pointers: Collection[str]) -> tuple[PropertyRead,
         if found:
             _change(select, tables, found, reads)
     return tuple(reads.values())
-
-
-def _tables(select: exp.Select) -> dict[str, exp.Table]:
-    """The SELECT's own ``events``, by the name that its columns carry."""
-    return {
-        table.alias_or_name.lower(): table
-        for table in (source.this for source in _sources(select))
-        if isinstance(table, exp.Table)
-        and isinstance(table.this, exp.Identifier)
-        and table.name.lower() == TABLE
-        and TABLE not in visible_ctes(table)
-    }
-
-
-def _sources(select: exp.Select) -> list[exp.Expr]:
-    """FROM, JOINs and LATERALs, each of which holds a table."""
-    source = select.args.get("from_")
-    rest = [*(select.args.get("joins") or ()), *(select.args.get("laterals") or ())]
-    return [] if source is None else [source, *rest]
 
 
 def _is_plain(select: exp.Select, tables: dict[str, exp.Table]) -> bool:
@@ -102,7 +83,7 @@ def _is_harmless(star: exp.Star, select: exp.Select) -> bool:
         return parent.name.lower() in _COUNTS
     if isinstance(parent, exp.Column):
         return parent.parent is select
-    return parent is select and len(_sources(select)) == 1
+    return parent is select and len(sources_of(select)) == 1
 
 
 def _extractions(select: exp.Select) -> Iterator[_Extraction]:
@@ -130,7 +111,7 @@ def _source(
 ) -> exp.Table | None:
     """The table of ``events`` that the column is of; None where it may be another's."""
     if len(column.parts) == 1:
-        return next(iter(tables.values())) if len(_sources(select)) == 1 else None
+        return next(iter(tables.values())) if len(sources_of(select)) == 1 else None
     return tables.get(column.table.lower()) if len(column.parts) == 2 else None
 
 

@@ -14,15 +14,16 @@ import msgspec
 from sqlglot import exp
 
 from weir.engine.mistakes import did_you_mean
-from weir.engine.sources import PropertyRead
+from weir.engine.sources import TABLE, PropertyRead
 from weir.errors import Forbidden, WeirError
 from weir.query.acceleration import accelerate
 from weir.query.dialect import invalid, parse, position_of, shown, write
 from weir.query.functions import FUNCTIONS, SIZED_FUNCTIONS, TABLE_FUNCTIONS
+from weir.query.pruning import windows_of
+from weir.query.ranges import Window
 from weir.query.rewrite import JSON_COLUMNS, name_columns, rewrite_properties
 from weir.query.scopes import visible_ctes
 
-EVENTS: Final = "events"
 NODES_MAX: Final = 10_000
 SIZE_LITERAL_MAX: Final = 1_000_000
 
@@ -71,7 +72,8 @@ class Passed(msgspec.Struct, frozen=True):
     """What the engine may run: one statement, and what it reads of ``events``."""
 
     sql: str
-    reads_events: bool
+    windows: tuple[Window, ...]
+    """Of each mention of ``events``: the times that it can need; none when it reads no events."""
     properties: tuple[PropertyRead, ...] = ()
 
 
@@ -82,28 +84,30 @@ def pass_query(
     sql_bytes_max: int,
     engine_names: Collection[str],
     pointers: Collection[str] = (),
+    now_us: int | None = None,
 ) -> Passed:
     """The statement for the engine, which yields at most ``rows_max`` + 1 rows.
 
     ``engine_names`` are the functions and tables that the engine has, in lower case; they decide
     only how a refused name is told. ``pointers`` are the properties that have columns in some
-    file. Raises ``InvalidInput`` (``invalid_query``, with ``position`` where it is known) for
-    what cannot be understood, unknown names among it, and ``Forbidden`` (``forbidden_query``)
-    for what policy refuses.
+    file. ``now_us`` is the time now, for what is compared with it. Raises ``InvalidInput``
+    (``invalid_query``, with ``position`` where it is known) for what cannot be understood, unknown
+    names among it, and ``Forbidden`` (``forbidden_query``) for what policy refuses.
     """
     _check_text(sql, sql_bytes_max)
     try:
         tree = _only_statement(parse(sql))
-        reads_events = _check_tree(tree, engine_names)
+        _check_tree(tree, engine_names)
         if isinstance(tree, exp.Describe):
-            return Passed(write(tree), reads_events)
+            return Passed(write(tree), ())
         name_columns(tree)
         tree = rewrite_properties(tree)
+        windows = windows_of(tree, now_us=now_us)
         properties = accelerate(tree, pointers)
     except RecursionError:
         raise invalid("The query nests too deep.") from None
     _limit_rows(tree, rows_max + 1)
-    return Passed(write(tree), reads_events, properties)
+    return Passed(write(tree), windows, properties)
 
 
 def _check_text(sql: str, sql_bytes_max: int) -> None:
@@ -133,9 +137,8 @@ def _only_statement(trees: list[exp.Expr]) -> exp.Expr:
     return tree
 
 
-def _check_tree(tree: exp.Expr, engine_names: Collection[str]) -> bool:
-    """Holds every node against the lists; whether ``events`` itself is read."""
-    reads_events = False
+def _check_tree(tree: exp.Expr, engine_names: Collection[str]) -> None:
+    """Holds every node against the lists."""
     for count, node in enumerate(tree.walk()):
         if count > NODES_MAX:
             raise invalid(f"The query has more than {NODES_MAX} parts.")
@@ -143,7 +146,7 @@ def _check_tree(tree: exp.Expr, engine_names: Collection[str]) -> bool:
             raise _forbidden(f"{_kind(node)} is not allowed in a query.", node)
         match node:
             case exp.Table():
-                reads_events |= _check_table(node, engine_names)
+                _check_table(node, engine_names)
             case exp.Anonymous():
                 _check_call(node, engine_names)
             case exp.DataType():
@@ -152,10 +155,9 @@ def _check_tree(tree: exp.Expr, engine_names: Collection[str]) -> bool:
                 _check_detail(node)
             case _:
                 pass
-    return reads_events
 
 
-def _check_table(table: exp.Table, engine_names: Collection[str]) -> bool:
+def _check_table(table: exp.Table, engine_names: Collection[str]) -> None:
     extra = set(_given(table)) - _TABLE_PARTS
     if {"db", "catalog"} & extra:
         raise _forbidden("Tables are named without a schema.", table)
@@ -165,16 +167,12 @@ def _check_table(table: exp.Table, engine_names: Collection[str]) -> bool:
     if isinstance(source, exp.Anonymous):
         if source.name.lower() not in TABLE_FUNCTIONS:
             raise _refused_function(source, engine_names, TABLE_FUNCTIONS)
-        return False
+        return
     if type(source) is not exp.Identifier:
         raise _forbidden("This kind of table is not allowed in a query.", table)
-    name = source.name.lower()
-    ctes = visible_ctes(table)
-    if name in ctes:
-        return False
-    if name != EVENTS:
-        raise _refused_table(source, engine_names, {EVENTS, *ctes})
-    return True
+    readable = {TABLE, *visible_ctes(table)}
+    if source.name.lower() not in readable:
+        raise _refused_table(source, engine_names, readable)
 
 
 def _refused_table(

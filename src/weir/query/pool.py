@@ -17,13 +17,13 @@ from typing import Final
 
 from weir.clock import Clock
 from weir.domain.snapshot import LakeFile, Snapshot
-from weir.engine.sources import Source
 from weir.errors import LimitExceeded, Unavailable, WeirError
 from weir.query.places import Places
+from weir.query.ranges import Range, Window, day_range
 from weir.query.request import CONTENT_TYPES, Format, QueryRequest
 from weir.query.running import RunningQuery, timed_out
 from weir.query.spares import Spares
-from weir.query.wire import Job, WorkerLimits
+from weir.query.wire import Job, JobFile, JobFiles, WorkerLimits
 from weir.settings import Settings
 from weir.telemetry import QUERIES, QUERY_SECONDS
 
@@ -197,9 +197,8 @@ class QueryPool:
             row_limit=request.row_limit,
             safe=request.safe,
             with_meta=request.with_meta,
-            sources=_sources(snapshot, self._root),
-            row_count=sum(file.row_count for file in snapshot.files) + snapshot.tail_row_count,
-            byte_count=sum(file.byte_count for file in snapshot.files) + snapshot.tail_byte_count,
+            layouts=_layouts(snapshot, self._root),
+            tail_row_count=snapshot.tail_row_count,
             tail_byte_count=snapshot.tail_byte_count,
             watermark_us=snapshot.watermark_us,
             started_s=started_s,
@@ -239,17 +238,15 @@ def _too_many() -> LimitExceeded:
     )
 
 
-def _sources(snapshot: Snapshot, root: Path) -> tuple[Source, ...]:
+def _layouts(snapshot: Snapshot, root: Path) -> tuple[JobFiles, ...]:
     """The snapshot's files by layout, in their order."""
     columns = {layout.id: layout.columns for layout in snapshot.layouts}
-    files: dict[int, list[LakeFile]] = {}
+    files: dict[int, list[JobFile]] = {}
     for file in snapshot.files:
-        files.setdefault(file.layout, []).append(file)
-    return tuple(
-        Source(
-            tuple(f"{root}/{file.path}" for file in each),
-            columns.get(layout, ()),
-            sum(file.row_count for file in each),
-        )
-        for layout, each in files.items()
-    )
+        files.setdefault(file.layout, []).append(_job_file(file, root))
+    return tuple(JobFiles(tuple(each), columns.get(layout, ())) for layout, each in files.items())
+
+
+def _job_file(file: LakeFile, root: Path) -> JobFile:
+    held = Window(Range(file.ts_min_us, file.ts_max_us), day_range(file.day))
+    return JobFile(f"{root}/{file.path}", file.row_count, file.byte_count, held)

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 from sqlglot import exp
 
+from weir.engine.sources import TABLE
+
 
 def visible_ctes(table: exp.Table) -> set[str]:
     """Names of the CTEs that the table may mean: those of its ancestors, earlier ones only."""
@@ -28,6 +30,31 @@ def nodes_of(select: exp.Select) -> Iterator[exp.Expr]:
             continue
         yield node
         waiting += node.iter_expressions()
+
+
+def is_events(table: exp.Table) -> bool:
+    """Whether the table is ``events`` itself, not a CTE of that name."""
+    return (
+        isinstance(table.this, exp.Identifier)
+        and table.name.lower() == TABLE
+        and TABLE not in visible_ctes(table)
+    )
+
+
+def events_of(select: exp.Select) -> dict[str, exp.Table]:
+    """The SELECT's own ``events``, by the name that its columns carry."""
+    return {
+        table.alias_or_name.lower(): table
+        for table in (source.this for source in sources_of(select))
+        if isinstance(table, exp.Table) and is_events(table)
+    }
+
+
+def sources_of(select: exp.Select) -> list[exp.Expr]:
+    """FROM, JOINs and LATERALs, each of which holds a table."""
+    source = select.args.get("from_")
+    rest = [*(select.args.get("joins") or ()), *(select.args.get("laterals") or ())]
+    return [] if source is None else [source, *rest]
 
 
 def _names_before(clause: exp.With, end: exp.Expr | None) -> list[str]:

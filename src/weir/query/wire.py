@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from weir.engine.sources import Source
+from weir.domain.layout import Column
 from weir.errors import (
     Forbidden,
     InvalidInput,
@@ -24,6 +24,7 @@ from weir.errors import (
     Unprocessable,
     WeirError,
 )
+from weir.query.ranges import Window
 from weir.query.request import Format
 
 FRAME_HEAD: Final = struct.Struct("<IB")
@@ -65,6 +66,22 @@ class ZygoteSettings(msgspec.Struct, frozen=True):
     limits: WorkerLimits
 
 
+class JobFile(msgspec.Struct, frozen=True, array_like=True):
+    """A file that the job may read, and the bounds of its rows' times."""
+
+    path: str
+    row_count: int
+    byte_count: int
+    held: Window
+
+
+class JobFiles(msgspec.Struct, frozen=True):
+    """Files of one layout."""
+
+    files: tuple[JobFile, ...]
+    columns: tuple[Column, ...]
+
+
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """All that a worker learns about its query. Paths are absolute; times are monotonic."""
 
@@ -74,16 +91,15 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     row_limit: int
     safe: bool
     with_meta: bool
-    sources: tuple[Source, ...]
-    row_count: int
-    byte_count: int
+    layouts: tuple[JobFiles, ...]
+    tail_row_count: int
     tail_byte_count: int
     watermark_us: int
     started_s: float
 
 
 class Meta(msgspec.Struct, frozen=True, kw_only=True):
-    """The trust of an answer. Scanned: what the snapshot holds, if the query reads ``events``."""
+    """The trust of an answer. Scanned: the files and the tail that the query had to read."""
 
     elapsed_ms: int
     rows: int

@@ -6,8 +6,9 @@ The gate runs here too, so that a statement made to exhaust the parser meets the
 import mmap
 import os
 import socket
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 import pyarrow as pa
@@ -15,11 +16,13 @@ import pyarrow as pa
 from weir.clock import Clock
 from weir.engine import landlock, sandbox, seccomp
 from weir.engine.session import Engine, Session, translate
+from weir.engine.sources import Source
 from weir.errors import InvalidInput, WeirError
 from weir.lake.schema import CANONICAL
 from weir.query.dialect import positions_of_name
 from weir.query.formats import ResultShape, writer_for
 from weir.query.gate import pass_query
+from weir.query.ranges import Window, is_needed
 from weir.query.wire import (
     FRAME_HEAD,
     Failure,
@@ -70,7 +73,7 @@ def serve_one(
         return
     job, tail = received
     # Threads are restricted with the thread that starts them: files first, then threads.
-    landlock.restrict_to(path for source in job.sources for path in source.files)
+    landlock.restrict_to(file.path for layout in job.layouts for file in layout.files)
     session.use_threads(limits.threads)
     sandbox.forbid_processes()
     seccomp.refuse_calls()
@@ -100,10 +103,12 @@ def _answer(
         rows_max=job.row_limit,
         sql_bytes_max=job.sql_bytes_max,
         engine_names=session.engine_names,
-        pointers={column.choice.pointer for each in job.sources for column in each.columns},
+        pointers={column.choice.pointer for each in job.layouts for column in each.columns},
+        now_us=clock.now_us(),
     )
-    tail_rows = _tail_rows(tail, job.tail_byte_count)
-    session.publish(job.sources, tail_rows, CANONICAL, passed.properties)
+    read = _read_for(job, passed.windows)
+    tail_rows = _tail_rows(tail, job.tail_byte_count) if passed.windows else None
+    session.publish(read.sources, tail_rows, CANONICAL, passed.properties)
     try:
         kinds, batches = session.run(passed.sql, batch_rows=BATCH_ROWS)
     except InvalidInput as error:
@@ -126,13 +131,36 @@ def _answer(
         elapsed_ms=round((clock.monotonic_s() - job.started_s) * 1000),
         rows=rows,
         truncated=truncated,
-        rows_scanned=job.row_count if passed.reads_events else 0,
-        bytes_scanned=job.byte_count if passed.reads_events else 0,
+        rows_scanned=read.row_count,
+        bytes_scanned=read.byte_count,
         watermark=_iso(job.watermark_us),
     )
     waiting += writer.tail(meta)
     _send(connection, Kind.BODY, waiting)
     return meta
+
+
+class _Read(NamedTuple):
+    """What a query has to read."""
+
+    sources: list[Source]
+    row_count: int
+    byte_count: int
+
+
+def _read_for(job: Job, windows: Sequence[Window]) -> _Read:
+    """The files that can matter to one of the windows, and the tail if there is any."""
+    sources: list[Source] = []
+    row_count = job.tail_row_count if windows else 0
+    byte_count = job.tail_byte_count if windows else 0
+    for layout in job.layouts:
+        files = [file for file in layout.files if is_needed(file.held, windows)]
+        if files:
+            rows = sum(file.row_count for file in files)
+            sources.append(Source(tuple(file.path for file in files), layout.columns, rows))
+            row_count += rows
+            byte_count += sum(file.byte_count for file in files)
+    return _Read(sources, row_count, byte_count)
 
 
 def _placed(error: InvalidInput, sql: str) -> InvalidInput:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from weir.clock import SystemClock
@@ -22,7 +23,9 @@ NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 NOON_US = 1_795_176_000_000_000
 
 
-def rows(properties: Sequence[object], *, event: str = "click", seq: int = 0) -> pa.Table:
+def rows(
+    properties: Sequence[object], *, event: str = "click", seq: int = 0, at: datetime = NOON
+) -> pa.Table:
     """Canonical rows, one a second, with the given properties."""
     made = [
         {
@@ -30,8 +33,8 @@ def rows(properties: Sequence[object], *, event: str = "click", seq: int = 0) ->
             "event": event,
             "user_id": f"u{i % 3}",
             "user_key": i % 3,
-            "ts": NOON + timedelta(seconds=i),
-            "received_at": NOON + timedelta(seconds=i),
+            "ts": at + timedelta(seconds=i),
+            "received_at": at + timedelta(seconds=i),
             "ts_source": "client",
             "seq": seq + i,
             "properties": item if isinstance(item, str) else json.dumps(item),
@@ -63,14 +66,15 @@ class Node:
         """A lake file of the table."""
         path = self.root / name
         pq.write_table(table, path)
+        times = pc.min_max(table["ts"].cast("int64"))
         return LakeFile(
             path=name,
             project_id=1,
             row_count=table.num_rows,
             byte_count=path.stat().st_size,
-            day="2026-11-20",
-            ts_min_us=0,
-            ts_max_us=0,
+            day=table["received_at"][0].as_py().strftime("%Y-%m-%d"),
+            ts_min_us=times["min"].as_py(),
+            ts_max_us=times["max"].as_py(),
             sha256="",
         )
 

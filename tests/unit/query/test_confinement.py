@@ -13,11 +13,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from weir.engine import landlock
-from weir.engine.sources import Source
 from weir.lake.schema import CANONICAL
+from weir.query.ranges import Window
 from weir.query.request import Format
 from weir.query.spares import ENVIRONMENT
-from weir.query.wire import FRAME_HEAD, JOB_HEAD, Job, Kind
+from weir.query.wire import FRAME_HEAD, JOB_HEAD, Job, JobFile, JobFiles, Kind
 
 WORKER = """
 import socket, sys
@@ -25,11 +25,12 @@ from weir.clock import SystemClock
 from weir.engine import session
 from weir.query import worker
 from weir.query.gate import Passed
+from weir.query.ranges import Window
 from weir.query.wire import WorkerLimits
 session._AFTER_FILES = ()
 engine = session.Engine.open(memory_bytes=256 << 20)
 worker.warm_up_gate()
-worker.pass_query = lambda sql, **_: Passed(sql, reads_events=True)
+worker.pass_query = lambda sql, **_: Passed(sql, (Window(),))
 limits = WorkerLimits(threads=2, memory_bytes=1 << 30, cpu_s=20)
 worker.serve_one(socket.socket(fileno=int(sys.argv[1])), engine, limits, SystemClock())
 """
@@ -66,9 +67,8 @@ def answer(sql: str, files: tuple[str, ...]) -> tuple[Kind, bytes]:
                     row_limit=100,
                     safe=False,
                     with_meta=False,
-                    sources=(Source(files),),
-                    row_count=1,
-                    byte_count=1,
+                    layouts=(JobFiles(tuple(JobFile(path, 1, 1, Window()) for path in files), ()),),
+                    tail_row_count=0,
                     tail_byte_count=0,
                     watermark_us=0,
                     started_s=0.0,

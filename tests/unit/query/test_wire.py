@@ -7,7 +7,6 @@ import threading
 import msgspec
 import pytest
 
-from weir.engine.sources import Source
 from weir.errors import (
     Forbidden,
     InvalidInput,
@@ -16,8 +15,9 @@ from weir.errors import (
     Unprocessable,
     WeirError,
 )
+from weir.query.ranges import Range, Window
 from weir.query.request import Format
-from weir.query.wire import JOB_HEAD, Job, error_of, failure_of, receive_job
+from weir.query.wire import JOB_HEAD, Job, JobFile, JobFiles, error_of, failure_of, receive_job
 
 JOB = Job(
     sql="SELECT 1" * 50_000,
@@ -26,9 +26,8 @@ JOB = Job(
     row_limit=5,
     safe=True,
     with_meta=False,
-    sources=(Source(("/a", "/b")),),
-    row_count=1,
-    byte_count=2,
+    layouts=(JobFiles((JobFile("/a", 1, 2, Window(Range(3, 4))),), ()),),
+    tail_row_count=1,
     tail_byte_count=3,
     watermark_us=4,
     started_s=0.5,
