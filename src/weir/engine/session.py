@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from weir.engine.failures import out_of_memory
 from weir.engine.mistakes import mistake
-from weir.engine.sources import TAIL, PropertyRead, Source, list_of, views
+from weir.engine.sources import TABLE, TAIL, PropertyRead, Source, list_of, views
 from weir.errors import Forbidden, Unavailable, WeirError
 
 MESSAGE_CHARS_MAX: Final = 500
@@ -40,6 +40,8 @@ _OF_ENGINE = (
     "SET GLOBAL custom_extension_repository = ''",
     "SET GLOBAL enable_logging = false",
     "SET GLOBAL enable_external_file_cache = false",
+    # A query is bound three times: for the view, the names of types, and the run.
+    "SET GLOBAL parquet_metadata_cache = true",
     "SET GLOBAL allowed_configs = []",
 )
 _OF_SESSION = (
@@ -59,7 +61,6 @@ _NAMES = (
     " UNION SELECT lower(view_name) FROM duckdb_views()"
     " UNION SELECT lower(table_name) FROM duckdb_tables()"
 )
-_WARM_UP = f"SELECT count(*) AS rows FROM {TAIL} GROUP BY ALL ORDER BY ALL LIMIT 3"  # noqa: S608  # no input
 
 _USER_MISTAKES = (
     duckdb.ParserException,
@@ -121,11 +122,20 @@ class Session:
         self.engine_names = engine_names
         """The functions, tables and views that the engine brings, in lower case."""
 
-    def warm_up(self, schema: pa.Schema) -> None:
-        """Runs the usual path once over no rows, so that a first query finds it in memory."""
-        self._connection.register(TAIL, schema.empty_table())
-        self._connection.sql(_WARM_UP).to_arrow_table()
+    def warm_up(self, schema: pa.Schema, sql: str) -> tuple[list[str], pa.Table]:
+        """Runs a query over one row of nulls, the way of all queries, and leaves nothing of it.
+
+        The first query then finds in memory what it runs through. Returns what ``run`` does.
+        """
+        nulls = pa.table([pa.nulls(1, kind) for kind in schema.types], schema.names)
+        self._connection.execute("SET allowed_paths = []")
+        self._connection.register(TAIL, nulls)
+        _apply(self._connection, views((), schema.names, (), tail=True))
+        kinds, batches = self.run(sql, batch_rows=1)
+        rows = batches.read_all()
+        self._connection.execute(f"DROP VIEW {TABLE}")
         self._connection.unregister(TAIL)
+        return kinds, rows
 
     def use_threads(self, count: int) -> None:
         """Starts threads, which are restricted as the caller is by now; before ``publish``."""

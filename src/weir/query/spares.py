@@ -22,6 +22,8 @@ from weir.telemetry import Happening, emit
 
 START_TIMEOUT_S: Final = 30.0
 RESTART_DELAY_S: Final = 1.0
+REFILL_DELAY_S: Final = 0.1
+"""How long a fork waits while spares are left: a short query has the cores to itself."""
 CLOSE_TIMEOUT_S: Final = 5.0
 
 ENVIRONMENT = {
@@ -82,6 +84,7 @@ class Spares:
         self._ready: deque[Worker] = deque()
         self._waiting: deque[asyncio.Future[Worker]] = deque()
         self._restart: asyncio.TimerHandle | None = None
+        self._refilling: asyncio.TimerHandle | None = None
         self._closed = False
 
     @property
@@ -112,7 +115,7 @@ class Spares:
             if worker.has_ended():
                 worker.kill()
                 continue
-            self._refill()
+            self._refill_soon()
             return worker
         waiter: asyncio.Future[Worker] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
@@ -130,8 +133,9 @@ class Spares:
     async def close(self) -> None:
         """Ends the zygote and all workers, taken ones too."""
         self._closed = True
-        if self._restart is not None:
-            self._restart.cancel()
+        for timer in (self._restart, self._refilling):
+            if timer is not None:
+                timer.cancel()
         zygote = self._zygote
         self._drop_zygote()
         if zygote is not None:
@@ -156,7 +160,17 @@ class Spares:
         asyncio.get_running_loop().add_reader(ours, self._on_control)
         self._refill()
 
+    def _refill_soon(self) -> None:
+        if not self._ready and not self._starting:
+            self._refill()
+        elif self._refilling is None:
+            loop = asyncio.get_running_loop()
+            self._refilling = loop.call_later(REFILL_DELAY_S, self._refill)
+
     def _refill(self) -> None:
+        if self._refilling is not None:
+            self._refilling.cancel()
+            self._refilling = None
         wanted = self._count + len(self._waiting)
         have = len(self._ready) + len(self._starting) + len(self._asked)
         for _ in range(wanted - have):

@@ -20,14 +20,14 @@ from weir.clock import SystemClock
 from weir.engine.sandbox import die_with_parent
 from weir.engine.session import Engine
 from weir.query.wire import NOTE, Note, WorkerLimits, ZygoteSettings
-from weir.query.worker import ENGINE_SHARE, serve_one, warm_up_gate
+from weir.query.worker import ENGINE_SHARE, serve_one, warm_up
 
 
 def main(settings: ZygoteSettings) -> None:
     """Serves until the pool closes its end."""
     die_with_parent(settings.parent)
-    warm_up_gate()
     engine = Engine.open(memory_bytes=int(settings.limits.memory_bytes * ENGINE_SHARE))
+    warm_up(engine.session())
     gc.freeze()
     control = socket.socket(fileno=settings.control)
     with selectors.DefaultSelector() as selector, contextlib.suppress(ConnectionError):

@@ -308,11 +308,11 @@ def test_no_more_queries_run_than_allowed(make_node: Callable[..., Node]) -> Non
 def test_short_query_waits_for_one_long_one_at_most(make_node: Callable[..., Node]) -> None:
     """However many queries another tenant has waiting."""
     node = make_node(query_workers=1, query_queue_wait_s=30.0)
-    long = "SELECT sum(hash(x)) FROM range(20000000) t(x)"
+    long = "SELECT sum(hash(x)) FROM range(50000000) t(x)"
 
     async def crowd() -> int:
         others = [asyncio.create_task(node.query(long, tenant_id=1)) for _ in range(100)]
-        await _until(lambda: node.pool.waiting_count == 99)
+        await _until(lambda: node.pool.waiting_count > 50)
         done_before = sum(task.done() for task in others)
         await node.query("SELECT 1", tenant_id=2)
         done = sum(task.done() for task in others)
