@@ -421,6 +421,22 @@ def test_death_of_the_fork_server_is_survived(make_node: Callable[..., Node]) ->
     assert node.answer("SELECT 1")["rows"] == [[1]]
 
 
+def test_fork_server_has_one_thread(node: Node) -> None:
+    """A fork copies only one: what it warms up by starts no other."""
+    status = Path(f"/proc/{node.pool.zygote_id}/status").read_text()
+    assert "Threads:\t1\n" in status
+
+
+def test_spares_are_made_up_for_after_a_query(make_node: Callable[..., Node]) -> None:
+    """Somewhat later while some are left, and all of them."""
+    node = make_node(query_spares=2)
+    node.loop.run_until_complete(_until(lambda: len(_workers_of(node)) >= 2))
+    before = set(_workers_of(node))
+    for _ in before:
+        assert node.answer("SELECT 1")["rows"] == [[1]]
+    node.loop.run_until_complete(_until(lambda: len(set(_workers_of(node)) - before) >= 2))
+
+
 def test_death_of_a_spare_is_survived(make_node: Callable[..., Node]) -> None:
     """A spare that dies is replaced before anybody needs it."""
     node = make_node()
