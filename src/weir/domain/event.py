@@ -14,13 +14,14 @@ from weir.domain.frame import Frame
 ABSENT = msgspec.Raw(b"")
 
 
-class Event(msgspec.Struct):
+class Event(msgspec.Struct, gc=False):
     """One decoded event. Absent and null are the same: ``None``.
 
     ``properties`` and ``context`` are JSON objects exactly as sent (unknown top-level fields
     already folded into ``properties``); absent is ``b""`` or ``b"null"`` (msgspec cannot decode
     an optional ``Raw``). A time without a zone is UTC. A subclass that spells a field otherwise
-    declares it again with ``msgspec.field(name=…)``.
+    declares it again with ``msgspec.field(name=…)``. No field can lead back to its event, so the
+    garbage collector need not know of events.
     """
 
     event: str

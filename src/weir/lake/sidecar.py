@@ -3,15 +3,16 @@
 A file has a head of 32 bytes, then four columns of 8-byte little-endian numbers, one after the
 other, each with one entry per event that carries a client's ``event_id``:
 
-    0   8   magic ``WEIRIDS1``
+    0   8   magic ``WEIRIDS2``
     8   8   number of entries, n
     16  16  reserved, zero
     32      hi[n] u64, lo[n] u64, received_at[n] i64 (us), body[n] u64
 
-``hi, lo`` are the BLAKE2b hash (128 bits) of project id and event id, ``body`` the BLAKE2b hash
-(64 bits) of the event's content. Entries are sorted by (hi, lo, received_at). One file covers all
-projects of a commit, or of several once merged. The same columns, unsorted and without a file,
-carry the ids of rows in memory. See docs/formats/dedup.md.
+``hi, lo`` are the BLAKE2b hash (128 bits) of project id and event id, ``body`` is a hash (64
+bits) of the event's content, never 0 (``loader/identity.py``). A file whose magic is ``WEIRIDS1``
+has another hash there, which is read as 0: unknown. Entries are sorted by (hi, lo, received_at).
+One file covers all projects of a commit, or of several once merged. The same columns, unsorted
+and without a file, carry the ids of rows in memory. See docs/formats/dedup.md.
 """
 
 import mmap
@@ -25,13 +26,16 @@ import numpy.typing as npt
 
 from weir.errors import Corrupt
 
-MAGIC = b"WEIRIDS1"
+MAGIC = b"WEIRIDS2"
+MAGIC_1 = b"WEIRIDS1"
+BODY_UNKNOWN = np.uint64(0)
 _HEAD = struct.Struct("<8sQ16x")
 ENTRY_BYTES = 32
 
 U64 = npt.NDArray[np.uint64]
 I64 = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
+Numbers = npt.NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,7 @@ class Ids:
     def __len__(self) -> int:
         return len(self.hi)
 
-    def take(self, which: npt.NDArray[np.intp] | Flags) -> "Ids":
+    def take(self, which: Numbers | Flags) -> "Ids":
         """The entries at these places, or those flagged."""
         return Ids(self.hi[which], self.lo[which], self.received_us[which], self.body[which])
 
@@ -66,19 +70,28 @@ class Matches:
         return self.found & ~self._same_body
 
     def search(self, index: Ids, ids: Ids, *, window_us: int) -> None:
-        """Adds what the sorted ``index`` holds of ``ids`` with less than the window between."""
-        left = np.searchsorted(index.hi, ids.hi, side="left")
-        right = np.searchsorted(index.hi, ids.hi, side="right")
-        pending = np.flatnonzero(left < right)
+        """Adds what the sorted ``index`` holds of ``ids`` with less than the window between.
+
+        Any order of ``ids`` will do; in that of ``hi`` it takes a fifth of the time.
+        """
+        places = np.searchsorted(index.hi, ids.hi)
+        pending = _equal(index, ids, places, np.arange(len(ids)))
         while len(pending):
-            place = left[pending]
+            place = places[pending]
             near = np.abs(index.received_us[place] - ids.received_us[pending]) < window_us
             hit = near & (index.lo[place] == ids.lo[pending])
             self.found[pending[hit]] = True
-            same = hit & (index.body[place] == ids.body[pending])
+            body = index.body[place]
+            same = hit & ((body == ids.body[pending]) | (body == BODY_UNKNOWN))
             self._same_body[pending[same]] = True
-            left[pending] += 1
-            pending = pending[left[pending] < right[pending]]
+            places[pending] += 1
+            pending = _equal(index, ids, places, pending)
+
+
+def _equal(index: Ids, ids: Ids, places: Numbers, pending: Numbers) -> Numbers:
+    """Those of ``pending`` whose ``hi`` stands in the index at their place."""
+    pending = pending[places[pending] < len(index)]
+    return pending[index.hi[places[pending]] == ids.hi[pending]]
 
 
 def empty_ids() -> Ids:
@@ -99,9 +112,40 @@ def concat_ids(parts: Sequence[Ids]) -> Ids:
     )
 
 
+def order_of(ids: Ids) -> Numbers:
+    """The order by ``hi``: of entries in any order."""
+    order: Numbers = np.argsort(ids.hi)
+    return order
+
+
 def sort_ids(ids: Ids) -> Ids:
     """The entries in the order of an index."""
-    return ids.take(np.lexsort((ids.received_us, ids.lo, ids.hi)))
+    return ids.take(_untied(ids, order_of(ids)))
+
+
+def merge_ids(parts: Sequence[Ids]) -> Ids:
+    """The entries of sorted parts in the order of an index: much cheaper than sorting them."""
+    ids = concat_ids(parts)
+    return ids.take(_untied(ids, np.argsort(ids.hi, kind="stable")))
+
+
+def tied(ids: Ids, order: Numbers) -> Numbers:
+    """The places in an order by ``hi`` of all entries that share theirs with another."""
+    hi = ids.hi[order]
+    same = hi[1:] == hi[:-1]
+    if not same.any():
+        return np.zeros(0, dtype=np.intp)
+    return np.flatnonzero(np.append(same, False) | np.append(False, same))
+
+
+def _untied(ids: Ids, order: Numbers) -> Numbers:
+    """An order by ``hi`` with equal ones by (lo, received_at), then as they stood."""
+    places = tied(ids, order)
+    if len(places):
+        entries = np.sort(order[places])
+        columns = (ids.received_us[entries], ids.lo[entries], ids.hi[entries])
+        order[places] = entries[np.lexsort(columns)]
+    return order
 
 
 def encode_sidecar(ids: Ids) -> bytes:
@@ -115,7 +159,7 @@ def encode_sidecar(ids: Ids) -> bytes:
 def decode_sidecar(content: bytes | memoryview) -> Ids:
     """The columns as views of the bytes; raises ``Corrupt`` when they are not a sidecar."""
     magic, count = _HEAD.unpack_from(content) if len(content) >= _HEAD.size else (b"", 0)
-    if magic != MAGIC or len(content) != _HEAD.size + count * ENTRY_BYTES:
+    if magic not in (MAGIC, MAGIC_1) or len(content) != _HEAD.size + count * ENTRY_BYTES:
         raise _damaged()
     starts = [_HEAD.size + column * count * 8 for column in range(4)]
     hi, lo, body = (
@@ -123,7 +167,7 @@ def decode_sidecar(content: bytes | memoryview) -> Ids:
         for column in (0, 1, 3)
     )
     received = np.frombuffer(content, dtype="<i8", count=count, offset=starts[2])
-    return Ids(hi, lo, received, body)
+    return Ids(hi, lo, received, body if magic == MAGIC else np.broadcast_to(BODY_UNKNOWN, count))
 
 
 def map_sidecar(path: Path) -> Ids:

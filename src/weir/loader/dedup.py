@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from weir.lake.sidecar import Flags, Ids, Matches, concat_ids, sort_ids
+from weir.lake.sidecar import Flags, Ids, Matches, merge_ids, order_of, sort_ids, tied
 
 MERGE_RATIO = 2
 """The tail's index merges a run into the one before unless that is this much larger."""
@@ -30,22 +30,27 @@ class Verdict:
 
 def find_duplicates(ids: Ids, indexes: Iterable[Ids], *, window_us: int) -> Verdict:
     """Judges ``ids`` in their order against sorted indexes of stored ids and each other."""
+    order = order_of(ids)
+    ordered = ids.take(order)
     matches = Matches(len(ids))
     for index in indexes:
-        matches.search(index, ids, window_us=window_us)
-    verdict = Verdict(matches.found.copy(), matches.conflicts)
-    _judge_among_themselves(ids, verdict, window_us)
+        matches.search(index, ordered, window_us=window_us)
+    verdict = Verdict(np.empty(len(ids), dtype=np.bool_), np.empty(len(ids), dtype=np.bool_))
+    verdict.duplicate[order] = matches.found
+    verdict.conflict[order] = matches.conflicts
+    _judge_among_themselves(ids, order[tied(ids, order)], verdict, window_us)
     return verdict
 
 
-def _judge_among_themselves(ids: Ids, verdict: Verdict, window_us: int) -> None:
-    fresh = np.flatnonzero(~verdict.duplicate)
-    order = fresh[np.lexsort((fresh, ids.lo[fresh], ids.hi[fresh]))]
+def _judge_among_themselves(
+    ids: Ids, entries: npt.NDArray[np.intp], verdict: Verdict, window_us: int
+) -> None:
+    """Judges those of ``entries`` that no index holds; all others are alone with their id."""
+    fresh = np.sort(entries[~verdict.duplicate[entries]])
+    order = fresh[np.lexsort((ids.lo[fresh], ids.hi[fresh]))]
     if len(order) < 2:
         return
     same = (ids.hi[order[1:]] == ids.hi[order[:-1]]) & (ids.lo[order[1:]] == ids.lo[order[:-1]])
-    if not same.any():
-        return
     edges = np.flatnonzero(np.diff(same.astype(np.int8), prepend=0, append=0))
     for first, last in zip(edges[0::2].tolist(), edges[1::2].tolist(), strict=True):
         _judge_group(order[first : last + 1], ids, verdict, window_us)
@@ -76,12 +81,13 @@ class IdRuns:
         self._runs: list[Ids] = []
 
     def add(self, ids: Ids) -> None:
-        """Adds entries in any order; each is sorted again only about log(n) times."""
+        """Adds entries in any order; each is merged again only about log(n) times."""
         if not len(ids):
             return
+        ids = sort_ids(ids)
         while self._runs and len(self._runs[-1]) < MERGE_RATIO * len(ids):
-            ids = concat_ids([self._runs.pop(), ids])
-        self._runs.append(sort_ids(ids))
+            ids = merge_ids([self._runs.pop(), ids])
+        self._runs.append(ids)
 
     def indexes(self) -> tuple[Ids, ...]:
         """The sorted runs."""

@@ -4,44 +4,70 @@ All are fixed for ever: rows already in the lake were written with them, and a r
 the same. docs/formats/lake.md and docs/formats/dedup.md describe them.
 """
 
-import zlib
-from collections.abc import Iterable
-from functools import lru_cache
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b, md5
 
 import google_crc32c
-import msgspec
 import numpy as np
+import pyarrow as pa
 
 from weir.domain.frame import Frame
-from weir.lake.sidecar import U64
+from weir.lake.sidecar import I64, U64
 
 ID_HASH_BYTES = 16
 USER_KEYS_REMEMBERED = 65536
 
+SHORT_TEXT_BYTES = 64
+"""Texts up to here are hashed by columns of words, longer ones one by one."""
+
 _RANDOM_BITS = (1 << 62) - 1
-_encode = msgspec.msgpack.Encoder().encode
+_LAST_GROUP = (1 << 48) - 1
+
+# Odd numbers without a pattern, for multiplying.
+_SPREAD = np.uint64(0x9E3779B97F4A7C15)
+_SCATTER = np.uint64(0xD6E8FEB86659FD93)
+_PRESENT = np.uint64(1 << 32)
+_TAILS = np.array([2**64 - 1, *(256**count - 1 for count in range(1, 8))], dtype=np.uint64)
+"""What of a text's last word is text, by the size of the text modulo 8."""
 
 
-@lru_cache(maxsize=USER_KEYS_REMEMBERED)
-def user_key_of(kind_and_id: str) -> int:
-    """The low 64 bits, signed, of the MD5 of a kind letter (``u``, ``a``) and an id."""
-    digest = md5(kind_and_id.encode(), usedforsecurity=False).digest()
-    return int.from_bytes(digest[8:], "big", signed=True)
+class UserKeys(dict[str, int]):
+    """User keys by id, of one kind of ids (``u``, ``a``); knows those that were met lately.
+
+    A key is the low 64 bits, signed, of the MD5 of the kind's letter and the id.
+    """
+
+    __slots__ = ("_kind",)
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+
+    def __missing__(self, given_id: str) -> int:
+        if len(self) >= USER_KEYS_REMEMBERED:
+            self.clear()
+        digest = md5((self._kind + given_id).encode(), usedforsecurity=False).digest()
+        key = self[given_id] = int.from_bytes(digest[8:], "big", signed=True)
+        return key
 
 
 def made_id_of(frame: Frame, index: int) -> str:
-    """The id of an event that came without one: a UUIDv7 made from the frame's place.
+    """The id of an event that came without one; see ``made_ids_of``."""
+    return made_ids_of(frame, [index])[0]
+
+
+def made_ids_of(frame: Frame, indexes: Iterable[int]) -> list[str]:
+    """The ids of a frame's events that came without one: UUIDv7 made from the frame's place.
 
     48 bits of milliseconds, 12 bits of the millisecond's fraction (RFC 9562, method 3), then 62
     bits of a hash of the place, plus the index: ids of a journal sort by arrival nearly always.
     """
     milliseconds, microseconds = divmod(frame.received_at_us, 1000)
     place = blake2b(f"{frame.journal_id}:{frame.position}".encode(), digest_size=8).digest()
-    low = (int.from_bytes(place, "big") + index) & _RANDOM_BITS
-    fraction = microseconds * 4096 // 1000
-    text = f"{milliseconds << 80 | 7 << 76 | fraction << 64 | 2 << 62 | low:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    start = int.from_bytes(place, "big")
+    time = f"{milliseconds << 16 | 7 << 12 | microseconds * 4096 // 1000:016x}"
+    head = f"{time[:8]}-{time[8:12]}-{time[12:]}"
+    lows = [2 << 62 | (start + index) & _RANDOM_BITS for index in indexes]
+    return [f"{head}-{low >> 48:04x}-{low & _LAST_GROUP:012x}" for low in lows]
 
 
 def project_hash(project_id: int) -> "blake2b":
@@ -49,13 +75,72 @@ def project_hash(project_id: int) -> "blake2b":
     return blake2b(project_id.to_bytes(8, "little"), digest_size=ID_HASH_BYTES)
 
 
-def body_hashes(contents: Iterable[tuple[object, ...]]) -> U64:
-    """What tells a retried event from another one under the same id: CRC32C and CRC32, 64 bits.
+def body_hashes(texts: Sequence[pa.Array], times: I64, jsons: Sequence[Sequence[bytes]]) -> U64:
+    """What tells a retried event from another one under the same id, 64 bits and never 0.
 
-    A content is (event, user id, anonymous id, session id, claimed time in us, properties,
-    context); ``sent_at`` is not in it, because a retry has a later one.
+    ``texts`` are columns of short texts (event, user id, anonymous id, session id), ``times`` the
+    claimed times, ``jsons`` columns of JSON texts (properties, context; an empty one is absent).
+    ``sent_at`` is not among them, because a retry has a later one.
     """
-    encoded = list(map(_encode, contents))
-    high = np.fromiter(map(google_crc32c.value, encoded), dtype=np.uint64, count=len(encoded))
-    low = np.fromiter(map(zlib.crc32, encoded), dtype=np.uint64, count=len(encoded))
-    return high << np.uint64(32) | low
+    hashes: U64 = np.zeros(len(times), dtype=np.uint64)
+    columns = [
+        *(_text_hashes(column) for column in texts),
+        times.view(np.uint64),
+        *(_json_hashes(column) for column in jsons),
+    ]
+    for column in columns:
+        hashes ^= column
+        _mix(hashes)
+    return np.maximum(hashes, np.uint64(1))
+
+
+def _mix(numbers: U64) -> None:
+    """Changes every number to another one, such that near ones are far apart."""
+    numbers *= _SPREAD
+    numbers ^= numbers >> np.uint64(32)
+    numbers *= _SCATTER
+    numbers ^= numbers >> np.uint64(29)
+
+
+def _text_hashes(column: pa.Array) -> U64:
+    """A number for each text, 0 for null: what its words and its size give."""
+    hashes: U64 = np.zeros(len(column), dtype=np.uint64)
+    if column.null_count == len(column):
+        return hashes
+    _, offsets, content = column.buffers()
+    starts = np.frombuffer(offsets, dtype=np.int32, count=len(column) + 1).astype(np.int64)
+    sizes = np.diff(starts)
+    has_words = (sizes > 0) & (sizes <= SHORT_TEXT_BYTES)
+    if has_words.any():
+        hashes[has_words] = _word_sums(content, starts[:-1][has_words], sizes[has_words])
+    for row in np.flatnonzero(sizes > SHORT_TEXT_BYTES).tolist():
+        hashes[row] = google_crc32c.value(memoryview(content)[starts[row] : starts[row + 1]])
+    hashes += (sizes + 1).view(np.uint64) * _SPREAD
+    if column.null_count:
+        hashes[column.is_null().to_numpy(zero_copy_only=False)] = 0
+    return hashes
+
+
+def _word_sums(content: pa.Buffer, starts: I64, sizes: I64) -> U64:
+    """Of each text the sum of its little-endian words of 8 bytes, each mixed with its place."""
+    counts = (sizes + 7) >> 3
+    ends = np.cumsum(counts)
+    firsts = ends - counts
+    places = np.arange(ends[-1]) - np.repeat(firsts, counts)
+    padded = bytes(content) + bytes(8)
+    words = np.ndarray((len(padded) - 7,), dtype="<u8", buffer=padded, strides=(1,))
+    found = words[np.repeat(starts, counts) + (places << 3)]
+    found[ends - 1] &= _TAILS[sizes & 7]
+    found += places.view(np.uint64) * _SPREAD
+    _mix(found)
+    sums: U64 = np.add.reduceat(found, firsts)
+    return sums
+
+
+def _json_hashes(texts: Sequence[bytes]) -> U64:
+    """A number for each text: its CRC32C and that it is there; 0 for an empty one."""
+    if not any(texts):
+        return np.zeros(len(texts), dtype=np.uint64)
+    hashes = np.fromiter(map(google_crc32c.value, texts), dtype=np.uint64, count=len(texts))
+    hashes[np.fromiter(map(bool, texts), dtype=np.bool_, count=len(texts))] |= _PRESENT
+    return hashes

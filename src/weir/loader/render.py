@@ -20,7 +20,7 @@ from weir.domain.month import month_of
 from weir.domain.outcome import MINUTE_US, LedgerRow
 from weir.lake.records import Intent, UsageRow
 from weir.lake.schema import CANONICAL, SORT_KEY
-from weir.lake.sidecar import I64, Flags, Ids, concat_ids, sort_ids
+from weir.lake.sidecar import I64, Flags, Ids, concat_ids, merge_ids, sort_ids
 from weir.loader.dedup import find_duplicates
 from weir.loader.ledger import Counts
 from weir.loader.replay import joined_indexes
@@ -172,8 +172,8 @@ def raw_files(contents: Contents) -> Iterator[ProjectFrames]:
 
 def merged_ids(parts: Sequence[Ids], *, horizon_us: int, window_us: int) -> Ids:
     """Sidecars as one, sorted, without ids that are a window older than anything to come."""
-    ids = concat_ids(parts)
-    return sort_ids(ids.take(ids.received_us + window_us > horizon_us))
+    ids = merge_ids(parts)
+    return ids.take(ids.received_us + window_us > horizon_us)
 
 
 def _sort_keys(column: pa.ChunkedArray) -> list[I64]:

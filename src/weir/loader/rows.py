@@ -7,14 +7,13 @@ here looks into ``properties``. A frame that cannot be decoded or gives another 
 than it says becomes a dead letter as a whole and leaves the others alone.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
-from itertools import compress, pairwise
+from itertools import pairwise
 from typing import NamedTuple
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -24,8 +23,9 @@ from weir.domain.frame import SEQ_PER_US, Frame, FrameFlag, decode_meta, seq_of
 from weir.domain.times import SKEW_US, TIME_MAX_US, TIME_MIN_US, TsSource, correct_times
 from weir.errors import InvalidInput, LimitExceeded
 from weir.lake.schema import CANONICAL, SCHEMA_VERSION
-from weir.lake.sidecar import I64, Ids
-from weir.loader.identity import body_hashes, made_id_of, project_hash, user_key_of
+from weir.lake.sidecar import I64, U64, Ids
+from weir.loader.columns import json_column, text_column
+from weir.loader.identity import UserKeys, body_hashes, made_ids_of, project_hash
 
 BLOCK_BYTES_MAX = 32 * 1024 * 1024
 """Size at which a block takes no further frame. What frames hold says little about it: the
@@ -48,6 +48,8 @@ _ABSENT = -(2**63)
 _SERVER_TS = int(FrameFlag.SERVER_TS)
 _TIME = pa.timestamp("us", tz="UTC")
 _SOURCES = list(TsSource)
+_SHORT_TEXTS = ("event", "user_id", "anonymous_id", "session_id")
+_USERS, _ANONYMOUS = UserKeys("u"), UserKeys("a")
 _CLIENT, _MISSING = _SOURCES.index(TsSource.CLIENT), _SOURCES.index(TsSource.MISSING)
 
 
@@ -82,6 +84,14 @@ class DecodedFrame(NamedTuple):
 
     frame: Frame
     events: Sequence[Event]
+
+
+class _Identified(NamedTuple):
+    """Every row's event id; which rows have the client's, and those ids' hashes."""
+
+    event_ids: list[str]
+    digests: list[bytes]
+    rows: Places
 
 
 class Decoded(NamedTuple):
@@ -149,7 +159,8 @@ def _decode(frame: Frame, dialects: Mapping[int, Dialect]) -> Sequence[Event]:
 def _row_bytes(frame: Frame, events: Sequence[Event]) -> int:
     """About the size of the frame's rows, and never far below it."""
     size = len(frame.body) + ROW_BYTES * len(events)
-    size += sum(len(event.properties) + len(event.context) for event in events)
+    size += sum(map(len, [event.properties for event in events]))
+    size += sum(map(len, [event.context for event in events]))
     if size > FRAME_BYTES_MAX:
         raise LimitExceeded(f"The events take {size} bytes as rows, {FRAME_BYTES_MAX} may be.")
     return size
@@ -169,60 +180,66 @@ def _assemble(
     index = np.arange(len(events)) - starts[frame_of]
     received = np.array([frame.received_at_us for frame in frames], dtype=np.int64)[frame_of]
 
-    event_ids, digests = _identify(decoded)
+    named = _identify(decoded)
     claimed, time_columns = _time_columns(frames, starts, events, received)
-    event_columns, contents = _event_columns(events, claimed)
+    event_columns, jsons = _event_columns(events)
     columns = {
-        "event_id": pa.array(event_ids, pa.string()),
+        "event_id": pa.array(named.event_ids, pa.string()),
         **event_columns,
         **time_columns,
         **_frame_columns(frames, frame_of, dialects, endpoints),
         "seq": pa.array(seq_of(0, 0) + received * SEQ_PER_US + index, pa.int64()),
         "schema_version": pa.array(np.full(len(events), SCHEMA_VERSION, dtype=np.int32)),
     }
-    id_rows = np.flatnonzero(np.array(list(map(bool, digests)), dtype=np.bool_))
-    halves = np.frombuffer(b"".join(digests), dtype=">u8").astype(np.uint64)
+    halves = np.frombuffer(b"".join(named.digests), dtype=">u8").astype(np.uint64)
+    rows = pa.record_batch([columns[name] for name in CANONICAL.names], schema=CANONICAL)
     return Block(
-        rows=pa.record_batch([columns[name] for name in CANONICAL.names], schema=CANONICAL),
+        rows=rows,
         frames=frames,
         frame_of=frame_of,
         index=index,
         ids=Ids(
             hi=halves[0::2].copy(),
             lo=halves[1::2].copy(),
-            received_us=received[id_rows],
-            body=body_hashes(compress(contents, digests)),
+            received_us=received[named.rows],
+            body=_bodies(rows, claimed, jsons, named.rows),
         ),
-        id_rows=id_rows,
+        id_rows=named.rows,
         spans=_spans(frames, starts),
         dead=tuple(dead),
     )
 
 
 def _event_columns(
-    events: Sequence[Event], claimed: I64
-) -> tuple[dict[str, pa.Array], Iterator[tuple[object, ...]]]:
-    """The columns that are the event's own fields, and what the body hash is made of."""
-    names = [event.event for event in events]
+    events: Sequence[Event],
+) -> tuple[dict[str, pa.Array], list[Sequence[bytes]]]:
+    """The columns that are the event's own fields, and the texts of those that are JSON."""
     user_ids = [event.user_id for event in events]
     anonymous_ids = [event.anonymous_id for event in events]
-    session_ids = [event.session_id for event in events]
-    properties = _texts([event.properties for event in events], absent=b"{}")
-    contexts = _texts([event.context for event in events], absent=None)
+    properties = json_column([event.properties for event in events], absent=b"{}")
+    contexts = json_column([event.context for event in events], absent=b"")
     columns = {
-        "event": pa.array(names, pa.string()),
-        "user_id": pa.array(user_ids, pa.string()),
-        "anonymous_id": pa.array(anonymous_ids, pa.string()),
-        "session_id": pa.array(session_ids, pa.string()),
+        "event": text_column([event.event for event in events]),
+        "user_id": text_column(user_ids),
+        "anonymous_id": text_column(anonymous_ids),
+        "session_id": text_column([event.session_id for event in events]),
         "user_key": pa.array(_user_keys(user_ids, anonymous_ids), pa.int64()),
-        "properties": pa.array(properties, pa.string()),
-        "context": pa.array(contexts, pa.string()),
+        "properties": properties.array,
+        "context": contexts.array,
     }
-    times = claimed.tolist()
-    contents = zip(
-        *(names, user_ids, anonymous_ids, session_ids, times, properties, contexts), strict=True
-    )
-    return columns, contents
+    return columns, [properties.texts, contexts.texts]
+
+
+def _bodies(
+    rows: pa.RecordBatch, claimed: I64, jsons: Sequence[Sequence[bytes]], id_rows: Places
+) -> U64:
+    """The body hashes of the rows with a client's id."""
+    texts = [rows[name] for name in _SHORT_TEXTS]
+    if len(id_rows) < rows.num_rows:
+        places = id_rows.tolist()
+        texts = [column.take(pa.array(id_rows)) for column in texts]
+        jsons = [[column[place] for place in places] for column in jsons]
+    return body_hashes(texts, claimed[id_rows], jsons)
 
 
 def _time_columns(
@@ -288,40 +305,39 @@ def _correct(
     return ts, sources
 
 
-def _texts(values: Sequence[msgspec.Raw | None], *, absent: bytes | None) -> list[bytes | None]:
-    """The bytes of Raw values; absent ones (missing, empty or null) are replaced."""
-    texts = [bytes(value) if value else absent for value in values]
-    if b"null" in texts:
-        return [absent if text == b"null" else text for text in texts]
-    return texts
-
-
-def _identify(decoded: Sequence[DecodedFrame]) -> tuple[list[str], list[bytes]]:
-    """Every row's event id, and the hash of those that the client gave (of others: empty)."""
+def _identify(decoded: Sequence[DecodedFrame]) -> _Identified:
+    """Event ids, made ones where the client gave none."""
     event_ids: list[str] = []
     digests: list[bytes] = []
+    given: list[bool] = []
     hashes: dict[int, blake2b] = {}
     for frame, events in decoded:
         project = frame.place.project_id
         start = hashes.get(project) or hashes.setdefault(project, project_hash(project))
-        for index, event in enumerate(events):
-            event_id = event.event_id
-            if event_id:
-                hashed = start.copy()
-                hashed.update(event_id.encode())
-                digests.append(hashed.digest())
-            else:
-                event_id = made_id_of(frame, index)
-                digests.append(b"")
-            event_ids.append(event_id)
-    return event_ids, digests
+        clients = [event.event_id for event in events]
+        for event_id in filter(None, clients):
+            hashed = start.copy()
+            hashed.update(event_id.encode())
+            digests.append(hashed.digest())
+        given += map(bool, clients)
+        event_ids += _completed(frame, clients)
+    return _Identified(event_ids, digests, np.flatnonzero(np.array(given, dtype=np.bool_)))
+
+
+def _completed(frame: Frame, clients: Sequence[str | None]) -> Iterable[str]:
+    """The ids of a frame's events, with made ones where there is none."""
+    if all(clients):
+        return filter(None, clients)
+    missing = [index for index, event_id in enumerate(clients) if not event_id]
+    made = iter(made_ids_of(frame, missing))
+    return (event_id or next(made) for event_id in clients)
 
 
 def _user_keys(
     user_ids: Sequence[str | None], anonymous_ids: Sequence[str | None]
 ) -> list[int | None]:
     return [
-        user_key_of("u" + user) if user else user_key_of("a" + anonymous) if anonymous else None
+        _USERS[user] if user else _ANONYMOUS[anonymous] if anonymous else None
         for user, anonymous in zip(user_ids, anonymous_ids, strict=True)
     ]
 

@@ -5,6 +5,7 @@ the time in which that was received. The raw files hold a frame for as long as t
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from hashlib import blake2b
 from itertools import chain
 
 import msgspec
@@ -13,7 +14,7 @@ from weir.domain.event import Dialect, Event
 from weir.domain.frame import Frame
 from weir.errors import Corrupt
 from weir.lake.raw import decode_raw
-from weir.loader.identity import body_hashes, made_id_of
+from weir.loader.identity import made_id_of
 from weir.loader.wire import Copy
 
 _encode = msgspec.json.Encoder().encode
@@ -116,4 +117,5 @@ def _content_hash(event: Event) -> int:
         *(event.event, event.user_id, event.anonymous_id, event.session_id),
         *(event.ts, bytes(event.properties), bytes(event.context)),
     )
-    return int(body_hashes([content])[0]) >> 1
+    digest = blake2b(msgspec.msgpack.encode(content), digest_size=8).digest()
+    return int.from_bytes(digest, "big") >> 1

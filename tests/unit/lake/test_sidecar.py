@@ -16,10 +16,12 @@ from weir.lake.sidecar import (
     empty_ids,
     encode_sidecar,
     map_sidecar,
+    merge_ids,
     sort_ids,
 )
 
 Entry = tuple[int, int, int, int]
+_COLUMNS = ("hi", "lo", "received_us", "body")
 
 
 def make_ids(entries: list[Entry]) -> Ids:
@@ -42,7 +44,7 @@ def search(index: list[Entry], wanted: list[Entry], window_us: int) -> Matches:
 
 
 _small = st.integers(0, 3)
-_entries = st.lists(st.tuples(_small, _small, st.integers(0, 20), _small), max_size=12)
+_entries = st.lists(st.tuples(_small, _small, st.integers(0, 20), st.integers(1, 4)), max_size=12)
 
 
 @given(_entries, _entries, st.integers(1, 12))
@@ -57,6 +59,25 @@ def test_search_equals_the_obvious_loop(
         assert matches.conflicts[place] == (bool(near) and all(e[3] != body for e in near))
 
 
+@given(_entries, _entries)
+def test_merged_indexes_equal_sorted_entries(one: list[Entry], two: list[Entry]) -> None:
+    """Merging sorted parts gives what sorting all entries gives, with ties by what they hold."""
+    parts = [sort_ids(make_ids(entries)) for entries in (one, two)]
+    rows = zip(*(getattr(merge_ids(parts), name).tolist() for name in _COLUMNS), strict=True)
+    assert [row[:3] for row in rows] == sorted(entry[:3] for entry in one + two)
+
+
+def test_older_files_find_ids_and_no_conflicts() -> None:
+    """Version 1 has another hash of bodies: its ids are found, its bodies are not compared."""
+    content = encode_sidecar(make_ids([(1, 1, 0, 7)]))
+    index = decode_sidecar(content.replace(b"WEIRIDS2", b"WEIRIDS1"))
+    matches = Matches(1)
+    matches.search(index, make_ids([(1, 1, 5, 8)]), window_us=100)
+    assert matches.found[0]
+    assert not matches.conflicts[0]
+    assert merge_ids([index, make_ids([(2, 1, 0, 3)])]).body.tolist() == [0, 3]
+
+
 @pytest.mark.parametrize(("received", "found"), [(99, True), (100, False), (101, False)])
 def test_window_is_half_open(received: int, found: bool) -> None:
     """An event exactly one window later is new."""
@@ -68,7 +89,7 @@ def test_file_gives_back_the_columns(tmp_path: Path) -> None:
     ids = sort_ids(make_ids([(2**64 - 1, 5, -1, 7), (1, 2**64 - 1, 2**62, 2**64 - 1)]))
     (tmp_path / "x").write_bytes(encode_sidecar(ids))
     back = map_sidecar(tmp_path / "x")
-    for name in ("hi", "lo", "received_us", "body"):
+    for name in _COLUMNS:
         assert np.array_equal(getattr(back, name), getattr(ids, name))
 
 

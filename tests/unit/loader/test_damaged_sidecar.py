@@ -6,7 +6,7 @@ from tests.unit.loader.rig import Rig, event
 from weir.errors import Corrupt
 
 
-@pytest.mark.parametrize("damage", [None, b"", b"WEIRIDS1", b"x" * 64])
+@pytest.mark.parametrize("damage", [None, b"", b"WEIRIDS2", b"x" * 64])
 def test_loader_waits_until_a_damaged_sidecar_is_restored(rig: Rig, damage: bytes | None) -> None:
     """It ends with what to do; afterwards everything that came meanwhile is read, once."""
     with rig.running() as loader:

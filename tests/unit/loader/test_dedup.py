@@ -51,7 +51,7 @@ def judged(committed: list[Entry], batch: list[Entry], window: int) -> list[str]
     ]
 
 
-_entries = st.lists(st.tuples(st.integers(0, 3), st.just(5), st.integers(0, 1)), max_size=12)
+_entries = st.lists(st.tuples(st.integers(0, 3), st.just(5), st.integers(1, 2)), max_size=12)
 
 
 @given(_entries, _entries)
