@@ -102,10 +102,10 @@ def _statement(choices: Sequence[Accelerated]) -> str:
         values.append(f"{_TYPED[choice.kind].format(text=text)} AS v{place}")
         if choice.kind is Kind.TEXT:
             continue
-        value, number = f"v{place}", f"TRY_CAST({text} AS DOUBLE)"
+        value = f"v{place}"
         proofs += [
-            f"{text} IS NOT DISTINCT FROM CAST({value} AS VARCHAR) AS t{place}",
-            f"{_number_proof(choice.kind, value, number)} AS n{place}",
+            f"{_text_proof(value, text)} AS t{place}",
+            f"{_number_proof(choice.kind, value, text)} AS n{place}",
             f"{_boolean_proof(choice.kind, value, text)} AS b{place}",
         ]
     given = ", ".join([f"v{place}" for place in range(len(choices))] + proofs)
@@ -116,13 +116,19 @@ def _statement(choices: Sequence[Accelerated]) -> str:
     )
 
 
-def _number_proof(kind: Kind, value: str, number: str) -> str:
+def _text_proof(value: str, text: str) -> str:
+    return f"{text} IS NOT DISTINCT FROM CAST({value} AS VARCHAR)"
+
+
+def _number_proof(kind: Kind, value: str, text: str) -> str:
     match kind:
         case Kind.FLOAT:  # the column is the number; but files hold no statistics of NaN
             return f"({value} IS NULL OR NOT isnan({value}))"
-        case Kind.INTEGER:  # -0.0 equals 0 and is written otherwise
+        case Kind.INTEGER:  # -0.0 equals 0 and is written otherwise; who gives the text, gives all
+            number = f"TRY_CAST({text} AS DOUBLE)"
             sign = f"coalesce({value} <> 0 OR NOT signbit({number}), true)"
-            return f"({number} IS NOT DISTINCT FROM CAST({value} AS DOUBLE) AND {sign})"
+            same = f"{number} IS NOT DISTINCT FROM CAST({value} AS DOUBLE)"
+            return f"CASE WHEN {_text_proof(value, text)} THEN true ELSE {same} AND {sign} END"
         case _:
             return "false"
 

@@ -31,6 +31,9 @@ _DICTIONARY = [
 _DELTA = ["ts", "client_ts", "sent_at", "received_at", "seq"]
 """Columns whose neighbours are close."""
 
+PROOF = ("user_key", "ts", "seq")
+"""Columns by which rows are known again: whose, when, and which of all."""
+
 _STATISTICS = [*_DICTIONARY, *_DELTA, "user_key", "event_id", "schema_version"]
 """Everything but the JSON texts, whose least and greatest value help nobody."""
 
@@ -64,15 +67,23 @@ def open_writer(sink: pa.NativeFile | Path, schema: pa.Schema) -> pq.ParquetWrit
     )
 
 
-def count_rows(content: bytes | memoryview) -> int:
-    """The number of rows that really decode; raises ``Corrupt`` when the file does not."""
+def check_rows(content: bytes | memoryview, rows: pa.Table) -> None:
+    """Raises ``Corrupt`` unless the bytes are a file of such columns with these rows.
+
+    Rows are told by ``PROOF``, which is decoded. The other columns are not: for them it counts
+    that the bytes are those that the writer made.
+    """
     try:
-        with pq.ParquetFile(pa.BufferReader(content), read_dictionary=_DICTIONARY) as file:
-            groups = range(file.num_row_groups)
-            return sum(file.read_row_group(n, use_threads=False).num_rows for n in groups)
+        with pq.ParquetFile(pa.BufferReader(content)) as file:
+            has_columns = file.schema_arrow.names == rows.schema.names
+            found = file.read(list(PROOF), use_threads=False)
     except MemoryError:  # Arrow's own is an ArrowException too; it says nothing of the file
         raise
     except (pa.ArrowException, OSError) as error:
-        raise Corrupt(
-            "A lake file is not what was written.", hint="Restore the file from a backup."
-        ) from error
+        raise _damaged() from error
+    if not has_columns or not found.equals(rows.select(PROOF)):
+        raise _damaged()
+
+
+def _damaged() -> Corrupt:
+    return Corrupt("A lake file is not what was written.", hint="Restore the file from a backup.")

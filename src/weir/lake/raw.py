@@ -22,7 +22,7 @@ else:
 
 MAGIC = b"weir-raw 1\n"
 _LENGTH = struct.Struct("<I")
-_LEVEL = 3
+_LEVEL = 1
 _CHUNK_BYTES = 1024 * 1024
 
 
@@ -52,6 +52,19 @@ def encode_raw(frames: Iterable[Frame]) -> bytes:
 def decode_raw(content: bytes) -> Iterator[Frame]:
     """The frames of a file, one at a time; raises ``Corrupt`` where it is damaged or cut short."""
     decoder = msgspec.msgpack.Decoder(Frame)
+    for record in _records(content):
+        yield _decode(decoder, record)
+
+
+def count_raw(content: bytes) -> int:
+    """The number of frames, all bytes inflated and held against the file's own checksum.
+
+    Raises ``Corrupt`` as ``decode_raw``, but for a frame that cannot be decoded.
+    """
+    return sum(1 for _ in _records(content))
+
+
+def _records(content: bytes) -> Iterator[bytes]:
     pieces = _inflate(content)
     pending = bytearray(next(pieces, b""))
     if not pending.startswith(MAGIC):
@@ -61,7 +74,7 @@ def decode_raw(content: bytes) -> Iterator[Frame]:
         pending += piece
         start = 0
         while (end := _record_end(pending, start)) is not None:
-            yield _decode(decoder, bytes(pending[start + _LENGTH.size : end]))
+            yield bytes(pending[start + _LENGTH.size : end])
             start = end
         del pending[:start]
     if pending:

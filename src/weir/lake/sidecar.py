@@ -91,7 +91,8 @@ class Matches:
 def _equal(index: Ids, ids: Ids, places: Numbers, pending: Numbers) -> Numbers:
     """Those of ``pending`` whose ``hi`` stands in the index at their place."""
     pending = pending[places[pending] < len(index)]
-    return pending[index.hi[places[pending]] == ids.hi[pending]]
+    equal: Flags = index.hi[places[pending]] == ids.hi[pending]
+    return pending[equal]
 
 
 def empty_ids() -> Ids:

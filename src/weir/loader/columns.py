@@ -32,6 +32,8 @@ def json_column(raws: Sequence[bytes], *, absent: bytes) -> JsonColumn:
     ``absent`` stands for missing ones (empty or ``null``); where that is empty, they are null.
     Raises ``ArrowInvalid`` when a value is not UTF-8.
     """
+    if not absent and not any(raws):
+        return JsonColumn(pa.nulls(len(raws), pa.string()), raws)
     content, sizes, ends = _joined(raws)
     first = np.frombuffer(content, dtype=np.uint8)
     gone = sizes == 0

@@ -20,8 +20,8 @@ from weir.domain.layout import NO_LAYOUT, Accelerated, Layout, layout_of
 from weir.domain.snapshot import LakeFile
 from weir.errors import Corrupt
 from weir.lake.acceleration import Accelerator
-from weir.lake.parquet import count_rows, encode_rows
-from weir.lake.raw import decode_raw, encode_raw
+from weir.lake.parquet import check_rows, encode_rows
+from weir.lake.raw import count_raw, encode_raw
 from weir.lake.records import Commit, DeadLetter, Intent, RawFile, SidecarFile
 from weir.lake.sidecar import Ids, decode_sidecar, encode_sidecar
 from weir.loader.cut import plan_sidecars
@@ -149,8 +149,7 @@ def _write_rows(
     rows, columns = widening.accelerator.widen(each.rows, widening.choice(each.project_id))
     layout = layout_of(each.project_id, columns)
     written = writer.write(directory, ".parquet", encode_rows(rows))
-    if count_rows(written.content) != each.rows.num_rows:
-        raise Corrupt("A lake file holds other rows than were written.", path=written.path)
+    check_rows(written.content, rows)
     range_us = pc.min_max(each.rows["ts"].cast("int64"))
     file = LakeFile(
         path=written.path,
@@ -169,7 +168,7 @@ def _write_rows(
 def _write_raw(writer: _Writer, project: ProjectFrames) -> RawFile:
     directory = f"raw/{project.tenant_id}/{project.project_id}"
     written = writer.write(directory, ".frames.zst", encode_raw(project.frames))
-    if sum(1 for _ in decode_raw(written.content)) != len(project.frames):
+    if count_raw(written.content) != len(project.frames):
         raise Corrupt("A raw file holds other frames than were written.", path=written.path)
     return RawFile(
         path=written.path,

@@ -57,7 +57,7 @@ class Judged:
         blocks = (*contents.blocks, *(replay.block for replay in contents.replays))
         indexes = [*indexes, *joined_indexes(contents.replays)]
         batches = [block.rows for block in blocks]
-        self._rows = pa.Table.from_batches(batches, CANONICAL).combine_chunks()
+        self._rows = pa.Table.from_batches(batches, CANONICAL)
         self._frames = [frame for block in blocks for frame in block.frames]
         self._frame_of = _joined(blocks, "frame_of", [len(block.frames) for block in blocks])
         journals = {*contents.spans, *(frame.journal_id for frame in self._frames)}
@@ -89,13 +89,14 @@ class Judged:
         group = np.flatnonzero(
             (np.diff(projects[order], prepend=-1) != 0) | (np.diff(days[order], prepend=-1) != 0)
         )
+        rows = _ordered(self._rows, order)
         for start, stop in pairwise([*group.tolist(), len(order)]):
             first = self._frames[self._frame_of[order[start]]]
             yield FileRows(
                 first.place.tenant_id,
                 first.place.project_id,
                 first.received_at_us // DAY_US,
-                self._rows.take(pa.array(order[start:stop])),
+                rows.slice(start, stop - start),
             )
 
     def stored_ids(self) -> Ids:
@@ -174,6 +175,18 @@ def merged_ids(parts: Sequence[Ids], *, horizon_us: int, window_us: int) -> Ids:
     """Sidecars as one, sorted, without ids that are a window older than anything to come."""
     ids = merge_ids(parts)
     return ids.take(ids.received_us + window_us > horizon_us)
+
+
+def _ordered(rows: pa.Table, order: Places) -> pa.Table:
+    """The rows at these places, in one piece: of all files at once, a column at a time."""
+    places = pa.array(order)
+    columns = []
+    for column in rows.columns:
+        if column.null_count == len(column):
+            columns.append(pa.nulls(len(places), column.type))
+        else:
+            columns.append(column.combine_chunks().take(places))
+    return pa.table(columns, schema=rows.schema)
 
 
 def _sort_keys(column: pa.ChunkedArray) -> list[I64]:
