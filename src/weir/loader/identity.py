@@ -114,7 +114,8 @@ def _text_hashes(column: pa.Array) -> U64:
     if has_words.any():
         hashes[has_words] = _word_sums(content, starts[:-1][has_words], sizes[has_words])
     for row in np.flatnonzero(sizes > SHORT_TEXT_BYTES).tolist():
-        hashes[row] = google_crc32c.value(memoryview(content)[starts[row] : starts[row + 1]])
+        text = content.slice(int(starts[row]), int(sizes[row])).to_pybytes()
+        hashes[row] = google_crc32c.value(text)
     hashes += (sizes + 1).view(np.uint64) * _SPREAD
     if column.null_count:
         hashes[column.is_null().to_numpy(zero_copy_only=False)] = 0
