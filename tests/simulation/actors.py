@@ -117,11 +117,9 @@ class MergerHere:
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
-        self._runs = 0
 
     def run(self, jobs: Sequence[MergeJob]) -> Generator[Merged | str, None, None]:
-        self._runs += 1
-        process = f"merge-{self._runs}"
+        process = f"merge-{self._machine.steps}"
         for job in jobs:
             with self._machine.running(process):
                 result = self._merge(job, process)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from unittest import mock
 
 from tests.simulation.actors import Wrong
-from tests.simulation.machine import Bias
+from tests.simulation.machine import Bias, Gone
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.world import World
 from weir.board import Board, Slot
@@ -66,7 +66,7 @@ class Stage:
         steps = min(int(random.Random(~seed).expovariate(1 / STEPS_MEAN)) + 5, STEPS_MAX)
         try:
             world.live(steps)
-        except (Exception, Wrong) as error:  # whatever the program raises is a finding
+        except (Exception, Wrong, Gone) as error:  # whatever the program raises is a finding
             told = "".join(traceback.format_exception(error))
             history = "\n".join(world.machine.trace)
             return Broken(seed, f"{type(error).__name__}: {error}", f"{history}\n{told}")

@@ -449,6 +449,8 @@ class World:
 
     def _settle(self) -> None:
         """Nothing fails any more: everything comes to rest, and is counted."""
+        self.machine.ends_in = None
+        self._take_stock()  # a journal's thread may have ended the machine after its last answer
         self.machine.faults = Faults()
         self.machine.between = None
         self.machine.ends_in = None
@@ -480,13 +482,11 @@ class World:
 
     def _check_files(self, node: Node) -> None:
         """Replaced files go, and what crashes left does."""
-        self.clock.pass_by(7_200_000_000)
         with self.machine.running(node.process):
-            for _ in range(30):
-                if not node.loader.compaction.round():
-                    break
-            self.clock.pass_by(7_200_000_000)
-            node.loader.compaction.round()
+            merged = 1
+            while merged:  # what failed before is tried again after a while
+                self.clock.pass_by(7_200_000_000)
+                merged = node.loader.compaction.round()
         state = node.catalog.load()
         self.node = None
         self._drop_node(node)
