@@ -34,6 +34,8 @@ class Slot(IntEnum):
     """loader: every event received before it is visible to queries."""
     DRAINING = 6
     """supervisor: 1 once the node is stopping."""
+    LOADER_EXIT = 7
+    """supervisor: exit code of the last loader, the negative number of a signal; 0 before."""
     EDGE_READY = 16
     """edge worker i writes slot 16 + i: 1 while it accepts (at most 64 workers)."""
 

@@ -138,12 +138,16 @@ def _roles(board: Board, workers: int, listen_fd: int) -> list["Role"]:
     from weir.supervisor import Role
     from weir.telemetry import forget_process
 
-    def cleared(slot: int) -> Callable[[int], None]:
-        def clear(pid: int) -> None:
+    def cleared(slot: int) -> Callable[[int, int], None]:
+        def clear(pid: int, _exit_code: int) -> None:
             board.set(slot, 0)
             forget_process(pid)
 
         return clear
+
+    def loader_gone(pid: int, exit_code: int) -> None:
+        board.set(Slot.LOADER_EXIT, exit_code)
+        cleared(Slot.LOADER_READY)(pid, exit_code)
 
     edges = [
         Role(
@@ -156,7 +160,7 @@ def _roles(board: Board, workers: int, listen_fd: int) -> list["Role"]:
     ]
     return [
         Role("api", ["api"], [], cleared(Slot.API_READY)),
-        Role("loader", ["loader"], [], cleared(Slot.LOADER_READY)),
+        Role("loader", ["loader"], [], loader_gone),
         *edges,
     ]
 
@@ -337,7 +341,9 @@ def run_loader(settings: Settings, *, lifeline_fd: int | None) -> int:
         open_catalog=lambda: SqlCatalog.open(sqlite_url(directory.catalog_db)),
         clock=SystemClock(),
         usage=UsageTable.open(directory.usage),
-        open_watch=lambda: Watch.open(directory.working, directory.crashes),
+        open_watch=lambda: Watch.open(
+            directory.working, directory.crashes, exit_code=board.get(Slot.LOADER_EXIT)
+        ),
     )
     try:
         load(parts, stop)

@@ -30,8 +30,8 @@ class Role:
     name: str
     arguments: Sequence[str]
     descriptors: Sequence[int]
-    when_gone: Callable[[int], None]
-    """Called with the process id."""
+    when_gone: Callable[[int, int], None]
+    """Called with the process id and the exit code, the negative number of a signal."""
 
 
 @dataclass(slots=True)
@@ -130,7 +130,7 @@ class Supervisor:
             lived_s=round(lived_s, 1),
         )
         CHILD_ENDS.labels(child.role.name).inc()
-        child.role.when_gone(child.process.pid)
+        child.role.when_gone(child.process.pid, child.process.returncode)
         child.process = None
 
     def _await_end(self, child: _Child, deadline: float) -> None:

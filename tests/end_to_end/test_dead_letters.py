@@ -72,6 +72,7 @@ def test_dead_letters_are_listed_and_shown(start_node: StartNode) -> None:
 
 KILLER = """
 import os
+import signal
 import weir.ingest.dialects as dialects
 from dataclasses import replace
 
@@ -82,7 +83,7 @@ def deadly():
     def armed(dialect):
         def decode(frame):
             if b"killer" in bytes(frame.body):
-                os.kill(os.getpid(), 9)
+                os.kill(os.getpid(), signal.SIGSEGV)
             return dialect.decode(frame)
 
         return type(dialect)(dialect.code, dialect.name, decode)

@@ -42,7 +42,7 @@ def clock() -> _Clock:
 @pytest.fixture
 def supervisor(clock: _Clock) -> Supervisor:
     """A supervisor of one role whose process ends at once (the command does not exist)."""
-    role = Role("short-lived", ["no-such-command"], [], clock.gone.append)
+    role = Role("short-lived", ["no-such-command"], [], lambda pid, _code: clock.gone.append(pid))
     return Supervisor([role], environment=dict(os.environ), clock=clock)
 
 

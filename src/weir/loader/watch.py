@@ -4,13 +4,16 @@ Before frames are worked on, their places are written to ``run/working`` (no syn
 death of a process, not of the machine); when they are in the tail it is emptied. A loader that
 finds places there at its start has had a predecessor that died on them, and remembers that in
 ``crashes.json``. Frames of one crash are then worked on in small groups, frames of two one by one.
-A frame that the loader has died on three times while it worked on nothing else is poison: it
-becomes a dead letter unread. A loader that is killed for another reason costs small groups for a
-while, and no frame.
+A frame that the loader has fallen on three times while it worked on nothing else is poison: it
+becomes a dead letter unread. To fall is to end by a signal of the program's own making. A death
+that somebody else may have caused (SIGKILL, which the kernel sends too when memory is short) costs
+small groups for a while, but tells little of a frame: four of them count as one fall.
 """
 
 import os
+import signal
 from collections.abc import Mapping, Sequence
+from itertools import count as counting
 from itertools import islice
 from pathlib import Path
 from typing import Self
@@ -22,8 +25,12 @@ from weir.lake.records import JournalPlace, Span
 from weir.storage.local import write_durable
 from weir.telemetry import Happening, emit
 
-CRASHES_MAX = 3
-"""Crashes on a single frame after which it is put aside."""
+FALLS_MAX = 3
+"""Falls on a single frame after which it is put aside."""
+
+DEATHS_PER_FALL = 4
+
+_OWN_SIGNALS = (signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE)
 
 GROUP_FRAMES = 64
 """Frames that are worked on at once where the loader has died once."""
@@ -39,6 +46,9 @@ class _Crash(msgspec.Struct, frozen=True):
 
     stretch: Stretch
     is_single: bool
+    mark: str
+    """Of the work: a death is remembered once, even if it is read twice."""
+    fell: bool = False
 
 
 _decode = msgspec.json.Decoder(_Crash).decode
@@ -48,24 +58,27 @@ _decode_all = msgspec.json.Decoder(list[_Crash]).decode
 class Watch:
     """Where the loader works, and where it died before. For the reading thread alone."""
 
-    __slots__ = ("_crashes", "_descriptor", "_remembered")
+    __slots__ = ("_crashes", "_descriptor", "_marks", "_remembered")
 
     def __init__(self, descriptor: int, remembered: Path, crashes: Sequence[_Crash]) -> None:
         self._descriptor = descriptor
         self._remembered = remembered
         self._crashes = list(crashes)
+        life = os.urandom(8).hex()
+        self._marks = (f"{life}-{number}" for number in counting())
 
     @classmethod
-    def open(cls, marker: Path, remembered: Path) -> Self:
+    def open(cls, marker: Path, remembered: Path, *, exit_code: int = 0) -> Self:
         """Reads what the last loader left and remembers its death, if that is what it was.
 
-        Raises ``OSError``. What cannot be read was never written whole: it is forgotten.
+        ``exit_code`` is the last loader's, the negative number of a signal; 0: not known. Raises
+        ``OSError``. What cannot be read was never written whole: it is forgotten.
         """
         descriptor = os.open(marker, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         watch = cls(descriptor, remembered, _read_remembered(remembered))
         left = os.pread(descriptor, os.fstat(descriptor).st_size, 0)
         if left:
-            watch._remember(left)
+            watch._remember(left, fell=-exit_code in _OWN_SIGNALS)
             os.ftruncate(descriptor, 0)
         return watch
 
@@ -101,9 +114,10 @@ class Watch:
     def poison(self, frame: Frame) -> str | None:
         """Why a frame may not be touched; None for nearly all."""
         met = self._met(frame) if self._crashes else []
-        if sum(crash.is_single for crash in met) < CRASHES_MAX:
+        alone = [DEATHS_PER_FALL if crash.fell else 1 for crash in met if crash.is_single]
+        if sum(alone) < FALLS_MAX * DEATHS_PER_FALL:
             return None
-        return f"poison: the loader died {CRASHES_MAX} times while it worked on this alone."
+        return f"poison: the loader died {len(alone)} times while it worked on this alone."
 
     def begin(
         self, frames: Sequence[Frame], start: int, count: int, spans: Mapping[str, Span]
@@ -113,7 +127,7 @@ class Watch:
             stretch = _stretch_of(frames[start : start + count])
         else:
             stretch = {name: (span.from_position, span.to_position) for name, span in spans.items()}
-        text = msgspec.json.encode(_Crash(stretch, count == 1))
+        text = msgspec.json.encode(_Crash(stretch, count == 1, next(self._marks)))
         os.pwrite(self._descriptor, text, 0)
         os.ftruncate(self._descriptor, len(text))
 
@@ -134,10 +148,12 @@ class Watch:
             if (found := crash.stretch.get(frame.journal_id, none))[0] <= frame.position < found[1]
         ]
 
-    def _remember(self, left: bytes) -> None:
+    def _remember(self, left: bytes, *, fell: bool) -> None:
         try:
-            crash = _decode(left)
+            crash = msgspec.structs.replace(_decode(left), fell=fell)
         except msgspec.MsgspecError:
+            return
+        if any(each.mark == crash.mark for each in self._crashes):
             return
         self._crashes = [*self._crashes, crash][-CRASHES_REMEMBERED:]
         write_durable(self._remembered, [msgspec.json.encode(self._crashes)])

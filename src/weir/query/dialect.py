@@ -2,11 +2,18 @@
 
 sqlglot knows hundreds of functions by class and may write them back differently. Here every call
 keeps the name that was written, so that the gate's allow-list sees the engine's own names.
+
+The optimizer's modules are what sqlglot imports where a statement first needs them. That would be
+in a worker, which cannot read files any more.
 """
 
 import logging
 from typing import Any, ClassVar, Final
 
+import sqlglot.optimizer.annotate_types  # loaded before files are out of reach
+import sqlglot.optimizer.normalize_identifiers  # likewise
+import sqlglot.optimizer.scope  # likewise
+import sqlglot.optimizer.simplify  # noqa: F401  # likewise
 from sqlglot import Token, TokenType, exp
 from sqlglot.dialects.duckdb import DuckDB
 from sqlglot.errors import ErrorLevel, ParseError, SqlglotError, TokenError

@@ -1,5 +1,6 @@
 """Frames that end the loader are found within a few deaths, and no others are put aside."""
 
+import signal
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -14,7 +15,7 @@ from weir.lake.records import JournalPlace, Span
 from weir.loader.journals import Round
 from weir.loader.portions import Portions
 from weir.loader.run import LoaderParts
-from weir.loader.watch import CRASHES_MAX, Watch
+from weir.loader.watch import DEATHS_PER_FALL, FALLS_MAX, Watch
 
 
 class Death(BaseException):
@@ -57,7 +58,8 @@ def work(watch: Watch, frames: Sequence[Frame], killers: set[tuple[str, int]]) -
 @pytest.fixture
 def reopen(tmp_path: Path) -> Callable[[], Watch]:
     """The watch of the next loader."""
-    return lambda: Watch.open(tmp_path / "working", tmp_path / "crashes.json")
+    paths = (tmp_path / "working", tmp_path / "crashes.json")
+    return lambda: Watch.open(*paths, exit_code=-signal.SIGSEGV)
 
 
 @pytest.mark.parametrize("killer", [0, 1, 63, 64, 500, 999])
@@ -68,7 +70,7 @@ def test_killer_is_put_aside_after_three_deaths_alone(
     """Wherever it stands; then everything else is worked on."""
     frames = make_frames(count)
     killers = {("00", frames[min(killer, count - 1)].position)}
-    for _ in range(CRASHES_MAX + (2 if count > 1 else 0)):
+    for _ in range(FALLS_MAX + (2 if count > 1 else 0)):
         watch = reopen()
         with pytest.raises(Death):
             work(watch, frames, killers)
@@ -86,7 +88,7 @@ def test_two_killers_in_two_journals_are_both_found(reopen: Callable[[], Watch])
     frames = [*make_frames(200), *make_frames(200, "01")]
     killers = {("00", 8 * 150), ("01", 8 * 20)}
     aside: list[Frame] = []
-    for _ in range(2 * CRASHES_MAX + 4):
+    for _ in range(2 * FALLS_MAX + 4):
         watch = reopen()
         with suppress(Death):
             aside = work(watch, frames, killers)
@@ -109,6 +111,33 @@ def test_deaths_for_other_reasons_put_nothing_aside(reopen: Callable[[], Watch])
     assert work(watch, frames, set()) == []
 
 
+def test_being_killed_tells_less_of_a_frame_than_falling(tmp_path: Path) -> None:
+    """Somebody who kills at the same point of work ever again is believed in the end."""
+    frames = make_frames(1)
+    killers = {("00", 0)}
+    paths = (tmp_path / "working", tmp_path / "crashes.json")
+    for _ in range(FALLS_MAX * DEATHS_PER_FALL):
+        watch = Watch.open(*paths, exit_code=-signal.SIGKILL)
+        with pytest.raises(Death):
+            work(watch, frames, killers)
+        watch.close()
+    assert work(Watch.open(*paths, exit_code=-signal.SIGKILL), frames, killers) == frames
+
+
+def test_death_counts_once_however_often_it_is_read(tmp_path: Path) -> None:
+    """The next loader may be killed before it has emptied the mark."""
+    frames = make_frames(1)
+    paths = (tmp_path / "working", tmp_path / "crashes.json")
+    watch = Watch.open(*paths)
+    with pytest.raises(Death):
+        work(watch, frames, {("00", 0)})
+    mark = (tmp_path / "working").read_bytes()
+    for _ in range(2 * FALLS_MAX):
+        watch = Watch.open(*paths, exit_code=-signal.SIGSEGV)
+        (tmp_path / "working").write_bytes(mark)
+    assert watch.poison(frames[0]) is None
+
+
 def test_marks_that_cannot_be_read_are_forgotten(tmp_path: Path) -> None:
     """Garbage in either file keeps no loader from starting."""
     (tmp_path / "working").write_bytes(b"\xff{")
@@ -122,7 +151,7 @@ def test_poison_becomes_a_dead_letter_beside_its_neighbours(
 ) -> None:
     """The portions of a round cover it whole, the poisoned frame as a dead one."""
     frames = make_frames(100)
-    for _ in range(CRASHES_MAX + 2):
+    for _ in range(FALLS_MAX + 2):
         watch = reopen()
         with pytest.raises(Death):
             work(watch, frames, {("00", 400)})
