@@ -10,8 +10,8 @@ from weir.lake.records import DeadLetter, Intent, SidecarFile, Span
 GENERATION_BYTES_MAX = 1024 * 1024 * 1024
 """Above any setting: text columns of one generation must stay within 31-bit offsets."""
 
-LATE_US = 600_000_000
-"""How long before a cut a frame may have been received that a slow sync brings only after it."""
+UNREAD_US_MAX = 7 * 86_400 * 1_000_000
+"""How long a journal may be unreadable, or its reader behind, with deduplication still exact."""
 
 MERGE_COUNT = 8
 """Sidecars of one tier that are merged into one of a higher tier."""
@@ -61,23 +61,21 @@ def decide_cut(
     spans: Mapping[str, Span],
     *,
     endpoints: Mapping[int, str],
-    received_us: Mapping[str, int],
+    watermark_us: int,
     now_us: int,
     dedup_window_us: int,
     replays: Sequence[DeadLetter] = (),
 ) -> Intent:
     """The intent of a cut over these spans.
 
-    ``received_us`` is per journal the newest time in the cut, or that of its first frame when the
-    cut was made before it. Journals only move forward, and one that has neither had nothing
-    unread, so nothing older than the least of these
-    times and now (less ``LATE_US``) is still to come.
+    Everything received before ``watermark_us`` has been read, so nothing older is still to come;
+    what has not been read for ``UNREAD_US_MAX`` is not waited for.
     """
     return Intent(
         commit_id=commit_id,
         decided_at_us=now_us,
         dedup_window_us=dedup_window_us,
-        horizon_us=min([now_us, *received_us.values()]) - LATE_US,
+        horizon_us=max(min(now_us, watermark_us), now_us - UNREAD_US_MAX),
         spans=dict(spans),
         endpoints=dict(endpoints),
         replays=tuple(replays),

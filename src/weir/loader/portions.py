@@ -103,13 +103,6 @@ class Portions:
         """The next frame as a dead letter: it cannot become rows even alone."""
         return self._put_aside(dead_frame(self._found.frames[self._taken], error), dialects)
 
-    def left_us(self) -> dict[str, int]:
-        """The time of the first frame that was not given out, per journal that has one."""
-        left: dict[str, int] = {}
-        for frame in islice(self._found.frames, self._taken, None):
-            left.setdefault(frame.journal_id, frame.received_at_us)
-        return left
-
     def _put_aside(self, dead: DeadFrame, dialects: Mapping[int, Dialect]) -> Portion:
         return Portion(self._advance(1), build_block(Decoded([], [dead]), dialects, {}))
 

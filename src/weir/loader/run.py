@@ -344,8 +344,7 @@ class Loader:
                 self._view.commit_id + 1,
                 generation.spans,
                 endpoints=generation.endpoints,
-                received_us=(self._portions.left_us() if self._portions else {})
-                | generation.received_us,
+                watermark_us=self._view.watermark_us,
                 now_us=self._clock.now_us(),
                 dedup_window_us=self._settings.dedup_window_s * 1_000_000,
                 replays=[letter for each in generation.replays for letter in each.letters],

@@ -73,8 +73,10 @@ class Scrub:
                     if self._stopping():
                         return file.path not in self._damaged
                     digest.update(chunk)
-        except OSError:
+        except FileNotFoundError:
             return False
+        except OSError:  # a moment's trouble, or the disk's: what can be read is judged next time
+            return file.path not in self._damaged
         return digest.hexdigest() == file.sha256
 
     def _tell(self, file: LakeFile, *, is_damaged: bool) -> None:

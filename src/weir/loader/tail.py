@@ -69,7 +69,6 @@ class Generation:
         "endpoints",
         "ids",
         "pieces",
-        "received_us",
         "replays",
         "since_s",
         "spans",
@@ -85,8 +84,6 @@ class Generation:
         self.counts = Counts()
         self.endpoints: dict[int, str] = dict(endpoints or {})
         """Names that this generation's rows carry; decided once per endpoint."""
-        self.received_us: dict[str, int] = {}
-        """Newest ``received_at`` per journal."""
         self.replays: list[Replay] = []
         self.byte_count = 0
         self.since_s: float | None = None
@@ -111,8 +108,6 @@ class Generation:
                 emit(Happening.TALLY_UNREADABLE, journal=frame.journal_id, position=frame.position)
         for frame in found.frames:
             self.counts.add_read(frame)
-            newest = self.received_us.get(frame.journal_id, 0)
-            self.received_us[frame.journal_id] = max(newest, frame.received_at_us)
         self._tallies += found.tallies
         self._losses += found.losses
         self._blocks.append(block)

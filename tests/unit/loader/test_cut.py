@@ -6,9 +6,9 @@ from hypothesis import strategies as st
 
 from weir.lake.records import SidecarFile, Span
 from weir.loader.cut import (
-    LATE_US,
     MERGE_COUNT,
     MERGED_IDS_MAX,
+    UNREAD_US_MAX,
     CutLimits,
     CutReason,
     decide_cut,
@@ -44,18 +44,26 @@ def test_cut_reasons(
     assert found == reason
 
 
-def test_horizon_is_that_of_the_slowest_journal() -> None:
-    """Ids stay known as long as a journal that lags may bring their duplicates."""
+@pytest.mark.parametrize(
+    ("watermark_us", "horizon_us"),
+    [
+        (99 * 10**11, 99 * 10**11),
+        (11 * 10**12, 10**13),
+        (0, 10**13 - UNREAD_US_MAX),
+    ],
+)
+def test_horizon_is_what_has_been_read(watermark_us: int, horizon_us: int) -> None:
+    """Ids stay known as long as a journal that lags may bring their duplicates, within reason."""
     spans = {"00": Span(0, 9, 0, 9)}
     cut = decide_cut(
         3,
         spans,
         endpoints={},
-        received_us={"00": 10**12, "01": 9 * 10**11},
-        now_us=2 * 10**12,
+        watermark_us=watermark_us,
+        now_us=10**13,
         dedup_window_us=5,
     )
-    assert cut.horizon_us == 9 * 10**11 - LATE_US
+    assert cut.horizon_us == horizon_us
     assert cut.spans == spans
 
 

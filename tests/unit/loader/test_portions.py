@@ -239,15 +239,3 @@ def test_portions_tile_the_round(journals: list[list[str]], every: int) -> None:
         counted = sum(frame.event_count for frame in part.frames)
         counted += sum(loss.event_count for loss in part.losses)
         assert counted == sum(span.event_count for span in part.spans.values())
-
-
-def test_what_is_left_of_a_round_keeps_the_horizon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A cut in the middle of a round knows the journals that it has not reached."""
-    monkeypatch.setattr(rows, "BLOCK_BYTES_MAX", 1)
-    frames = [
-        make_frame(journal, position, (1, [1], 0, 0)) for journal in (0, 1) for position in (0, 1)
-    ]
-    spans = {name: Span(0, 2, 0, 2) for name in ("00", "01")}
-    divided = Portions(Round(frames, [], [], spans, 0, caught_up=True))
-    divided.take({1: JSON_DIALECT}, lambda _: {7: "e"})
-    assert divided.left_us() == {"00": frames[1].received_at_us, "01": frames[2].received_at_us}
