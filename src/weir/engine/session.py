@@ -214,6 +214,10 @@ _MISTAKE_KINDS = frozenset(
 """The same as told while rows are read, when the error is Arrow's and only names its kind."""
 
 
+_OWN_COLUMN: Final = re.compile(r" when casting from source column weir_\d+")
+"""Accelerated columns are nothing that the query names."""
+
+
 def _said(error: Exception) -> tuple[str, str]:
     """Kind and words of an engine error, which comes as JSON or as text."""
     text = str(error)
@@ -223,7 +227,7 @@ def _said(error: Exception) -> tuple[str, str]:
         kind, words = str(told["exception_type"]), str(told["exception_message"])
     except (ValueError, KeyError, TypeError):
         kind, words = head.rpartition(":")[2].strip(), rest or text
-    words = words.partition("\n\nLINE ")[0].strip()
+    words = _OWN_COLUMN.sub("", words.partition("\n\nLINE ")[0]).strip()
     return kind, words[:MESSAGE_CHARS_MAX]
 
 

@@ -270,3 +270,13 @@ def test_damaged_file_is_no_mistake_of_the_query(tmp_path: Path) -> None:
     assert {error.status for error in told} <= {500, 503}
     assert not [error for error in told if path.name in str(error)]
     assert "events_damaged" in {error.code for error in told}
+
+
+def test_accelerated_columns_are_not_named_in_errors() -> None:
+    """The same mistake is told alike, with the column or without."""
+    words = "Could not convert string '[1]' to INT64"
+    accelerated = duckdb.ConversionException(
+        f"Conversion Error: {words} when casting from source column weir_12\n\nLINE 1: SELECT"
+    )
+    plain = duckdb.ConversionException(f"Conversion Error: {words}\n\nLINE 1: SELECT")
+    assert translate(accelerated).message == translate(plain).message
