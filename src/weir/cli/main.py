@@ -14,6 +14,7 @@ COMMANDS = {
     "query": "Run one SELECT over the table events and print its rows.",
     "tail": "Print events as they become visible, until Ctrl-C.",
     "trace": "Show what became of one event, and every time it was sent.",
+    "files": "Print the paths of the Parquet files that hold a project's events now.",
     "ledger": "Show what became of all events of a node.",
     "dead-letters": "List, show and replay accepted requests that could not become rows.",
     "backup": "Copy a node into DIR, whether it runs or not.",

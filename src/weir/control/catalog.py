@@ -114,6 +114,17 @@ class SqlCatalog:
                 explained=int(connection.execute(sa.select(sa.func.sum(fates))).scalar() or 0),
             )
 
+    def files_of(self, project_id: int) -> list[LakeFile]:
+        """A project's files as of the last commit or merge, oldest day first."""
+        files = tables.FILES.c
+        chosen = (
+            sa.select(*(files[name] for name in LakeFile.__struct_fields__))
+            .where(files.project_id == project_id)
+            .order_by(files.day, files.path)
+        )
+        with _usable(), self._engine.begin() as connection:
+            return [LakeFile(**row) for row in connection.execute(chosen).mappings()]
+
     def record_intent(self, epoch: int, intent: Intent) -> None:
         """Makes the cut durable; the same one again changes nothing."""
         with begin_write(self._engine) as connection:
