@@ -28,7 +28,7 @@ from weir.log_lines import LineWriter
 METRICS_FILE_BYTES = 256 << 10
 """Of one kind of metric in one process; all that there are take a tenth."""
 
-_KINDS = ("counter", "histogram", "gauge_livesum", "gauge_livemin")
+_KINDS = ("counter", "histogram", "gauge_livesum", "gauge_mostrecent")
 
 
 def reserve_metrics_files(directory: Path, pid: int) -> bool:
@@ -188,7 +188,7 @@ CHILD_ENDS = Counter("weir_child_ends", "Ends of child processes; each is restar
 DISK_FREE_BYTES = Gauge(
     "weir_disk_free_bytes",
     "Free room on the disk of the data directory.",
-    multiprocess_mode="livemin",
+    multiprocess_mode="mostrecent",  # a process that never sets it counts for nothing
 )
 JOURNAL_FILES = Gauge("weir_journal_files", "Files of all journals.", multiprocess_mode="livesum")
 SYNC_SECONDS = Histogram(
@@ -197,7 +197,9 @@ SYNC_SECONDS = Histogram(
     buckets=(0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.05, 0.2, 1, 5),
 )
 BACKLOG_BYTES = Gauge(
-    "weir_journal_backlog_bytes", "Journal bytes not yet in the lake.", multiprocess_mode="livesum"
+    "weir_journal_backlog_bytes",
+    "Bytes in the journals of all workers; at journal_backlog_bytes_max of one it refuses events.",
+    multiprocess_mode="livesum",
 )
 TAIL_BYTES = Gauge(
     "weir_tail_bytes", "Bytes of rows in memory, not in the lake.", multiprocess_mode="livesum"

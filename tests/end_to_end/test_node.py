@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -240,6 +241,36 @@ def test_metrics_are_summed_over_the_processes(start_node: StartNode) -> None:
     wanted = 'weir_events_total{dialect="novamesh",result="accepted"} 8.0'
     wait_until(lambda: wanted in httpx.get(url).text, within_s=10, what=wanted)
     assert "weir_ledger_balance 0.0" in httpx.get(url).text
+
+
+def test_gauges_tell_what_one_process_measured(start_node: StartNode) -> None:
+    """Free disk is that of the disk, the backlog counts once, no loader's end hides them."""
+    node = start_node(metrics_port=_free_port(), workers=1)
+    url = f"http://127.0.0.1:{node.settings['WEIR_METRICS_PORT']}/metrics"
+    disk = os.statvfs(node.directory)
+    size = disk.f_blocks * disk.f_frsize
+
+    def gauge(name: str) -> float:
+        found = re.search(rf"^{name} (\S+)$", httpx.get(url).text, re.MULTILINE)
+        return float(found[1]) if found else -1.0
+
+    wait_until(
+        lambda: 0 < gauge("weir_disk_free_bytes") <= size, within_s=20, what="free disk is told"
+    )
+    assert gauge("weir_journal_files") >= 1
+    body = {"event": "a", "properties": {"x": "y" * 200_000}}
+    assert node.send("/v1/events", body).status_code == 202
+    wait_until(
+        lambda: gauge("weir_journal_backlog_bytes") >= 200_000, within_s=20, what="the backlog"
+    )
+    [loader] = node.pids("loader")
+    wait_until(
+        lambda: node.query("SELECT count() FROM events") == [[1]], within_s=20, what="the event"
+    )
+    assert gauge("weir_journal_backlog_bytes") < 400_000
+    os.kill(loader, signal.SIGKILL)
+    wait_until(lambda: node.pids("loader") not in ([], [loader]), within_s=20, what="another")
+    assert gauge("weir_disk_free_bytes") > 0
 
 
 def _is_querying(node: Node) -> bool:

@@ -39,7 +39,7 @@ from weir.loader.watch import Watch
 from weir.settings import Settings
 from weir.storage.local import FileLock, make_directory
 from weir.storage.registry import RegistryView
-from weir.telemetry import BACKLOG_BYTES, TAIL_BYTES, Happening, emit
+from weir.telemetry import TAIL_BYTES, Happening, emit
 from weir.usage import UsageTable
 
 POLL_S = 0.04
@@ -389,7 +389,6 @@ class Loader:
             self._meter.settle(self._readers.offsets())
         TAIL_BYTES.set(self._view.byte_count)
         show_disk(self._parts.directory)
-        BACKLOG_BYTES.set(self._readers.backlog_bytes(self._view.places))
 
 
 def _acquire(lock: FileLock, clock: Clock, stop: threading.Event) -> None:
