@@ -3,6 +3,7 @@
 import socket
 import ssl
 import subprocess
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -88,7 +89,49 @@ def test_new_files_are_used_and_wrong_ones_are_not(node: Node, tmp_path: Path) -
     assert name_shown(node) == "second"
 
 
-@pytest.mark.parametrize("which", ["key only", "no such file", "other key"])
+def test_a_certificate_of_another_kind_of_key_replaces_the_old_one(
+    node: Node, tmp_path: Path
+) -> None:
+    """EC to RSA and back: every client is shown the new one, whichever kinds it takes."""
+    port = node.url.rsplit(":", 1)[1]
+
+    def shown(*options: str) -> str:
+        told = subprocess.run(
+            ["openssl", "s_client", "-connect", f"127.0.0.1:{port}", *options],
+            input=b"",
+            capture_output=True,
+            check=False,
+        )
+        return told.stdout.decode().replace(" ", "").partition("subject=CN=")[2].split("\n")[0]
+
+    def shows(name: str) -> bool:
+        return shown() == name
+
+    assert shows("first")
+    for kind, name in (("rsa", "second"), ("ec", "third")):
+        make_certificate(tmp_path, name, kind=kind)
+        wait_until(partial(shows, name), within_s=20, what=name)
+        assert shown("-noservername") == shown("-tls1_2") == name
+    assert shown("-sigalgs", "RSA+SHA256", "-tls1_2") == ""
+
+
+def test_a_reason_to_refuse_new_files_is_told_once(node: Node, tmp_path: Path) -> None:
+    """They are looked at every second; another reason is told again, and good ones are taken."""
+    (tmp_path / "key.pem").unlink()
+
+    def told(reason: str) -> int:
+        lines = node.log.read_text().splitlines()
+        return sum("certificate_refused" in line and reason in line for line in lines)
+
+    wait_until(lambda: told("No such file") == 1, within_s=20, what="the missing key")
+    (tmp_path / "key.pem").write_text("nothing")
+    wait_until(lambda: told("no PEM private key") == 1, within_s=20, what="the other reason")
+    make_certificate(tmp_path, "second")
+    wait_until(lambda: name_shown(node) == "second", within_s=20, what="the new certificate")
+    assert told("No such file") == told("no PEM private key") == 1
+
+
+@pytest.mark.parametrize("which", ["key only", "no such file", "other key", "no PEM", "password"])
 def test_wrong_files_are_told_at_the_start(tmp_path: Path, which: str) -> None:
     """In one line that says what to do."""
     make_certificate(tmp_path, "a")
@@ -99,11 +142,28 @@ def test_wrong_files_are_told_at_the_start(tmp_path: Path, which: str) -> None:
         options = ["--tls-key", key]
     elif which == "no such file":
         options[1] += ".gone"
+    elif which == "no PEM":
+        (tmp_path / "cert.pem").write_bytes(b"\x30\x82")
+    elif which == "password":
+        subprocess.run(
+            ["openssl", "ec", "-aes256", "-passout", "pass:x", "-in", key, "-out", f"{key}.locked"],
+            check=True,
+            capture_output=True,
+        )
+        options[3] = f"{key}.locked"
     else:
         (tmp_path / "other").mkdir()
         make_certificate(tmp_path / "other", "b")
         options[3] = str(tmp_path / "other" / "key.pem")
     told = node.weir("serve", "--data", str(node.directory), "--port", "0", *options)
     assert told.returncode == 1
-    assert "tls" in told.stderr.lower() or "certificate" in told.stderr
+    words = {
+        "key only": "given together",
+        "no such file": "No such file",
+        "other key": "the key is not the certificate's",
+        "no PEM": "holds no PEM certificate",
+        "password": "protected by a password",
+    }
+    assert words[which] in told.stderr
+    assert not node.directory.exists()
     assert "Traceback" not in told.stderr

@@ -6,6 +6,7 @@ go on with what was read before. TLS 1.2 and up.
 
 import os
 import ssl
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
@@ -14,17 +15,26 @@ from weir.telemetry import Happening, emit
 
 _Stamp = tuple[tuple[int, int, int], ...]
 
+_CERTIFICATE_MARK = "-----BEGIN CERTIFICATE-----"
+_CERTIFICATE_END = "-----END CERTIFICATE-----"
+_KEY_MARK = "PRIVATE KEY-----"
+_MISMATCHES = {"KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH"}
+_DER_UTC_TIME = 0x17
+_DER_VERSION = 0xA0
+_DER_LONG = 0x80
+
 
 class Certificate:
     """The certificate chain and the key of a door."""
 
-    __slots__ = ("_files", "_stamp", "context")
+    __slots__ = ("_files", "_refused", "_stamp", "context")
 
     def __init__(self, cert: Path, key: Path) -> None:
         self._files = (cert, key)
         self._stamp = self._look()
         self.context = _context(cert, key)
-        """What a listening server takes; connections made later use what is in it by then."""
+        """For handshakes that begin now; another one when the files have changed."""
+        self._refused = ""
 
     @classmethod
     def load(cls, cert: str, key: str) -> Self | None:
@@ -39,7 +49,7 @@ class Certificate:
             )
         try:
             return cls(Path(cert), Path(key))
-        except (OSError, ssl.SSLError) as error:
+        except (OSError, ValueError) as error:
             raise InvalidInput(
                 f"The certificate {cert} with the key {key} cannot be used: {_words(error)}.",
                 code="tls_files",
@@ -47,22 +57,67 @@ class Certificate:
             ) from error
 
     def refresh(self) -> None:
-        """Reads the files again when they have changed."""
+        """Reads the files again when they have changed.
+
+        Into a context of their own: one keeps a key of each kind, and would go on with an old one.
+        """
         try:
             stamp = self._look()
             if stamp == self._stamp:
                 return
-            self._stamp = stamp
-            _context(*self._files)
-            self.context.load_cert_chain(*self._files, password=_no_password)
-        except (OSError, ssl.SSLError) as error:
-            emit(Happening.CERTIFICATE_REFUSED, reason=_words(error))
-        else:
-            emit(Happening.CERTIFICATE_LOADED)
+            context = _context(*self._files)
+        except (OSError, ValueError) as error:
+            self._refuse(_words(error))
+            return
+        self.context, self._stamp, self._refused = context, stamp, ""
+        emit(Happening.CERTIFICATE_LOADED)
+
+    def _refuse(self, reason: str) -> None:
+        """The files are looked at every second; the same reason is told once."""
+        if reason != self._refused:
+            emit(Happening.CERTIFICATE_REFUSED, reason=reason)
+        self._refused = reason
 
     def _look(self) -> _Stamp:
         found = [os.stat(path) for path in self._files]  # noqa: PTH116  # follows links like open
         return tuple((each.st_ino, each.st_mtime_ns, each.st_size) for each in found)
+
+
+def expires_at(cert: Path) -> datetime:
+    """When the first certificate of a PEM file expires. Raises ``OSError``, ``ValueError``."""
+    text = cert.read_text(errors="replace")
+    start, end = text.find(_CERTIFICATE_MARK), text.find(_CERTIFICATE_END)
+    if start < 0 or end < start:
+        raise ValueError(f"{cert} holds no PEM certificate")
+    der = ssl.PEM_cert_to_DER_cert(text[start : end + len(_CERTIFICATE_END)])
+    try:
+        return _not_after(der)
+    except IndexError as error:
+        raise ValueError(f"{cert} holds no certificate that can be read") from error
+
+
+def _not_after(der: bytes) -> datetime:
+    """RFC 5280, 4.1: version (optional), serialNumber, signature, issuer, validity."""
+    _, certificate, _ = _element(der)
+    _, rest, _ = _element(certificate)
+    tag, _, after_first = _element(rest)
+    if tag == _DER_VERSION:
+        rest = after_first
+    for _ in range(3):
+        rest = _element(rest)[2]
+    _, validity, _ = _element(rest)
+    kind, moment, _ = _element(_element(validity)[2])
+    form = "%y%m%d%H%M%SZ" if kind == _DER_UTC_TIME else "%Y%m%d%H%M%SZ"
+    return datetime.strptime(moment.decode("ascii"), form).replace(tzinfo=UTC)
+
+
+def _element(der: bytes) -> tuple[int, bytes, bytes]:
+    """Tag and content of the first element, and what follows it."""
+    length, start = der[1], 2
+    if length >= _DER_LONG:
+        start += length - _DER_LONG
+        length = int.from_bytes(der[2:start], "big")
+    return der[0], der[start : start + length], der[start + length :]
 
 
 def _context(cert: Path, key: Path) -> ssl.SSLContext:
@@ -70,8 +125,20 @@ def _context(cert: Path, key: Path) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_RENEGOTIATION
     context.set_alpn_protocols(["http/1.1"])
+    _check_marks(cert, key)
     context.load_cert_chain(cert, key, password=_no_password)
     return context
+
+
+def _check_marks(cert: Path, key: Path) -> None:
+    """What OpenSSL calls ``PEM lib`` whatever it is."""
+    if _CERTIFICATE_MARK not in cert.read_text(errors="replace"):
+        raise ValueError(f"{cert} holds no PEM certificate")
+    text = key.read_text(errors="replace")
+    if _KEY_MARK not in text:
+        raise ValueError(f"{key} holds no PEM private key")
+    if "ENCRYPTED" in text:
+        raise ValueError("the key is protected by a password")
 
 
 def _no_password() -> str:
@@ -79,7 +146,11 @@ def _no_password() -> str:
     return ""
 
 
-def _words(error: OSError) -> str:
+def _words(error: OSError | ValueError) -> str:
     if isinstance(error, ssl.SSLError):
-        return error.reason or "they do not fit together"
-    return error.strerror or type(error).__name__
+        if error.reason in _MISMATCHES:
+            return "the key is not the certificate's"
+        return f"they cannot be read ({error.reason or 'no reason given'})"
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    return str(error)

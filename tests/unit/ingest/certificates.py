@@ -8,13 +8,19 @@ from pathlib import Path
 HAS_OPENSSL = shutil.which("openssl") is not None
 
 
-def make_certificate(directory: Path, name: str) -> None:
+_KINDS = {
+    "ec": ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
+    "rsa": ("-newkey", "rsa:2048"),
+}
+
+
+def make_certificate(directory: Path, name: str, *, kind: str = "ec", days: int = 2) -> None:
     """Writes ``cert.pem`` and ``key.pem`` for 127.0.0.1 with this common name, key first."""
     key, cert = directory / "new-key.pem", directory / "new-cert.pem"
     subprocess.run(
         [
-            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
-            *("-nodes", "-keyout", str(key), "-out", str(cert), "-days", "2"),
+            *("openssl", "req", "-x509", *_KINDS[kind]),
+            *("-nodes", "-keyout", str(key), "-out", str(cert), "-days", str(days)),
             *("-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1"),
         ],
         check=True,
