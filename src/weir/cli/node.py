@@ -56,8 +56,9 @@ def find_target(
 
     What is not given is taken from the node that runs in the directory. The directory's own key
     goes to the directory's own node only. Raises ``Unavailable`` when no node is found there,
-    ``Unauthenticated`` when no key is.
+    ``Unauthenticated`` when no key is, or one that cannot be a key.
     """
+    _check_key(key)
     if url and key:
         return Target(_checked(url), key, cacert)
     directory = find_directory(data_dir)
@@ -103,6 +104,16 @@ def _own_key(directory: Directory) -> str | None:
         return msgspec.json.decode(text, type=_FirstRun).secret_key
     except (OSError, msgspec.MsgspecError):
         return None
+
+
+def _check_key(key: str | None) -> None:
+    """What a header cannot carry was never a key; its text is not repeated."""
+    if key is None or (key.isascii() and key.isprintable() and " " not in key):
+        return
+    raise Unauthenticated(
+        "The API key holds characters that no key has.",
+        hint="Copy it again, without spaces, quotes or line ends: --key or WEIR_KEY.",
+    )
 
 
 def _checked(url: str) -> str:

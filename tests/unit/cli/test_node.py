@@ -41,6 +41,22 @@ def test_own_key_never_leaves_for_another_node(data_dir: str) -> None:
     assert find_target(url=OWN_URL + "/", key=None, data_dir=data_dir).key == "sk_own"
 
 
+@pytest.mark.parametrize("key", ["sk_schlüssel", "sk_a\n", "sk a", "„sk“"])
+@pytest.mark.parametrize(
+    "command",
+    [("query", "SELECT 1"), ("tail",), ("trace", "id"), ("send", "-")],
+    ids=lambda command: command[0],
+)
+def test_text_that_cannot_be_a_key_is_refused_in_words(
+    run: Run, key: str, command: tuple[str, ...]
+) -> None:
+    """Before anything is sent, by every command, and without repeating it."""
+    result = run(*command, "--url", OWN_URL, "--key", key, input="")
+    assert result.exit_code == 3
+    assert "characters" in result.stderr
+    assert key not in result.stderr
+
+
 @pytest.mark.parametrize("content", [None, b"", b"{}", b"[1]"])
 def test_no_node_is_said(content: bytes | None, tmp_path: Path) -> None:
     """A directory without a readable node.json has no node."""
