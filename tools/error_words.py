@@ -14,7 +14,8 @@ ERROR_WORDS = {
     "database_missing": "The directory holds events, and `catalog.db` or `control.db` is gone. A "
     "node that made it anew would lose them: restore the directory from a backup.",
     "dead_letter_not_found": "`weir dead-letters list` shows those that there are.",
-    "directory_not_empty": "A restore overwrites nothing. Name a new directory.",
+    "directory_not_empty": "The directory holds something else, and nothing is overwritten. Name "
+    "a new one.",
     "disk_full": "Free disk fell below `disk_reserve_bytes`. Make room; events are taken again by "
     "themselves.",
     "endpoint_not_found": "The project has no such endpoint. `weir projects list` shows it.",

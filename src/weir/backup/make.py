@@ -8,19 +8,27 @@ Whatever ends a backup early, the one before it stays complete, and the next goe
 files that are there.
 """
 
+import os
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from weir import __version__
 from weir.backup.copying import Advance, copy_durable, hash_of
-from weir.backup.manifest import BACKUP_VERSION, Entry, Manifest, read_manifest, write_manifest
+from weir.backup.manifest import (
+    BACKUP_VERSION,
+    MANIFEST_NAME,
+    Entry,
+    Manifest,
+    read_manifest,
+    write_manifest,
+)
 from weir.backup.moment import Listed, Moved, copy_moment
 from weir.clock import Clock
 from weir.domain.directory import Directory
-from weir.errors import Corrupt, InvalidInput, NotFound, Unavailable
-from weir.storage.local import FileLock, make_root, sync_directory
+from weir.errors import Conflict, Corrupt, InvalidInput, NotFound, Unavailable
+from weir.storage.local import FileLock, make_root, strangers, sync_directory
 from weir.storage.node_file import read_node
 
 ATTEMPTS = 3
@@ -28,6 +36,10 @@ ATTEMPTS = 3
 
 _MOMENT = "moment-"
 _SHARED = ("lake", "raw", "dedup")
+_LOCK = "lock"
+
+Belief = Callable[[os.stat_result, Entry], bool]
+"""Whether a file of the backup before is taken for what it was; else it is read again."""
 
 
 class Keeper(Protocol):
@@ -64,14 +76,27 @@ class Made(NamedTuple):
     copied_bytes: int
 
 
+def unchanged(seen: os.stat_result, known: Entry) -> bool:
+    """The usual ``Belief``: nobody has written the file or put another in its place."""
+    return (seen.st_mtime_ns, seen.st_ino) == (known.mtime_ns, known.inode)
+
+
 def make_backup(
-    source: Directory, target: Path, *, keeper: Keeper, clock: Clock, progress: Progress
+    source: Directory,
+    target: Path,
+    *,
+    keeper: Keeper,
+    clock: Clock,
+    progress: Progress,
+    believes: Belief = unchanged,
 ) -> Made:
     """Brings the backup in ``target`` up to this moment; complete and durable when it returns.
 
-    Holds every event that was acknowledged before the call. Raises ``Conflict`` (``locked``)
-    while another backup runs there, ``Corrupt`` (``source_damaged``) for a file of the node that
-    is not what was committed, ``Unavailable`` when the loader does not answer, ``OSError``.
+    Holds every event that was acknowledged before the call; a file of the backup before that is
+    not what it was is copied again. Raises ``Conflict`` (``locked``) while another backup runs
+    there, or (``directory_not_empty``) when ``target`` holds something else, ``Corrupt``
+    (``source_damaged``) for a file of the node that is not what was committed, ``Unavailable``
+    when the loader does not answer, ``OSError``.
     """
     if not source.control_db.exists():
         raise NotFound(
@@ -84,13 +109,14 @@ def make_backup(
             "A backup inside the node's own directory would be lost with it.",
             hint="Name a directory on another disk.",
         )
-    make_root(target)
-    lock = FileLock(target / "lock", purpose="A backup is being made")
+    make_root(target, what="backup directory")
+    _check_own(target)
+    lock = FileLock(target / _LOCK, purpose="A backup is being made")
     lock.acquire()
     try:
         for _ in range(ATTEMPTS):
             try:
-                return _attempt(source, target, keeper, clock, progress)
+                return _attempt(source, target, keeper, clock, progress, believes)
             except Moved:
                 continue
     finally:
@@ -102,8 +128,27 @@ def make_backup(
     )
 
 
+def _check_own(target: Path) -> None:
+    """A sweep removes what the manifest does not name: never from somebody else's directory."""
+    if (target / MANIFEST_NAME).exists():
+        return
+    moments = [path.name for path in target.glob(f"{_MOMENT}*")]
+    has_begun = (target / _LOCK).exists()  # and was not finished
+    if strangers(target, own={_LOCK, *moments, *_SHARED} if has_begun else ()):
+        raise Conflict(
+            f"{target} is not empty, and no backup.",
+            code="directory_not_empty",
+            hint="Back up into a new directory, or into that of an earlier backup.",
+        )
+
+
 def _attempt(
-    source: Directory, target: Path, keeper: Keeper, clock: Clock, progress: Progress
+    source: Directory,
+    target: Path,
+    keeper: Keeper,
+    clock: Clock,
+    progress: Progress,
+    believes: Belief,
 ) -> Made:
     earlier = _known(target)
     node = read_node(source)
@@ -116,8 +161,11 @@ def _attempt(
     progress.expect(sum(file.byte_count for file in listed))
     copied_bytes = sum(entry.byte_count for entry in own)
     for file in listed:
-        copied_bytes += _bring(source, target, file, earlier, keeper, progress)
-    files = (Entry(file.path, file.path, file.byte_count, file.sha256) for file in listed)
+        known = earlier.get(file.path)
+        if known is not None and not _is_as_known(target / file.path, file, known, believes):
+            known = None
+        copied_bytes += _bring(source, target, file, known, keeper, progress)
+    files = (_entry(target, file) for file in listed)
     manifest = write_manifest(
         target,
         Manifest(
@@ -145,18 +193,21 @@ def _bring(
     source: Directory,
     target: Path,
     file: Listed,
-    earlier: Mapping[str, Entry],
+    known: Entry | None,
     keeper: Keeper,
     progress: Progress,
 ) -> int:
-    """Makes sure that the backup has a file; how many bytes were copied for it."""
+    """Makes sure that the backup has a file, ``known`` or not; how many bytes were copied."""
 
     def advance(byte_count: int) -> None:
         keeper.hold()
         progress.advance(byte_count)
 
     stored = target / file.path
-    if _is_there(stored, file, earlier.get(file.path), advance):
+    if known is not None:
+        advance(file.byte_count)
+        return 0
+    if _is_there(stored, file, advance):
         return 0
     try:
         copied = copy_durable(
@@ -173,18 +224,35 @@ def _bring(
     return copied.byte_count
 
 
-def _is_there(stored: Path, file: Listed, known: Entry | None, advance: Advance) -> bool:
-    """A file of the backup before is believed by its length, one of a broken-off one is read."""
+def _is_as_known(stored: Path, file: Listed, known: Entry, believes: Belief) -> bool:
     try:
-        byte_count = stored.stat().st_size
+        seen = stored.stat()
     except FileNotFoundError:
         return False
-    if byte_count != file.byte_count:
+    is_same = (seen.st_size, known.sha256) == (file.byte_count, file.sha256)
+    return is_same and believes(seen, known)
+
+
+def _is_there(stored: Path, file: Listed, advance: Advance) -> bool:
+    """Whether a file is there that nothing is known about, by its bytes."""
+    try:
+        if stored.stat().st_size != file.byte_count:
+            return False
+    except FileNotFoundError:
         return False
-    if known is not None and known.sha256 == file.sha256:
-        advance(byte_count)
-        return True
     return hash_of(stored, advance=advance).sha256 == file.sha256
+
+
+def _entry(target: Path, file: Listed) -> Entry:
+    seen = (target / file.path).stat()
+    return Entry(
+        path=file.path,
+        stored=file.path,
+        byte_count=file.byte_count,
+        sha256=file.sha256,
+        mtime_ns=seen.st_mtime_ns,
+        inode=seen.st_ino,
+    )
 
 
 def _sweep(target: Path, folder: str, wanted: Iterable[str]) -> None:

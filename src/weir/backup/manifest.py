@@ -13,16 +13,19 @@ from weir.errors import Conflict, Corrupt
 from weir.storage.local import write_durable
 
 MANIFEST_NAME = "backup.json"
-BACKUP_VERSION = 1
+BACKUP_VERSION = 2
 
 
-class Entry(msgspec.Struct, frozen=True):
+class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     """One file: its path in the node's directory, and where the backup has it."""
 
     path: str
     stored: str
     byte_count: int
     sha256: str
+    mtime_ns: int = 0
+    """With ``inode``, what the stored file looked like when it was right; 0: not known."""
+    inode: int = 0
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,7 +82,8 @@ def damaged(path: Path) -> Corrupt:
     return Corrupt(
         f"{path} is not what the backup wrote.",
         code="backup_damaged",
-        hint="Restore another copy of the backup; a new weir backup mends this one.",
+        hint="Restore another copy of the backup; weir backup --verify mends this one while the "
+        "node still has the file.",
     )
 
 

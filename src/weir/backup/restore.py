@@ -14,7 +14,7 @@ from weir.backup.make import Progress
 from weir.backup.manifest import Entry, Manifest, damaged, read_manifest
 from weir.domain.directory import Directory
 from weir.errors import Conflict, NotFound
-from weir.storage.local import FileLock, make_root, sync_directory, write_durable
+from weir.storage.local import FileLock, make_root, strangers, sync_directory, write_durable
 from weir.storage.node_file import write_node
 
 EPOCH_BYTES = 4
@@ -70,8 +70,7 @@ def _mark(directory: Directory, manifest: Manifest, random: Callable[[int], byte
     try:
         found = msgspec.json.decode(directory.restoring.read_bytes(), type=_Mark)
     except FileNotFoundError:
-        others = {entry.name for entry in directory.root.iterdir()} - {directory.node_lock.name}
-        if others:
+        if strangers(directory.root, own={directory.node_lock.name}):
             raise Conflict(
                 f"{directory.root} is not empty.",
                 code="directory_not_empty",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from weir.backup.make import Keeper, make_backup
+from weir.backup.make import Keeper, make_backup, unchanged
 from weir.cli import options
 from weir.cli.command import Command, tell
 from weir.cli.copy_progress import shown_progress
@@ -26,19 +26,28 @@ RENEW_S = 30.0
 
 @click.command(cls=Command)
 @click.argument("target", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--verify", is_flag=True, help="Read all that DIR has, and mend what is damaged.")
 @options.data_dir
 @options.as_json
-def backup(target: Path, data_dir: str | None, as_json: bool) -> None:
+def backup(target: Path, data_dir: str | None, verify: bool, as_json: bool) -> None:
     """Copy a node into DIR, whether it runs or not.
 
     DIR gets every event that was acknowledged before. A second backup into the same DIR copies
-    only what is new; until it is complete the first one stays whole. API keys are in it as hashes
-    only: first-run.json is left out.
+    only what is new or was changed there; until it is complete the first one stays whole. Damage
+    that leaves a file's time as it was is found with --verify. API keys are in it as hashes only:
+    first-run.json is left out.
     """
     directory = Directory(find_directory(data_dir).root.resolve())
     clock = SystemClock()
     with _keeper(directory, clock) as keeper, shown_progress() as progress:
-        made = make_backup(directory, target, keeper=keeper, clock=clock, progress=progress)
+        made = make_backup(
+            directory,
+            target,
+            keeper=keeper,
+            clock=clock,
+            progress=progress,
+            believes=_nothing if verify else unchanged,
+        )
     manifest = made.manifest
     made_at = datetime.fromtimestamp(manifest.made_at_us // 1_000_000, UTC)
     if as_json:
@@ -55,6 +64,11 @@ def backup(target: Path, data_dir: str | None, as_json: bool) -> None:
         f"{len(manifest.entries)} files, {manifest.byte_count} bytes, "
         f"{made.copied_bytes} of them copied now: {target.absolute()}"
     )
+
+
+def _nothing(_seen: object, _known: object) -> bool:
+    """With --verify every file is read."""
+    return False
 
 
 class _Running:

@@ -7,10 +7,12 @@ import contextlib
 import errno
 import fcntl
 import os
-from collections.abc import Generator, Iterable
+from collections.abc import Collection, Generator, Iterable
 from pathlib import Path
 
 from weir.errors import Conflict, InvalidInput
+
+_LOST_AND_FOUND = "lost+found"
 
 
 def write_durable(path: Path, parts: Iterable[bytes | memoryview], *, mode: int = 0o600) -> None:
@@ -58,24 +60,44 @@ def make_directory(path: Path) -> None:
         sync_directory(parent)
 
 
-def make_root(path: Path) -> None:
-    """Makes the node's directory, or finds it usable; ``InvalidInput`` says why it is not."""
-    with usable(path):
+def make_root(path: Path, *, what: str = "data directory") -> None:
+    """Makes a directory, or finds it usable; ``InvalidInput`` says why it is not.
+
+    ``what`` names it in the error: the node's own, or another.
+    """
+    with usable(path, what=what):
+        if path.exists() and not path.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, "it is a file")
         make_directory(path)
         _check_writable(path)
 
 
 @contextlib.contextmanager
-def usable(root: Path) -> Generator[None]:
-    """Inside, what the disk refuses is told as a node's directory of no use."""
+def usable(root: Path, *, what: str = "data directory") -> Generator[None]:
+    """Inside, what the disk refuses is told as a directory of no use."""
     try:
         yield
     except OSError as error:
         raise InvalidInput(
-            f"The data directory {root} cannot be used: {error.strerror}.",
+            f"The {what} {root} cannot be used: {error.strerror}.",
             code="data_directory",
-            hint="Choose another with --data, or mend its disk or its permissions.",
+            hint="Choose another directory, or mend its disk or its permissions.",
         ) from error
+
+
+def strangers(path: Path, *, own: Collection[str]) -> list[str]:
+    """Names in a directory that are not ``own``, sorted; none in one that is not there.
+
+    What file systems and this module leave by themselves is nobody's.
+    """
+    if not path.is_dir():
+        return []
+    names = {entry.name for entry in path.iterdir()} - {*own, _LOST_AND_FOUND}
+    return sorted(name for name in names if not _is_temporary(name))
+
+
+def _is_temporary(name: str) -> bool:
+    return name.startswith(".") and name.endswith(".tmp")
 
 
 def _make_directory(path: Path) -> None:

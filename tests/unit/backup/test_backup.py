@@ -2,15 +2,17 @@
 
 import asyncio
 import contextlib
+import os
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from tests.unit.loader.rig import Rig, RigClock, event, make_rig
 from weir.backup.make import Made, make_backup
-from weir.backup.manifest import Manifest, read_manifest
+from weir.backup.manifest import Manifest, read_manifest, write_manifest
 from weir.backup.restore import restore_backup
 from weir.domain.directory import Directory
 from weir.errors import Conflict, Corrupt, InvalidInput, NotFound, Unavailable, WeirError
@@ -170,6 +172,75 @@ def test_files_that_go_away_begin_it_again(rig: Rig, tmp_path: Path) -> None:
     raw.unlink()
     with pytest.raises(Unavailable):
         _back_up(rig, tmp_path / "other")
+
+
+def test_reused_files_that_were_damaged_are_copied_again(rig: Rig, tmp_path: Path) -> None:
+    """One that was written since, of the same length; what nobody touched is not read."""
+    target = tmp_path / "backup"
+    _back_up(rig, target)
+    for victim in (_lake_file(target), next((target / "raw").rglob("*.zst"))):
+        victim.write_bytes(b"\xff" * victim.stat().st_size)
+    victim.unlink()
+    made = _back_up(rig, target)
+    manifest = read_manifest(target)
+    assert manifest == made.manifest
+    _restore(target, tmp_path / "copy")
+
+
+def test_damage_that_leaves_no_trace_is_mended_by_reading_all(rig: Rig, tmp_path: Path) -> None:
+    """Bits of the disk flip without a new time: only a backup that believes nothing sees it."""
+    target = tmp_path / "backup"
+    _back_up(rig, target)
+    victim = _lake_file(target)
+    seen = victim.stat()
+    victim.write_bytes(b"\xff" * seen.st_size)
+    os.utime(victim, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+    _back_up(rig, target)
+    with pytest.raises(Corrupt) as caught:
+        _restore(target, tmp_path / "copy")
+    assert "--verify" in str(caught.value)
+    make_backup(
+        rig.directory,
+        target,
+        keeper=_Keeper(),
+        clock=rig.clock,
+        progress=_Progress(),
+        believes=lambda _seen, _known: False,
+    )
+    _restore(target, tmp_path / "mended")
+
+
+def test_a_backup_of_the_version_before_is_read(rig: Rig, tmp_path: Path) -> None:
+    """Its manifest tells no times; its files are read once more and kept."""
+    target = tmp_path / "backup"
+    made = _back_up(rig, target).manifest
+    plain = tuple(msgspec.structs.replace(each, mtime_ns=0, inode=0) for each in made.entries)
+    write_manifest(target, msgspec.structs.replace(made, format_version=1, entries=plain))
+    assert b"inode" not in (target / "backup.json").read_bytes()
+    _restore(target, tmp_path / "copy")
+    inode = _lake_file(target).stat().st_ino
+    _back_up(rig, target)
+    assert _lake_file(target).stat().st_ino == inode
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "lake", "lock-file"])
+def test_a_backup_goes_into_no_directory_of_others(rig: Rig, tmp_path: Path, name: str) -> None:
+    """Nothing there is touched; an empty one, and a file system's own folder, are fine."""
+    target = tmp_path / "mine"
+    (target / name).mkdir(parents=True)
+    with pytest.raises(Conflict) as caught:
+        _back_up(rig, target)
+    assert caught.value.code == "directory_not_empty"
+    assert [path.name for path in target.iterdir()] == [name]
+    (target / name).rename(target / "lost+found")
+    _back_up(rig, target)
+
+
+def test_a_file_is_no_directory(rig: Rig, tmp_path: Path) -> None:
+    """It is said of the backup's directory, not of the node's."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InvalidInput, match=r"backup directory .* it is a file"):
+        _back_up(rig, tmp_path / "file")
 
 
 def test_restore_refuses_what_it_would_overwrite(rig: Rig, tmp_path: Path) -> None:
