@@ -11,6 +11,8 @@ ERROR_WORDS = {
     "conflict": "The thing exists already, is in use, or was changed meanwhile. Look, then repeat.",
     "control_unavailable": "The control database cannot be used. Look at the disk.",
     "corrupt": "Stored bytes are not what was written. They are kept aside and never served.",
+    "database_damaged": "`catalog.db` or `control.db` is not what was written. A node does not "
+    "start with it: restore the directory from a backup.",
     "database_missing": "The directory holds events, and `catalog.db` or `control.db` is gone. A "
     "node that made it anew would lose them: restore the directory from a backup.",
     "dead_letter_not_found": "`weir dead-letters list` shows those that there are.",

@@ -21,9 +21,10 @@ from weir.domain.directory import Directory
 from weir.errors import Conflict, WeirError
 from weir.process import end_with_parent, ignore_interrupts, raise_file_limit
 from weir.settings import Settings, as_environment, worker_count
+from weir.storage.damage import find_damage, note_damage
 from weir.storage.databases import check_databases
 from weir.storage.local import FileLock, make_directory, make_root, usable
-from weir.storage.node_file import read_node, write_node
+from weir.storage.node_file import check_own, read_node, write_node
 from weir.usage import UsageTable, create_usage_table
 
 LOCK_WAIT_S = 10.0
@@ -51,7 +52,8 @@ Held = TypeVar("Held")
 def serve(settings: Settings, *, warnings: list[str]) -> int:
     """Runs a node until SIGTERM or SIGINT; prints ``weir ready URL`` once; returns the exit code.
 
-    Raises ``Conflict`` when another node holds the directory or the address.
+    Raises ``Conflict`` when another node holds the directory or the address, or the directory holds
+    something else; ``Corrupt`` when a database is found damaged before the node was ready.
     """
     from weir.ingest.tls import Certificate
 
@@ -59,13 +61,16 @@ def serve(settings: Settings, *, warnings: list[str]) -> int:
     settings = _with_absolute_files(settings)
     directory = Directory(Path(settings.data_dir).resolve())
     clock = SystemClock()
+    check_own(directory)
+    # In a new directory a start that is refused leaves nothing behind.
+    listener = None if directory.root.exists() else bind(settings.host, settings.port)
     make_root(directory.root)
     lock = FileLock(directory.node_lock, purpose="The data directory is in use")
     with usable(directory.root):
         lock.acquire()
     node = read_node(directory)
     check_databases(directory)
-    listener = bind(settings.host, settings.port)
+    listener = listener or bind(settings.host, settings.port)
     if not settings.docs_url:
         description = f"{url_of(listener, settings)}/openapi.json"
         settings = replace(settings, docs_url=description)
@@ -111,12 +116,19 @@ def _supervise(settings: Settings, board: Board, listener: socket.socket, *, clo
     edge_slots = [Slot.EDGE_READY + worker for worker in range(workers)]
     waiting_for: list[int] = [*ready_slots, *edge_slots]
 
-    def announce_once() -> None:
-        if waiting_for and all(board.get(slot) for slot in waiting_for):
+    directory = Directory(Path(settings.data_dir).resolve())
+
+    def announce_once() -> bool:
+        if not waiting_for:
+            return True
+        if all(board.get(slot) for slot in waiting_for):
             waiting_for.clear()
             emit(Happening.NODE_READY, url=url, children=supervisor.pids)
             sys.stdout.write(f"weir ready {url}\n")
             sys.stdout.flush()
+            return True
+        # What is found later keeps the node up: the other parts serve on.
+        return find_damage(directory) is None
 
     environment = {**os.environ, **as_environment(settings)}
     supervisor = Supervisor(
@@ -124,6 +136,7 @@ def _supervise(settings: Settings, board: Board, listener: socket.socket, *, clo
     )
     supervisor.start()
     supervisor.watch(announce_once)
+    damage = find_damage(directory) if waiting_for else None
     emit(Happening.NODE_STOPPING)
     board.set(Slot.DRAINING, 1)
     # Clients that come now are refused at once, as soon as the workers have closed theirs too.
@@ -132,6 +145,16 @@ def _supervise(settings: Settings, board: Board, listener: socket.socket, *, clo
     supervisor.stop([name for name in supervisor.names if name.startswith("edge-")])
     supervisor.stop(["loader", "api"])
     emit(Happening.NODE_STOPPED)
+    if damage is not None:
+        raise damage
+
+
+def _note_failure(error: WeirError, settings: Settings) -> None:
+    """Logs why a child ends; a damaged database is left to the supervisor too."""
+    from weir.telemetry import Happening, emit
+
+    emit(Happening.CHILD_FAILED, reason=error.code, message=str(error))
+    note_damage(Directory(Path(settings.data_dir).resolve()), error)
 
 
 def _roles(board: Board, workers: int, listen_fd: int) -> list["Role"]:
@@ -221,7 +244,7 @@ def run_edge(
         edge = Edge(worker, Door(parts, loop), journal, board, listener, certificate)
         return await serve_edge(edge, stop)
 
-    return _run_loop(main)
+    return _run_loop(main, settings)
 
 
 def _limit_table(settings: Settings, directory: Directory, *, worker: int) -> "LimitTable":
@@ -277,7 +300,7 @@ def run_api(settings: Settings, *, lifeline_fd: int | None) -> int:
         control.close()
         return 0
 
-    return _run_loop(main)
+    return _run_loop(main, settings)
 
 
 def _api_routes(
@@ -327,7 +350,6 @@ def run_loader(settings: Settings, *, lifeline_fd: int | None) -> int:
     from weir.loader.run import run_loader as load
     from weir.loader.watch import Watch
     from weir.storage.registry import RegistryView
-    from weir.telemetry import Happening, emit
 
     directory, board = _begin_child("loader", settings, lifeline_fd)
     stop = threading.Event()
@@ -348,7 +370,7 @@ def run_loader(settings: Settings, *, lifeline_fd: int | None) -> int:
     try:
         load(parts, stop)
     except WeirError as error:
-        emit(Happening.CHILD_FAILED, reason=error.code, message=str(error))
+        _note_failure(error, settings)
         return 1
     return 0
 
@@ -374,10 +396,15 @@ def bind(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=family, backlog=LISTEN_BACKLOG)
     except OSError as error:
         raise Conflict(
-            f"Cannot listen on {host} port {port}: {error.strerror}.",
+            f"Cannot listen on {host} port {port}: {bind_failure(error)}.",
             code="address_in_use",
             hint="Choose another --port (0 takes a free one) or --host.",
         ) from error
+
+
+def bind_failure(error: OSError) -> str:
+    """The system's words alone: Python adds the address, which is told already."""
+    return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error.strerror)
 
 
 def adopt(descriptor: int) -> socket.socket:
@@ -458,7 +485,7 @@ async def _retry_while_locked(take: Callable[[], Held]) -> Held:
         await asyncio.sleep(LOCK_POLL_S)
 
 
-def _run_loop(main: Callable[[asyncio.Event], Awaitable[int]]) -> int:
+def _run_loop(main: Callable[[asyncio.Event], Awaitable[int]], settings: Settings) -> int:
     import uvloop
 
     async def run() -> int:
@@ -469,7 +496,5 @@ def _run_loop(main: Callable[[asyncio.Event], Awaitable[int]]) -> int:
     try:
         return uvloop.run(run())
     except WeirError as error:
-        from weir.telemetry import Happening, emit
-
-        emit(Happening.CHILD_FAILED, reason=error.code, message=str(error))
+        _note_failure(error, settings)
         return 1

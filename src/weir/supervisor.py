@@ -60,11 +60,12 @@ class Supervisor:
         for child in self._children:
             self._spawn(child)
 
-    def watch(self, each_turn: Callable[[], None]) -> None:
-        """Restarts children until a stop signal comes; calls ``each_turn`` between looks."""
+    def watch(self, goes_on: Callable[[], bool]) -> None:
+        """Restarts children until a stop signal comes, or ``goes_on``, asked each turn, says no."""
         while not self.stop_signals:
             self.restart_ended()
-            each_turn()
+            if not goes_on():
+                return
             signal.sigtimedwait([], POLL_S)
 
     def restart_ended(self) -> None:

@@ -88,14 +88,24 @@ def test_a_child_that_lived_long_starts_again_at_once(
     supervisor.stop(supervisor.names)
 
 
+def test_watching_ends_when_the_node_cannot_go_on(supervisor: Supervisor) -> None:
+    """Asked each turn, whatever the children do."""
+    supervisor.start()
+    answers = [True, True, False]
+    supervisor.watch(lambda: answers.pop(0))
+    assert answers == []
+    supervisor.stop(supervisor.names)
+
+
 def test_stop_signals_are_counted_and_heeded(supervisor: Supervisor, clock: _Clock) -> None:
     """SIGTERM ends ``watch``."""
     supervisor.start()
     turns: list[int] = []
 
-    def each_turn() -> None:
+    def each_turn() -> bool:
         turns.append(1)
         os.kill(os.getpid(), signal.SIGTERM)
+        return True
 
     supervisor.watch(each_turn)
     assert supervisor.stop_signals == 1

@@ -9,6 +9,7 @@ from weir.cli.command import tell
 from weir.cli.node import find_settings
 from weir.domain.directory import Directory
 from weir.settings import Settings
+from weir.storage.node_file import check_own
 from weir.telemetry import configure_logging
 
 
@@ -26,6 +27,8 @@ def open_or_make_node(data_dir: str | None) -> Iterator[Control]:
     settings = _prepare(data_dir)
     directory = Directory(Path(settings.data_dir))
     is_new = not directory.control_db.exists()
+    if is_new:
+        check_own(directory)
     with open_or_make_control(directory, settings) as control:
         if is_new:
             tell(f"Made a new node in {directory.root.absolute()}.")

@@ -376,7 +376,8 @@ def _usable() -> Generator[None]:
         if type(error) is not sa.exc.DatabaseError:  # a constraint or a statement: a bug
             raise
         raise Corrupt(
-            f"The catalog is damaged: {error.orig}.",
+            f"The catalog (catalog.db) is damaged: {error.orig}.",
+            code="database_damaged",
             hint="Restore the data directory from a backup; the journals still hold what is newer.",
         ) from error
 

@@ -275,7 +275,7 @@ def _available() -> Generator[None]:
         if type(error) is not DatabaseError:  # a constraint or a statement: a bug, not a disk
             raise
         raise Corrupt(
-            "The control database is damaged.",
-            hint="Restore control.db from a backup.",
-            reason=str(error.orig),
+            f"The control database (control.db) is damaged: {error.orig}.",
+            code="database_damaged",
+            hint="Restore the data directory from a backup; weir doctor looks at its databases.",
         ) from error

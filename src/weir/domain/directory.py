@@ -11,6 +11,21 @@ class Directory(msgspec.Struct, frozen=True):
     root: Path
 
     @property
+    def own_names(self) -> frozenset[str]:
+        """Everything that a node makes at the top of its directory."""
+        databases = [
+            f"{path.name}{end}"
+            for path in (self.control_db, self.catalog_db)
+            for end in ("", "-journal", "-wal", "-shm")
+        ]
+        paths = (
+            *(self.node_lock, self.node_file, self.restoring, self.first_run, self.control_lock),
+            *(self.loader_lock, self.journals, self.lake, self.raw, self.dedup),
+            *(self.quarantine, self.crashes, self.run),
+        )
+        return frozenset([*databases, *(path.name for path in paths)])
+
+    @property
     def node_lock(self) -> Path:
         return self.root / "node.lock"
 
@@ -115,6 +130,11 @@ class Directory(msgspec.Struct, frozen=True):
     def working(self) -> Path:
         """What the loader works on right now; empty when it works on nothing."""
         return self.run / "working"
+
+    @property
+    def damage(self) -> Path:
+        """Why a part of the node cannot start, for the supervisor to tell."""
+        return self.run / "damage"
 
     @property
     def spill(self) -> Path:

@@ -9,7 +9,7 @@ import msgspec
 
 from weir.domain.directory import Directory
 from weir.errors import Conflict
-from weir.storage.local import write_durable
+from weir.storage.local import strangers, write_durable
 
 FORMAT_VERSION = 1
 """Of the directory as a whole; parts carry their own versions."""
@@ -21,6 +21,22 @@ class NodeFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     format_version: int
     url: str = ""
     epoch: str = ""
+
+
+def check_own(directory: Directory) -> None:
+    """Raises ``Conflict`` (``directory_not_empty``) for a directory that holds something else.
+
+    A node's own, a new one that is empty, and one that a command has begun are fine.
+    """
+    if directory.node_file.exists() or directory.restoring.exists():
+        return
+    has_begun = directory.node_lock.exists() or directory.control_lock.exists()
+    if strangers(directory.root, own=directory.own_names if has_begun else ()):
+        raise Conflict(
+            f"{directory.root} holds something else, and no node.",
+            code="directory_not_empty",
+            hint="Name a node's directory, or a new one, with --data.",
+        )
 
 
 def read_node(directory: Directory) -> NodeFile:
