@@ -7,6 +7,8 @@ ERROR_WORDS = {
     "batch_too_large": "More events in one request than the route takes. Send them in parts.",
     "catalog_unavailable": "The catalog cannot be used: its disk refuses, or another program holds "
     "`catalog.db`. The loader starts again until it can.",
+    "certificate_untrusted": "The node's certificate is of an authority that is not known here. "
+    "Give it with `--cacert` or `WEIR_CACERT`.",
     "changed": "Lake files were replaced while they were merged. Nothing to do: it is tried again.",
     "conflict": "The thing exists already, is in use, or was changed meanwhile. Look, then repeat.",
     "control_unavailable": "The control database cannot be used. Look at the disk.",

@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -73,6 +74,32 @@ def test_ids_that_weir_made_are_found_too(node: Node) -> None:
     story = story_when(node, str(made), "stored")
     assert story["duplicates"] == []
     assert story["journal"] is not None
+
+
+@pytest.mark.parametrize("event_id", ["a/b", "/", "who? me & you", "50%", "schön #1", "x/trace"])
+def test_ids_may_hold_what_urls_do_not(shared_node: Node, event_id: str) -> None:
+    """The route takes them quoted, and the command quotes them."""
+    sent = shared_node.send("/v1/events", {"event": "a", "event_id": event_id})
+    assert sent.status_code == 202
+    story = story_when(shared_node, quote(event_id, safe=""), "in_flight")
+    assert story["event_id"] == event_id
+    where = ("--data", str(shared_node.directory), "--json")
+    told = shared_node.weir("trace", event_id, *where)
+    assert json.loads(told.stdout)["event_id"] == event_id
+    assert httpx.get(f"{shared_node.url}/v1/events//trace", headers=shared_node.headers).is_error
+
+
+def test_an_unknown_id_is_told_with_its_project_and_an_empty_one_is_refused(
+    shared_node: Node,
+) -> None:
+    """Not as a wrong address."""
+    where = ("--data", str(shared_node.directory))
+    told = shared_node.weir("trace", "nobody", *where)
+    assert told.returncode == 1
+    assert "project default" in told.stderr
+    assert "may take a second" in told.stderr
+    assert "address" not in told.stderr
+    assert shared_node.weir("trace", "", *where).returncode == 2
 
 
 def test_unknown_ids_and_other_scopes_learn_nothing(node: Node) -> None:

@@ -75,20 +75,21 @@ def trace_routes(parts: TraceParts) -> list[Route]:
         principal = parts.authenticate(request)
         principal.require(Scope.METRICS)
         event_id = request.path_params["event_id"]
+        unknown = _unknown(parts.slug_of(principal.project_id))
         if len(event_id) > EVENT_ID_CHARS_MAX or "\0" in event_id:
-            raise _unknown()
+            raise unknown
         stored = await _find_stored(parts, principal, event_id)
         found = await parts.copies.trace(
             principal.project_id, event_id, received_at_us=stored.received_at_us
         )
         if stored.received_at_us is None and not found.copies:
-            raise _unknown()
+            raise unknown
         names = await asyncio.to_thread(parts.key_names, principal.project_id)
         lake_file = await asyncio.to_thread(_lake_file, parts.root, stored, event_id)
         place = {"project": parts.slug_of(principal.project_id), "lake_file": lake_file}
         return json_reply(_story(event_id, stored, found, names) | place)
 
-    return [Route("/v1/events/{event_id}/trace", show_trace, methods=["GET"])]
+    return [Route("/v1/events/{event_id:path}/trace", show_trace, methods=["GET"])]
 
 
 async def _find_stored(parts: TraceParts, principal: Principal, event_id: str) -> _Stored:
@@ -162,11 +163,11 @@ def _lake_file(root: Path, stored: _Stored, event_id: str) -> str | None:
     return file_with_id(root, (file for file in stored.files if file.day == day), event_id)
 
 
-def _unknown() -> NotFound:
+def _unknown(project: str) -> NotFound:
     return NotFound(
-        "No event with this id is known here.",
+        f"No event with this id is known in the project {project} of this API key. "
+        "One that was just sent may take a second.",
         code="event_not_found",
-        hint="Ids are looked up in the project of the API key.",
     )
 
 

@@ -61,14 +61,30 @@ def _trusted(target: Target) -> ssl.SSLContext | bool:
         ) from error
 
 
-def lost_connection(target_url: str, error: httpx.TransportError) -> Unavailable:
-    """The error of a node that cannot be reached or that broke off."""
+def lost_connection(target_url: str, error: httpx.TransportError) -> WeirError:
+    """The error of a node that cannot be reached or that broke off.
+
+    ``InvalidInput`` (``certificate_untrusted``) for a certificate that no repetition makes better.
+    """
+    distrust = _distrust(error)
+    if distrust is not None:
+        return InvalidInput(
+            f"The certificate of {target_url} is not trusted: {distrust.verify_message}.",
+            code="certificate_untrusted",
+            hint="Give the authority with --cacert or WEIR_CACERT.",
+        )
     words = str(error) or type(error).__name__
     return Unavailable(
         f"{target_url} does not answer: {words}.",
         code="node_unreachable",
         hint="Is the node running, and the address right?",
     )
+
+
+def _distrust(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
+    while error is not None and not isinstance(error, ssl.SSLCertVerificationError):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def error_of(status: int, body: bytes) -> WeirError:
@@ -78,7 +94,10 @@ def error_of(status: int, body: bytes) -> WeirError:
     except msgspec.MsgspecError:
         refusal = _Refusal()
     kind = _KINDS.get(status) or (Unavailable if status >= 500 else InvalidInput)
-    hint = _HINTS.get(status)
+    is_explained = status == NotFound.status and refusal.error not in {"", NotFound.default_code}
+    hint = None if is_explained else _HINTS.get(status)
+    if refusal.error == "tenant_inactive":
+        hint = "The operator switches it on with: weir tenants change SLUG --active"
     if refusal.position is not None:
         hint = f"It stands at character {refusal.position} of the query."
     message = refusal.message[:_MESSAGE_CHARS_MAX] or f"The node answered with status {status}."

@@ -25,8 +25,11 @@ TIMEOUT_S = 90
 def trace(event_id: str, as_json: bool, **where: str | None) -> None:
     """Show what became of one event, and every time it was sent.
 
-    The key needs the scope metrics.
+    The key needs the scope metrics, and its project is looked at. An event may take a second to be
+    known.
     """
+    if not event_id:
+        raise click.BadParameter("An event_id is not empty.", param_hint="EVENT_ID")
     story = _ask(find_target(**where), event_id)
     if as_json:
         print_json(story)
