@@ -3,7 +3,10 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.end_to_end.running_node import Node, StartNode
+from tests.unit.ingest.certificates import HAS_OPENSSL, make_certificate
 
 
 def findings(node: Node, directory: Path) -> tuple[int, dict[str, dict[str, str]]]:
@@ -45,6 +48,49 @@ def test_what_would_hurt_is_told_with_advice(start_node: StartNode, tmp_path: Pa
     assert states["catalog.db"] == states["room"] == "failed"
     assert states["directory"] == states["settings"] == "warning"
     assert all(each["advice"] for each in found.values() if each["state"] != "ok")
+
+
+def test_the_address_of_the_running_node_is_its_own(start_node: StartNode) -> None:
+    """Beside it nothing is amiss; a port that another program has is told once."""
+    node = start_node(workers=1)
+    node.settings["WEIR_PORT"] = node.url.rsplit(":", 1)[1]
+    found = findings(node, node.directory)[1]
+    assert found["address"]["state"] == "ok"
+    assert "this node" in found["address"]["seen"]
+    other = findings(node, node.directory.with_name("other"))[1]
+    assert other["address"]["state"] == "warning"
+    assert other["address"]["seen"].count(node.settings["WEIR_PORT"]) == 1
+
+
+@pytest.mark.skipif(not HAS_OPENSSL, reason="needs openssl")
+def test_the_certificate_is_looked_at(tmp_path: Path) -> None:
+    """Whether it fits its key, and how long it lasts."""
+    names = {"WEIR_TLS_CERT": "cert.pem", "WEIR_TLS_KEY": "key.pem"}
+    node = Node(tmp_path / "none", {name: str(tmp_path / file) for name, file in names.items()})
+    for days, state in ((90, "ok"), (3, "warning")):
+        make_certificate(tmp_path, "a", days=days, kind="rsa")
+        found = findings(node, node.directory)[1]["certificate"]
+        assert (found["state"], f"in {days - 1} days" in found["seen"]) == (state, True)
+    (tmp_path / "other").mkdir()
+    make_certificate(tmp_path / "other", "b")
+    (tmp_path / "other" / "key.pem").rename(tmp_path / "key.pem")
+    code, everything = findings(node, node.directory)
+    assert code == 1
+    assert "not the certificate's" in everything["certificate"]["seen"]
+
+
+def test_what_is_no_node_is_told_as_such(tmp_path: Path) -> None:
+    """No chmod is advised for somebody else's directory, nor for a file."""
+    other = tmp_path / "photos"
+    other.mkdir(mode=0o755)
+    (other / "one.jpg").write_text("")
+    (tmp_path / "file").write_text("")
+    node = Node(tmp_path / "none", {})
+    for directory, words in ((other, "no node"), (tmp_path / "file", "is a file")):
+        code, found = findings(node, directory)
+        assert code == 1
+        assert words in found["directory"]["seen"]
+        assert "chmod" not in (found["directory"]["advice"] or "")
 
 
 def test_a_directory_that_is_not_there_is_not_made(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ import click
 
 from weir.cli import options
 from weir.cli.command import Command, Exit
-from weir.cli.doctor_disk import look_at_disk
+from weir.cli.doctor_certificate import look_at_certificate
+from weir.cli.doctor_disk import look_at_disk, running_url
 from weir.cli.doctor_findings import Finding, State, warning
 from weir.cli.doctor_machine import look_at_machine
 from weir.cli.node import find_settings
@@ -31,8 +32,10 @@ def doctor(ctx: click.Context, /, data_dir: str | None, as_json: bool) -> None:
     directory = Directory(Path(found.settings.data_dir).resolve())
     advice = "Correct the name or the value; weir config shows what is in force."
     findings = [warning("settings", each, advice) for each in found.warnings]
-    findings += look_at_machine(found.settings)
-    findings += look_at_disk(directory, found.settings, SystemClock())
+    clock = SystemClock()
+    findings += look_at_machine(found.settings, own_url=running_url(directory))
+    findings += look_at_certificate(found.settings, clock)
+    findings += look_at_disk(directory, found.settings, clock)
     if as_json:
         print_json(findings)
     else:

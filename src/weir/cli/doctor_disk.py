@@ -9,9 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from weir.cli.doctor_findings import Finding, failed, good, warning
+from weir.cli.node import own_url
 from weir.clock import Clock
 from weir.domain.directory import Directory
+from weir.errors import Conflict
 from weir.settings import MIB, Settings
+from weir.storage.node_file import check_own
 
 SYNCS = 40
 SYNC_BYTES = 4096
@@ -27,7 +30,7 @@ def look_at_disk(directory: Directory, settings: Settings, clock: Clock) -> Iter
     """Findings about the directory, its file system, its syncs and its databases."""
     root = directory.root
     place = _existing(root)
-    yield from _access(root, place)
+    yield from _access(directory, place)
     yield _file_system(place)
     yield _room(place, settings)
     if os.access(place, os.W_OK):
@@ -40,12 +43,28 @@ def look_at_disk(directory: Directory, settings: Settings, clock: Clock) -> Iter
             yield _database(path)
 
 
+def running_url(directory: Directory) -> str | None:
+    """Where the node that runs in the directory is reached; None when none runs."""
+    return own_url(directory) if _is_running(directory) else None
+
+
 def _existing(root: Path) -> Path:
     """The directory, or the nearest of its parents that is there."""
     return next(path for path in (root, *root.parents) if path.is_dir())
 
 
-def _access(root: Path, place: Path) -> Iterator[Finding]:
+def _access(directory: Directory, place: Path) -> Iterator[Finding]:
+    root = directory.root
+    if root.exists() and not root.is_dir():
+        yield failed("directory", f"{root} is a file", "Name a directory with --data.")
+        return
+    try:
+        check_own(directory)
+    except Conflict as error:
+        yield failed("directory", error.message, error.hint or "")
+        return
+    except PermissionError:
+        pass  # told next
     if not os.access(place, os.W_OK | os.X_OK):
         advice = "Choose another directory with --data, or give this one to the node's user."
         yield failed("directory", f"{place} is not writable", advice)

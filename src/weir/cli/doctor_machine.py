@@ -9,9 +9,11 @@ import sqlite3
 import sys
 from collections.abc import Iterator
 from importlib.metadata import version
+from urllib.parse import urlsplit
 
 from weir import __version__
 from weir.cli.doctor_findings import Finding, good, warning
+from weir.server import bind_failure
 from weir.settings import MIB, Settings, worker_count
 
 _CLOCK_UNSYNCHRONISED = 5
@@ -21,8 +23,11 @@ _FILES_RESERVED = 128
 _MEMORY_BESIDE_QUERIES = 512 * MIB
 
 
-def look_at_machine(settings: Settings) -> Iterator[Finding]:
-    """Findings about versions, the kernel, limits, the clock and the port."""
+def look_at_machine(settings: Settings, *, own_url: str | None) -> Iterator[Finding]:
+    """Findings about versions, the kernel, limits, the clock and the port.
+
+    ``own_url`` is where the node of the directory runs, None when it does not.
+    """
     yield good("versions", _versions())
     yield _sqlite()
     yield _kernel()
@@ -30,7 +35,7 @@ def look_at_machine(settings: Settings) -> Iterator[Finding]:
     yield _memory(settings)
     yield _clock()
     if settings.port:
-        yield _port(settings)
+        yield _port(settings, own_url)
 
 
 def _versions() -> str:
@@ -90,12 +95,14 @@ def _clock() -> Finding:
     return good("clock", "synchronised" if state >= 0 else "the kernel does not tell")
 
 
-def _port(settings: Settings) -> Finding:
+def _port(settings: Settings, own_url: str | None) -> Finding:
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     seen = f"{settings.host} port {settings.port}"
+    if own_url and urlsplit(own_url).port == settings.port:
+        return good("address", f"{seen} is in use by this node")
     try:
         socket.create_server((settings.host, settings.port), family=family).close()
     except OSError as error:
-        advice = "Unless that is this node: choose another --port or --host."
-        return warning("address", f"{seen}: {error.strerror}", advice)
+        advice = "Choose another --port or --host, or end what has it."
+        return warning("address", f"{seen}: {bind_failure(error)}", advice)
     return good("address", f"{seen} is free")

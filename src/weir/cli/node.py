@@ -62,21 +62,30 @@ def find_target(
     if url and key:
         return Target(_checked(url), key, cacert)
     directory = find_directory(data_dir)
-    own_url = _own_url(directory)
-    found_url = _checked(url) if url else own_url
+    local_url = own_url(directory)
+    found_url = _checked(url) if url else local_url
     if found_url is None:
         raise Unavailable(
             f"No node runs in {directory.root}.",
             code="node_not_running",
             hint="Start one with: weir serve, or name another with --url or WEIR_URL.",
         )
-    found_key = key or (_own_key(directory) if found_url == own_url else None)
+    found_key = key or (_own_key(directory) if found_url == local_url else None)
     if found_key is None:
         raise Unauthenticated(
             f"There is no API key for {found_url}.",
             hint="Give one with --key or WEIR_KEY; weir keys create makes one.",
         )
     return Target(found_url, found_key, cacert)
+
+
+def own_url(directory: Directory) -> str | None:
+    """The address in the directory's node.json; None when there is none."""
+    try:
+        node = msgspec.json.decode(directory.node_file.read_bytes(), type=NodeFile)
+    except (OSError, msgspec.MsgspecError):
+        return None
+    return node.url.rstrip("/") or None
 
 
 def loader_runs(directory: Directory) -> bool:
@@ -88,14 +97,6 @@ def loader_runs(directory: Directory) -> bool:
         return True
     lock.release()
     return False
-
-
-def _own_url(directory: Directory) -> str | None:
-    try:
-        node = msgspec.json.decode(directory.node_file.read_bytes(), type=NodeFile)
-    except (OSError, msgspec.MsgspecError):
-        return None
-    return node.url.rstrip("/") or None
 
 
 def _own_key(directory: Directory) -> str | None:

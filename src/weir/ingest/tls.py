@@ -18,7 +18,9 @@ _Stamp = tuple[tuple[int, int, int], ...]
 _CERTIFICATE_MARK = "-----BEGIN CERTIFICATE-----"
 _CERTIFICATE_END = "-----END CERTIFICATE-----"
 _KEY_MARK = "PRIVATE KEY-----"
-_MISMATCHES = {"KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH"}
+_MISMATCHES = {"KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED"}
+"""The last is what OpenSSL says of a key of another kind."""
+
 _DER_UTC_TIME = 0x17
 _DER_VERSION = 0xA0
 _DER_LONG = 0x80
