@@ -194,7 +194,11 @@ def load_settings(flags: Mapping[str, Scalar | None], environ: Mapping[str, str]
                 values[name] = value
                 sources[name] = source
     if problems:
-        raise InvalidInput("\n".join([*problems, *warnings]), code="invalid_settings")
+        raise InvalidInput(
+            "\n".join([*problems, *warnings]),
+            code="invalid_settings",
+            hint="Correct it; docs/reference/settings.md tells each setting's name and bounds.",
+        )
     return Found(_build(values), sources, warnings, path and path.absolute())
 
 

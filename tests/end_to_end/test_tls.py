@@ -55,8 +55,12 @@ def test_events_and_queries_go_over_tls(node: Node, tmp_path: Path) -> None:
     file.write_text('{"event": "from-file"}\n')
     assert node.weir("send", str(file), *where).returncode == 0
     refused = node.weir("query", sql, "--data", str(node.directory))
-    assert refused.returncode == 4
-    assert "certificate" in refused.stderr.lower()
+    assert refused.returncode == 1
+    assert "--cacert or WEIR_CACERT" in refused.stderr
+    untrusted = node.weir("send", str(file), "--data", str(node.directory))
+    assert untrusted.returncode == 1
+    assert "--cacert or WEIR_CACERT" in untrusted.stderr
+    assert not (tmp_path / "events.ndjson.weir-send").exists()
 
 
 def test_old_versions_and_plain_http_are_refused(node: Node) -> None:

@@ -10,7 +10,7 @@ import click
 
 from weir.backup.make import Keeper, make_backup, unchanged
 from weir.cli import options
-from weir.cli.command import Command, tell
+from weir.cli.command import Command, going_on, tell
 from weir.cli.copy_progress import shown_progress
 from weir.cli.node import find_directory
 from weir.cli.output import print_json
@@ -39,7 +39,7 @@ def backup(target: Path, data_dir: str | None, verify: bool, as_json: bool) -> N
     """
     directory = Directory(find_directory(data_dir).root.resolve())
     clock = SystemClock()
-    with _keeper(directory, clock) as keeper, shown_progress() as progress:
+    with going_on(), _keeper(directory, clock) as keeper, shown_progress() as progress:
         made = make_backup(
             directory,
             target,

@@ -30,6 +30,7 @@ class Exit(IntEnum):
     CREDENTIAL_REFUSED = 3
     NOT_AVAILABLE = 4
     EVENTS_REJECTED = 5
+    INTERRUPTED = 130
 
 
 EXIT_WORDS = {
@@ -39,11 +40,15 @@ EXIT_WORDS = {
     Exit.CREDENTIAL_REFUSED: "The API key is missing, unknown, or lacks the scope.",
     Exit.NOT_AVAILABLE: "Not now: the node is not there, or a limit is reached. Try again later.",
     Exit.EVENTS_REJECTED: "`weir send`: some events were rejected, all others are on disk.",
+    Exit.INTERRUPTED: "Ctrl-C. `weir tail` and `weir serve` end with 0 then: that is how they end.",
 }
 
 
 class Command(click.Command):
-    """A command whose ``WeirError`` is told on standard error, as JSON with ``--json``."""
+    """A command whose ``WeirError`` is told on standard error, as JSON with ``--json``.
+
+    Ctrl-C ends it without further words.
+    """
 
     def invoke(self, ctx: click.Context) -> Any:
         """Runs the command; a ``WeirError`` ends it with the exit code of its kind."""
@@ -53,6 +58,8 @@ class Command(click.Command):
             self._blame_option(ctx, error)
             report_error(error)
             ctx.exit(_exit_code(error))
+        except KeyboardInterrupt:
+            ctx.exit(Exit.INTERRUPTED)
 
     def _blame_option(self, ctx: click.Context, error: WeirError) -> None:
         """Raises click's error when a detail names a field that stands on the command line."""
@@ -76,6 +83,16 @@ def tell(words: str) -> None:
 
         words = msgspec.json.encode({"note": words}).decode()
     click.echo(words, err=True)
+
+
+@contextlib.contextmanager
+def going_on() -> Iterator[None]:
+    """Around work that the same command takes up again: Ctrl-C says so."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        tell("The same command goes on.")
+        raise
 
 
 @contextlib.contextmanager

@@ -116,6 +116,9 @@ def replay(
     slugs = _projects(data_dir, project)
     letters = _letters(directory, slugs, limit=LETTERS_MAX)
     chosen = letters if every else [_find(letters, each) for each in dict.fromkeys(letter_ids)]
+    if every and not chosen and not as_json:
+        tell("No dead letters.")
+        return
     fates = list(replay_letters(directory, chosen)) if chosen else []
     if as_json:
         print_json(

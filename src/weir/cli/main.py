@@ -1,5 +1,6 @@
 """``weir``: finds the command and loads only its module, so that help comes at once."""
 
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
@@ -49,6 +50,16 @@ class Commands(click.Group):
         with usage_told():
             return super().invoke(ctx)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command; one that is mistyped is told with what it may have meant."""
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            like = get_close_matches(args[0], COMMANDS, n=1)
+            meant = f" Did you mean {like[0]!r}?" if like else ""
+            ctx.fail(f"No such command {args[0]!r}.{meant}")
+        return super().resolve_command(ctx, args)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names that help shows, in the order of the table."""
         return list(COMMANDS)
@@ -73,5 +84,6 @@ def main() -> None:
     """Weir takes events over HTTP, keeps them safe on disk and answers SQL within a second.
 
     Every command takes --json, after its name. Exit codes: 0 done, 1 failed, 2 wrong command
-    line, 3 credential refused, 4 not available now (try again), 5 some events were rejected.
+    line, 3 credential refused, 4 not available now (try again), 5 some events were rejected,
+    130 interrupted.
     """

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from weir.backup.restore import restore_backup
-from weir.cli.command import Command
+from weir.cli.command import Command, going_on
 from weir.cli.copy_progress import shown_progress
 from weir.cli.output import print_json
 from weir.domain.directory import Directory
@@ -31,7 +31,7 @@ def restore(source: Path, data_dir: Path, as_json: bool) -> None:
     the node that the backup was made of. The same command goes on with a restore that broke off.
     """
     directory = Directory(data_dir.resolve())
-    with shown_progress() as progress:
+    with going_on(), shown_progress() as progress:
         manifest = restore_backup(source, directory, random=secrets.token_bytes, progress=progress)
     if as_json:
         told = {

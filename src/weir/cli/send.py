@@ -14,14 +14,22 @@ import httpx
 
 from weir.cli import options
 from weir.cli.command import Command, Exit, tell
-from weir.cli.http import connect
+from weir.cli.http import connect, lost_connection
 from weir.cli.node import Target, find_target
 from weir.cli.output import print_json, show
 from weir.cli.send_delivery import Answer, Patience, Post, Tally, deliver
 from weir.cli.send_lines import BATCH_EVENTS_MAX, arriving_lines, file_lines, read_batches
-from weir.cli.send_state import SUFFIX, SendState, Start, StateFile, load_state, skip_lines
+from weir.cli.send_state import (
+    SUFFIX,
+    SendState,
+    Start,
+    StateFile,
+    alone,
+    load_state,
+    skip_lines,
+)
 from weir.clock import SystemClock
-from weir.errors import WeirError
+from weir.errors import Unavailable, WeirError
 
 TIMEOUT_S = 60.0
 
@@ -83,9 +91,11 @@ def send(
     """
     patience_s = given.pop("retry_for_s")
     target = find_target(**given)
+    place = state_path or _beside(file)
+    ctx.with_resource(alone(place))
     tally = Tally()
     texts = _lines(file)
-    states, start = _begin(texts, state_path or _beside(file), target)
+    states, start = _begin(texts, place, target)
     monotonic_s = SystemClock().monotonic_s
     patience = Patience(patience_s, sleep, monotonic_s, random.random)
     try:
@@ -94,7 +104,8 @@ def send(
             _progress(file, as_json) as advance,
             _saved(states),
         ):
-            post = _poster(client, target, "/v1/events?lane=backfill" if backfill else "/v1/events")
+            path = "/v1/events?lane=backfill" if backfill else "/v1/events"
+            post = _poster(client, target, path, states)
             run = states.state.run
             for batch in read_batches(texts, run=run, events_max=batch_events, start=start):
                 tally.reject(batch.rejects)
@@ -131,6 +142,8 @@ def _begin(
     if start.lines:
         tell(f"Goes on after line {start.lines}: {path}")
     states = StateFile(path, state, monotonic_s=SystemClock().monotonic_s)
+    if earlier is not None:
+        states.note_doubt()
     try:
         states.save()
     except OSError as error:
@@ -141,7 +154,7 @@ def _begin(
 
 @contextlib.contextmanager
 def _saved(states: StateFile) -> Iterator[None]:
-    """Writes the progress whatever ends the send."""
+    """Writes the progress whatever ends the send; none when no event can have arrived."""
     try:
         yield
     finally:
@@ -155,18 +168,28 @@ def _lines(file: BinaryIO) -> Iterator[bytes | None]:
 
 
 def _how_to_go_on(states: StateFile) -> str:
+    if states.is_unused:
+        return "No event was taken; the same command begins anew."
     if states.path is None:
         return "With --state FILE the same input can be gone on with where it broke off."
     return f"The same command goes on after line {states.state.lines}: {states.path}"
 
 
-def _poster(client: httpx.Client, target: Target, path: str) -> Post:
+def _poster(client: httpx.Client, target: Target, path: str, states: StateFile) -> Post:
     def post(body: bytes) -> Answer:
+        is_refused = False
         try:
             reply = client.post(path, content=body, headers={"content-type": "application/json"})
+            is_refused = 400 <= reply.status_code < 500
         except httpx.TransportError as error:
-            words = f"{target.url} does not answer: {error or type(error).__name__}."
-            return Answer(0, words.encode())
+            is_refused = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout)
+            lost = lost_connection(target.url, error)
+            if not isinstance(lost, Unavailable):
+                raise lost from error
+            return Answer(0, lost.message.encode())
+        finally:
+            if not is_refused:  # the answer may be lost, and the events not
+                states.note_doubt()
         return Answer(reply.status_code, reply.content, _seconds(reply.headers))
 
     return post

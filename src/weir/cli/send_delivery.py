@@ -123,8 +123,19 @@ def _post_patiently(
 
 def _gave_up(answer: Answer) -> WeirError:
     if answer.status:
-        return error_of(answer.status, answer.body)
+        error = error_of(answer.status, answer.body)
+        if error.code == "quota_exceeded":
+            error.hint = (
+                f"The month ends in {_span(answer.retry_after_s)}. More at once: "
+                "weir tenants change SLUG --events-per-month N, or --plan PLAN."
+            )
+        return error
     return Unavailable(answer.body.decode(errors="replace"), code="node_unreachable")
+
+
+def _span(seconds: float) -> str:
+    hours = int(seconds // 3600)
+    return f"{hours // 24} days" if hours >= 48 else f"{hours} hours"
 
 
 def _verdict_of(answer: Answer) -> _Verdict | None:

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from weir.errors import Conflict, Corrupt
-from weir.storage.local import write_durable
+from weir.errors import Conflict, Corrupt, Unavailable
+from weir.storage.local import FileLock, write_durable
 
 SUFFIX = ".weir-send"
 SAVE_EVERY_S = 1.0
@@ -41,7 +41,7 @@ class Start(NamedTuple):
 class StateFile:
     """The file, or none: then nothing is kept."""
 
-    __slots__ = ("_monotonic_s", "_saved_at_s", "_state", "path")
+    __slots__ = ("_is_doubtful", "_monotonic_s", "_saved_at_s", "_state", "path")
 
     def __init__(
         self, path: Path | None, state: SendState, *, monotonic_s: Callable[[], float]
@@ -50,6 +50,16 @@ class StateFile:
         self._state = state
         self._monotonic_s = monotonic_s
         self._saved_at_s = 0.0
+        self._is_doubtful = False
+
+    @property
+    def is_unused(self) -> bool:
+        """Whether no event can have arrived under the ids of this run."""
+        return not self._state.lines and not self._is_doubtful
+
+    def note_doubt(self) -> None:
+        """Events may be on the node's disk although no line is known to be: the ids must stay."""
+        self._is_doubtful = True
 
     @property
     def state(self) -> SendState:
@@ -63,9 +73,15 @@ class StateFile:
             self.keep()
 
     def keep(self) -> None:
-        """Writes what is known; where that fails, an older state sends again what is known."""
+        """Writes what is known; where that fails, an older state sends again what is known.
+
+        Nothing is left of a run of which no event can have arrived.
+        """
         with contextlib.suppress(OSError):
-            self.save()
+            if self.is_unused:
+                self.finish()
+            else:
+                self.save()
 
     def save(self) -> None:
         """Writes what is known. Raises ``OSError``."""
@@ -77,6 +93,32 @@ class StateFile:
         """All of the input is done: the next call begins anew."""
         if self.path is not None:
             self.path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def alone(path: Path | None) -> Iterator[None]:
+    """Inside, no other send works with this progress; ``Unavailable`` while one does.
+
+    Two would send the same lines, under the same ids: nothing is stored twice, but twice the work.
+    """
+    if path is None:
+        yield
+        return
+    lock = FileLock(path.with_name(path.name + ".lock"), purpose="Another send is under way")
+    try:
+        lock.acquire()
+    except Conflict as error:
+        raise Unavailable(
+            error.message, code="locked", hint="Wait for it, or name another file with --state."
+        ) from error
+    except OSError:  # where no file can be made, no progress is kept either: it is told then
+        yield
+        return
+    try:
+        yield
+    finally:
+        lock.path.unlink(missing_ok=True)
+        lock.release()
 
 
 def load_state(path: Path, *, url: str) -> SendState | None:
@@ -94,6 +136,8 @@ def load_state(path: Path, *, url: str) -> SendState | None:
             code="send_state",
             hint="Name another with --state.",
         ) from error
+    if not state.lines:  # nothing is known to be at that node
+        return msgspec.structs.replace(state, url=url)
     if state.url != url:
         raise Conflict(
             f"{path} is the progress of a send to {state.url}, not to {url}.",

@@ -1,5 +1,6 @@
 """``weir tail``: events as they become visible."""
 
+import contextlib
 import re
 import sys
 from collections.abc import Iterator
@@ -54,7 +55,13 @@ class _Span(click.ParamType[int]):
 
 @click.command(cls=Command)
 @click.option("--event", "events", multiple=True, metavar="NAME", help="Only events of this name.")
-@click.option("--since", type=_Span(), default="0s", metavar="TIME", help="Begin 30s, 10m, … ago.")
+@click.option(
+    "--since",
+    type=_Span(),
+    default="0s",
+    metavar="TIME",
+    help="Begin so long ago: a number and s, m, h or d, as 30s or 2h.",
+)
 @options.node_url
 @options.api_key
 @options.cacert
@@ -67,7 +74,7 @@ def tail(events: tuple[str, ...], since: int, as_json: bool, **where: str | None
     line. The key needs the scope query.
     """
     target = find_target(**where)
-    with connect(target, timeout_s=TIMEOUT_S) as client:
+    with contextlib.suppress(KeyboardInterrupt), connect(target, timeout_s=TIMEOUT_S) as client:
         now_us = _ask(client, target, "SELECT 1 WHERE false").watermark_us
         following = Following(from_us=now_us - since * 1_000_000, events=events)
         for row in _follow(client, target, following):

@@ -86,4 +86,9 @@ def change(
         print_json(changed)
         return
     state = "active" if changed.active else "inactive"
-    click.echo(f"Tenant {changed.slug} is {state} and has the plan {changed.plan}.")
+    click.echo(f"Tenant {changed.slug} is {state} and has the plan {changed.plan}. In force:")
+    for limit in LIMITS:
+        number = getattr(changed, limit)
+        own = " (its own)" if limit in changed.overrides else ""
+        click.echo(f"  {limit}: {'no limit' if number is None else number}{own}")
+    click.echo(f"  events_this_month: {changed.events_this_month}")

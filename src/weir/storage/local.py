@@ -126,23 +126,23 @@ def sync_directory(path: Path) -> None:
 class FileLock:
     """An exclusive lock held by this process from ``acquire`` until it ends or ``release``s."""
 
-    __slots__ = ("_descriptor", "_path", "_purpose")
+    __slots__ = ("_descriptor", "_purpose", "path")
 
     def __init__(self, path: Path, *, purpose: str) -> None:
-        self._path = path
+        self.path = path
         self._purpose = purpose
         self._descriptor: int | None = None
 
     def acquire(self) -> None:
         """Takes the lock at once; raises ``Conflict`` naming the holder's process id."""
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = os.pread(descriptor, 20, 0).decode(errors="replace").strip() or "unknown"
             os.close(descriptor)
             raise Conflict(
-                f"{self._purpose}: {self._path} is held by process {holder}.",
+                f"{self._purpose}: {self.path} is held by process {holder}.",
                 code="locked",
                 hint="Stop that process first, or use another --data directory.",
             ) from None

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.cli.fakes import Answer, Asked, FakeNode, Run
+from weir.storage.local import FileLock
 
 
 def _accept_all(asked: Asked) -> Answer:
@@ -113,7 +114,7 @@ def test_interrupted_send_goes_on_where_it_was(
     with monkeypatch.context() as patched:
         patched.setattr("weir.cli.send.sleep", interrupt)
         first = run(*arguments)
-    assert first.exit_code == 1
+    assert first.exit_code == 130
     assert f"after line 2: {file}.weir-send" in first.stderr
     second = run(*arguments, "--json")
     assert second.exit_code == 0
@@ -140,6 +141,60 @@ def test_killed_send_repeats_under_the_same_ids(run: Run, node: FakeNode, file: 
     assert run(*arguments).exit_code == 0
     ids = _ids(node.asked)
     assert ids[:5] == ids[5:]
+
+
+def test_a_send_of_which_nothing_can_have_arrived_leaves_no_progress(
+    run: Run, node: FakeNode, file: str
+) -> None:
+    """A refused key, or nobody there; an answer that was lost leaves the ids."""
+    arguments = ("send", file, "--retry-for", "0", "--key", "pk", "--url")
+    node.respond = lambda _: Answer(401)
+    assert run(*arguments, node.url).exit_code == 3
+    assert run(*arguments, "http://127.0.0.1:1").exit_code == 4
+    assert [path.name for path in Path(file).parent.iterdir()] == [Path(file).name]
+    node.respond = lambda _: Answer(0)
+    assert run(*arguments, node.url).exit_code == 4
+    assert Path(f"{file}.weir-send").exists()
+
+
+def test_progress_of_no_line_belongs_to_no_node(run: Run, node: FakeNode, file: str) -> None:
+    """After a wrong address the right one is taken."""
+    state = {"url": "http://other.example", "run": "r", "lines": 0, "checksum": 0}
+    Path(f"{file}.weir-send").write_text(json.dumps(state))
+    node.respond = _accept_all
+    assert run("send", file, "--url", node.url, "--key", "pk").exit_code == 0
+    assert _ids(node.asked)[0] == "r-1"
+
+
+def test_a_second_send_of_the_same_progress_waits_its_turn(
+    run: Run, node: FakeNode, file: str
+) -> None:
+    """It ends with 4 and says why; nothing of the lock is left."""
+    node.respond = _accept_all
+    lock = FileLock(Path(f"{file}.weir-send.lock"), purpose="A test")
+    lock.acquire()
+    second = run("send", file, "--url", node.url, "--key", "pk")
+    assert second.exit_code == 4
+    assert "Another send is under way" in second.stderr
+    assert node.asked == []
+    lock.release()
+    assert run("send", file, "--url", node.url, "--key", "pk").exit_code == 0
+    assert [path.name for path in Path(file).parent.iterdir()] == [Path(file).name]
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "words"),
+    [(429, "quota_exceeded", "--events-per-month"), (403, "tenant_inactive", "--active")],
+)
+def test_refusals_of_an_account_say_what_to_do(
+    run: Run, node: FakeNode, file: str, status: int, code: str, words: str
+) -> None:
+    """Until when a quota holds, and who can lift it."""
+    body = json.dumps({"error": code, "message": "No."}).encode()
+    node.respond = lambda _: Answer(status, body, {"retry-after": str(86400 * 10)})
+    result = run("send", file, "--url", node.url, "--key", "pk")
+    assert words in result.stderr
+    assert ("10 days" in result.stderr) is (code == "quota_exceeded")
 
 
 def test_standard_input_goes_on_with_a_named_state(
