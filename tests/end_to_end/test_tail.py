@@ -37,7 +37,7 @@ class Tail:
     def stop(self) -> str:
         """Ctrl-C; what stood on standard error."""
         self.process.send_signal(signal.SIGINT)
-        self.process.wait(20)
+        assert self.process.wait(20) == 0
         self._reader.join()
         assert self.process.stderr is not None
         told = self.process.stderr.read()
@@ -73,4 +73,6 @@ def test_events_are_printed_once_over_commits_and_a_restart(
         told = everything.stop() + chosen.stop()
     assert everything.ids == expected
     assert chosen.ids == [each for each in expected if each[0] == "b" and each != "before"]
+    assert told.count("Waiting.") == 2
     assert "Traceback" not in told
+    assert "Abort" not in told

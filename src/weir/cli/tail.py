@@ -4,7 +4,7 @@ import contextlib
 import re
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from time import sleep
 
 import click
@@ -17,6 +17,7 @@ from weir.cli.http import connect, error_of, lost_connection
 from weir.cli.node import Target, find_target
 from weir.cli.output import show
 from weir.cli.tail_following import ROWS_MAX, Following, Page, Row
+from weir.clock import SystemClock
 from weir.errors import LimitExceeded, Unavailable
 
 POLL_S = 0.5
@@ -62,23 +63,29 @@ class _Span(click.ParamType[int]):
     metavar="TIME",
     help="Begin so long ago: a number and s, m, h or d, as 30s or 2h.",
 )
+@click.option("--ids", is_flag=True, help="Show each event_id, for weir trace.")
 @options.node_url
 @options.api_key
 @options.cacert
 @options.data_dir
 @options.as_json
-def tail(events: tuple[str, ...], since: int, as_json: bool, **where: str | None) -> None:
+def tail(
+    events: tuple[str, ...], since: int, ids: bool, as_json: bool, **where: str | None
+) -> None:
     """Print events as they become visible, until Ctrl-C.
 
     Every event is printed once. A node that is away is waited for. With --json, a JSON object a
-    line. The key needs the scope query.
+    line. Times are UTC. The key needs the scope query.
     """
+    clock = SystemClock()
     target = find_target(**where)
     with contextlib.suppress(KeyboardInterrupt), connect(target, timeout_s=TIMEOUT_S) as client:
         now_us = _ask(client, target, "SELECT 1 WHERE false").watermark_us
         following = Following(from_us=now_us - since * 1_000_000, events=events)
         for row in _follow(client, target, following):
-            sys.stdout.write(_as_json(row) if as_json else _as_line(row))
+            today = datetime.fromtimestamp(clock.now_us() // 1_000_000, UTC).date()
+            line = _as_json(row) if as_json else as_line(row, today=today, with_id=ids)
+            sys.stdout.write(line)
             sys.stdout.flush()
 
 
@@ -113,9 +120,17 @@ def _ask(client: httpx.Client, target: Target, sql: str) -> Page:
     return Page(answer.rows, answer.meta.truncated, watermark_us)
 
 
-def _as_line(row: Row) -> str:
-    moment = _moment(row).strftime("%H:%M:%S.%f")[:-3]
-    cells = [moment, show(row.event), show(row.user) or "-", show(row.properties)]
+def as_line(row: Row, *, today: date, with_id: bool) -> str:
+    """An event for a person, in UTC; the day stands there when it is not ``today``."""
+    moment = _moment(row)
+    day = "" if moment.date() == today else f"{moment:%Y-%m-%d} "
+    cells = [
+        f"{day}{moment:%H:%M:%S.%f}"[:-3],
+        *([show(row.event_id)] if with_id else []),
+        show(row.event),
+        show(row.user_id or row.anonymous_id) or "-",
+        show(row.properties),
+    ]
     return "  ".join(cells) + "\n"
 
 
@@ -124,7 +139,8 @@ def _as_json(row: Row) -> str:
         "received_at": _moment(row),
         "event_id": row.event_id,
         "event": row.event,
-        "user": row.user,
+        "user_id": row.user_id,
+        "anonymous_id": row.anonymous_id,
         "properties": msgspec.Raw(row.properties.encode()),
     }
     return msgspec.json.encode(told).decode() + "\n"

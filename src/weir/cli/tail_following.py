@@ -11,9 +11,7 @@ import msgspec
 ROWS_MAX = 5000
 """Rows of one answer; when there are more, the next question begins at the last of them."""
 
-_COLUMNS = (
-    "epoch_us(received_at), seq, event_id, event, coalesce(user_id, anonymous_id), properties"
-)
+_COLUMNS = "epoch_us(received_at), seq, event_id, event, user_id, anonymous_id, properties"
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True):
@@ -23,7 +21,8 @@ class Row(msgspec.Struct, frozen=True, array_like=True):
     seq: int | str
     event_id: str
     event: str
-    user: str | None
+    user_id: str | None
+    anonymous_id: str | None
     properties: str
 
 

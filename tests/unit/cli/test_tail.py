@@ -1,14 +1,27 @@
 """Following events: each once, whatever the answers overlap."""
 
+from datetime import date
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from weir.cli.tail import as_line
 from weir.cli.tail_following import Following, Page, Row
 
 
 def row(number: int, received_at_us: int) -> Row:
     """An event of its own."""
-    return Row(received_at_us, f"{number}", f"id-{number}", "e", None, "{}")
+    return Row(received_at_us, f"{number}", f"id-{number}", "e", None, None, "{}")
+
+
+def test_lines_for_a_person_show_another_day_and_ids_on_request() -> None:
+    """The time alone is enough for today."""
+    event = Row(1_700_000_000_123_456, "1", "id-1", "buy", None, "anon", "{}")
+    day = date(2023, 11, 14)
+    assert as_line(event, today=day, with_id=False) == "22:13:20.123  buy  anon  {}\n"
+    tomorrow = date(2023, 11, 15)
+    line = as_line(event, today=tomorrow, with_id=True)
+    assert line == "2023-11-14 22:13:20.123  id-1  buy  anon  {}\n"
 
 
 def test_questions_begin_at_the_watermark_and_quote_names() -> None:
