@@ -1,5 +1,6 @@
 """The node as a whole: start, stop, its commands, and two nodes on one directory."""
 
+import csv
 import json
 import os
 import re
@@ -241,6 +242,23 @@ def test_metrics_are_summed_over_the_processes(start_node: StartNode) -> None:
     wanted = 'weir_events_total{dialect="novamesh",result="accepted"} 8.0'
     wait_until(lambda: wanted in httpx.get(url).text, within_s=10, what=wanted)
     assert "weir_ledger_balance 0.0" in httpx.get(url).text
+
+
+def test_properties_are_a_text_as_a_whole_and_json_in_part(shared_node: Node) -> None:
+    """One rule for all formats; JSON stands as itself where the format is JSON."""
+    event = {"event": "formats", "properties": {"a": [1, 2]}}
+    assert shared_node.send("/v1/events", event).status_code == 202
+    sql = (
+        "SELECT properties AS p, properties->'a' AS a, properties::JSON AS j"
+        " FROM events WHERE event = 'formats'"
+    )
+    wait_until(lambda: bool(shared_node.query(sql)), within_s=20, what="the event")
+    text = '{"a":[1,2]}'
+    assert shared_node.query(sql) == [[text, [1, 2], {"a": [1, 2]}]]
+    line = json.loads(shared_node.ask(sql, format="ndjson").text)
+    assert line == {"p": text, "a": [1, 2], "j": {"a": [1, 2]}}
+    cells = next(csv.DictReader(shared_node.ask(sql, format="csv").text.splitlines()))
+    assert cells == {"p": text, "a": "[1,2]", "j": text}
 
 
 def test_gauges_tell_what_one_process_measured(start_node: StartNode) -> None:
