@@ -9,7 +9,7 @@ import pyarrow.dataset
 
 from tests.end_to_end.running_node import Node, StartNode, wait_until
 
-BATCHES = 6
+BATCHES = 3
 
 
 def listed(node: Node) -> list[str]:
