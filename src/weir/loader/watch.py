@@ -13,6 +13,7 @@ small groups for a while, but tells little of a frame: four of them count as one
 import os
 import signal
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from itertools import count as counting
 from itertools import islice
 from pathlib import Path
@@ -128,8 +129,9 @@ class Watch:
         else:
             stretch = {name: (span.from_position, span.to_position) for name, span in spans.items()}
         text = msgspec.json.encode(_Crash(stretch, count == 1, next(self._marks)))
-        os.pwrite(self._descriptor, text, 0)
-        os.ftruncate(self._descriptor, len(text))
+        with suppress(OSError):  # on a full disk the work goes on without a mark
+            os.pwrite(self._descriptor, text, 0)
+            os.ftruncate(self._descriptor, len(text))
 
     def end(self) -> None:
         """Nothing is worked on."""
