@@ -78,10 +78,11 @@ def usable(root: Path, *, what: str = "data directory") -> Generator[None]:
     try:
         yield
     except OSError as error:
+        where = "with --data" if what == "data directory" else "directory"
         raise InvalidInput(
             f"The {what} {root} cannot be used: {error.strerror}.",
             code="data_directory",
-            hint="Choose another directory, or mend its disk or its permissions.",
+            hint=f"Choose another {where}, or mend its disk or its permissions.",
         ) from error
 
 
