@@ -14,10 +14,12 @@ from weir.domain.registry import (
     is_bearer,
 )
 from weir.errors import Forbidden, Unauthenticated
+from weir.ingest.addresses import client_behind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from weir.domain.networks import Network
     from weir.ingest.exchange import Exchange
     from weir.ingest.limits import LimitTable
     from weir.storage.registry import RegistryView
@@ -35,7 +37,7 @@ class Known(NamedTuple):
     principal: Principal
     place: Place
     is_limited: bool
-    """Whether any rate limit applies."""
+    """Whether any rate limit applies, whatever the dialect."""
     quota: int
     """Events per month of its tenant; 0 is no limit."""
     is_bound: bool
@@ -45,12 +47,20 @@ class Known(NamedTuple):
 class Callers:
     """One worker's memory of credentials that may send events."""
 
-    __slots__ = ("_api_keys", "_bearers", "_docs_url", "_epoch", "_limits", "_registry")
+    __slots__ = ("_api_keys", "_bearers", "_docs_url", "_epoch", "_limits", "_registry", "_trusted")
 
-    def __init__(self, registry: RegistryView, limits: LimitTable, *, docs_url: str) -> None:
+    def __init__(
+        self,
+        registry: RegistryView,
+        limits: LimitTable,
+        *,
+        docs_url: str,
+        trusted: tuple[Network, ...],
+    ) -> None:
         self._registry = registry
         self._limits = limits
         self._docs_url = docs_url
+        self._trusted = trusted
         self._bearers: dict[bytes | None, Known] = {}
         self._api_keys: dict[bytes | None, Known] = {}
         self._epoch = -1
@@ -69,7 +79,7 @@ class Callers:
         if known.principal.expires_at_us is not None:
             registry.confirm(known.principal, now_us=now_us)
         if known.is_bound:
-            _check_bounds(exchange, known.principal)
+            self._check_bounds(exchange, known.principal)
         return known
 
     def _decide(self, headers: Mapping[bytes, bytes], registry: Registry, now_us: int) -> Known:
@@ -108,13 +118,16 @@ class Callers:
         quota = tenant.events_per_month or 0
         return Known(principal, principal.place, is_limited, quota, is_bound)
 
-
-def _check_bounds(exchange: Exchange, principal: Principal) -> None:
-    if not admits_address(principal, exchange.connection.peer):
-        raise Forbidden("This IP address is not allowed to use the API key.")
-    origin = exchange.head.headers.get(b"origin")
-    if principal.origins and origin is not None:
-        _check_origin(principal, origin)
+    def _check_bounds(self, exchange: Exchange, principal: Principal) -> None:
+        headers = exchange.head.headers
+        if principal.networks:
+            forwarded = headers.get(b"x-forwarded-for", b"")
+            client = client_behind(exchange.connection.peer, forwarded, trusted=self._trusted)
+            if not admits_address(principal, client):
+                raise Forbidden("This IP address is not allowed to use the API key.")
+        origin = headers.get(b"origin")
+        if principal.origins and origin is not None:
+            _check_origin(principal, origin)
 
 
 def _check_origin(principal: Principal, origin: bytes) -> None:

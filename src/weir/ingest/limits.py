@@ -1,33 +1,39 @@
 """Rate limits shared by the edge workers without locks.
 
 A file of 8-byte cells in ``run/``, one row of cells for each worker. A cell holds the minute and
-the count of that minute, stored together in one aligned word; only its worker writes it, all
-read it, and what a key has used is the sum over the workers. Two workers that count at the same
-instant may each miss the other's last increments: the overshoot is at most one request (or one
-batch) per other worker. Fixed windows of 60 s.
+the count of that minute, stored together in one aligned word, so that nobody reads half of one;
+only its worker writes it, all read it, and what a key has used is the sum over the workers. Two
+workers that count at the same instant may each miss the other's last increments: the overshoot is
+at most one request (or one batch) per other worker. Fixed windows of 60 s.
+
+Which limit applies: the key's, else its tenant's, else its plan's (``control`` resolves these
+three), else the node's setting, else what the route's dialect is known for.
 """
 
 import mmap
-import struct
 from pathlib import Path
 
 import msgspec
 
 from weir.domain.registry import KEY_SLOTS_MAX, TENANTS_MAX, Principal, Tenant
 from weir.errors import LimitExceeded
+from weir.ingest.responses import header_line
 
 WINDOW_S = 60
+_WINDOW_US = WINDOW_S * 1_000_000
 _ROW_CELLS = KEY_SLOTS_MAX + TENANTS_MAX
-_CELL = struct.Struct("<Q")
+_CELL_BYTES = 8
 _COUNT_BITS = 32
 _COUNT_MASK = (1 << _COUNT_BITS) - 1
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """The node's limits, for what key, tenant and plan leave open; 0 is none."""
+    """Limits for what key, tenant and plan leave open, the node's or a dialect's; 0 is none."""
 
-    requests: int
-    events: int
+    requests: int = 0
+    """Of a key, in a window."""
+    events: int = 0
+    """Of a tenant, in a window."""
 
 
 class Usage(msgspec.Struct, frozen=True):
@@ -42,58 +48,97 @@ class Usage(msgspec.Struct, frozen=True):
 def create_limit_table(path: Path, *, workers: int) -> None:
     """An empty table for so many workers, replacing whatever stood there."""
     path.unlink(missing_ok=True)
-    path.write_bytes(bytes(workers * _ROW_CELLS * _CELL.size))
+    path.write_bytes(bytes(workers * _ROW_CELLS * _CELL_BYTES))
     path.chmod(0o600)
 
 
-class LimitTable:
-    """One worker's view of the table: writes its own row, reads all."""
+def usage_headers(usage: Usage) -> bytes:
+    """Header lines that tell a client of its window."""
+    return (
+        header_line("X-RateLimit-Limit", usage.limit)
+        + header_line("X-RateLimit-Remaining", usage.remaining)
+        + header_line("X-RateLimit-Reset", usage.reset_s)
+    )
 
-    __slots__ = ("_cells", "_defaults", "_own", "_workers")
+
+class LimitTable:
+    """One worker's view of the table: writes its own row, reads all.
+
+    ``rates`` of its methods are those of the route's dialect, if it has any.
+    """
+
+    __slots__ = ("_cells", "_defaults", "_own_row")
 
     def __init__(self, path: Path, *, worker: int, defaults: Limits) -> None:
         with path.open("r+b") as file:
-            self._cells = mmap.mmap(file.fileno(), 0)
-        self._workers = len(self._cells) // (_ROW_CELLS * _CELL.size)
-        self._own = worker
+            # Native words: each is loaded and stored in one piece.
+            self._cells = memoryview(mmap.mmap(file.fileno(), 0)).cast("Q")
+        self._own_row = worker * _ROW_CELLS
         self._defaults = defaults
 
     def applies(self, principal: Principal, tenant: Tenant) -> bool:
-        """Whether any limit is to be counted for the key."""
-        return bool(self._requests_limit(principal) or self._events_limit(principal, tenant))
+        """Whether any limit is to be counted for the key, whatever the dialect."""
+        return bool(
+            self._requests_limit(principal, None) or self._events_limit(principal, tenant, None)
+        )
 
-    def count_request(self, principal: Principal, *, now_us: int) -> Usage | None:
+    def count_request(
+        self, principal: Principal, rates: Limits | None = None, *, now_us: int
+    ) -> Usage | None:
         """Counts a request of a key; ``LimitExceeded`` when the window is full already."""
-        limit = self._requests_limit(principal)
+        limit = self._requests_limit(principal, rates)
         if not limit:
             return None
         cell = principal.slot
         return self._count(cell, 1, limit, now_us, "requests per minute of this API key")
 
     def count_events(
-        self, principal: Principal, tenant: Tenant, events: int, *, now_us: int
+        self,
+        principal: Principal,
+        tenant: Tenant,
+        events: int,
+        rates: Limits | None = None,
+        *,
+        now_us: int,
     ) -> Usage | None:
         """Counts events of a tenant; ``LimitExceeded``, and none counted, when they do not fit."""
-        limit = self._events_limit(principal, tenant)
+        limit = self._events_limit(principal, tenant, rates)
         if not limit:
             return None
         cell = KEY_SLOTS_MAX + tenant.tenant_id
         return self._count(cell, events, limit, now_us, "events per minute of this account")
 
-    def _requests_limit(self, principal: Principal) -> int:
-        own = principal.requests_per_minute
-        return self._defaults.requests if own is None else own
+    def look(
+        self, principal: Principal, tenant: Tenant, rates: Limits | None, *, now_us: int
+    ) -> Usage | None:
+        """The window a client is told of when nothing was counted: requests', else events'."""
+        limit, cell = self._requests_limit(principal, rates), principal.slot
+        if not limit:
+            limit = self._events_limit(principal, tenant, rates)
+            cell = KEY_SLOTS_MAX + tenant.tenant_id
+        if not limit:
+            return None
+        minute = now_us // _WINDOW_US
+        return Usage(limit, max(0, limit - self._used(cell, minute)), (minute + 1) * WINDOW_S)
 
-    def _events_limit(self, principal: Principal, tenant: Tenant) -> int:
+    def _requests_limit(self, principal: Principal, rates: Limits | None) -> int:
+        own = principal.requests_per_minute
+        if own is not None:
+            return own
+        return self._defaults.requests or (rates.requests if rates else 0)
+
+    def _events_limit(self, principal: Principal, tenant: Tenant, rates: Limits | None) -> int:
         own = principal.events_per_minute
         if own is None:
             own = tenant.events_per_minute
-        return self._defaults.events if own is None else own
+        if own is not None:
+            return own
+        return self._defaults.events or (rates.events if rates else 0)
 
     def _count(self, cell: int, amount: int, limit: int, now_us: int, what: str) -> Usage:
-        minute = now_us // (WINDOW_S * 1_000_000)
+        minute = now_us // _WINDOW_US
         reset_s = (minute + 1) * WINDOW_S
-        used = sum(self._read(worker, cell, minute) for worker in range(self._workers))
+        used = self._used(cell, minute)
         if used + amount > limit:
             wait_s = max(1, reset_s - now_us // 1_000_000)
             raise LimitExceeded(
@@ -102,15 +147,17 @@ class LimitTable:
                 usage=Usage(limit, max(0, limit - used), reset_s),
                 refused_count=amount,
             )
-        own = self._read(self._own, cell, minute)
-        self._write(cell, minute, min(own + amount, _COUNT_MASK))
+        at = self._own_row + cell
+        word = self._cells[at]
+        own = word & _COUNT_MASK if word >> _COUNT_BITS == minute else 0
+        self._cells[at] = minute << _COUNT_BITS | min(own + amount, _COUNT_MASK)
         return Usage(limit, limit - used - amount, reset_s)
 
-    def _read(self, worker: int, cell: int, minute: int) -> int:
-        offset = (worker * _ROW_CELLS + cell) * _CELL.size
-        word: int = _CELL.unpack_from(self._cells, offset)[0]
-        return word & _COUNT_MASK if word >> _COUNT_BITS == minute else 0
-
-    def _write(self, cell: int, minute: int, count: int) -> None:
-        offset = (self._own * _ROW_CELLS + cell) * _CELL.size
-        _CELL.pack_into(self._cells, offset, minute << _COUNT_BITS | count)
+    def _used(self, cell: int, minute: int) -> int:
+        cells = self._cells
+        used = 0
+        for at in range(cell, len(cells), _ROW_CELLS):
+            word = cells[at]
+            if word >> _COUNT_BITS == minute:
+                used += word & _COUNT_MASK
+        return used
