@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from tests.unit.ingest.node import (
     BROWSER,
@@ -22,7 +23,7 @@ from tests.unit.ingest.node import (
     wait_for,
 )
 from tests.unit.ingest.wire import Answer, request
-from weir.domain.keys import make_key
+from weir.domain.keys import digest_of, make_key
 
 BODY = b'{"event":"a"}'
 PATHS = ["/v1/events", "/v1/ingest", "/v1/batch"]
@@ -189,6 +190,22 @@ def test_key_expires_while_it_is_in_use(node: Node) -> None:
     with node.connect() as wire:
         assert wire.ask(sent).status == 202
         node.clock.now_s *= 2
+        assert wire.ask(sent).status == 401
+
+
+def test_key_ends_at_its_second(node: Node) -> None:
+    """Good in the last second before, refused in the one that it names."""
+    registry = make_registry(2)
+    digest = digest_of(INGEST).hex()
+    end_s = node.clock.now_s + 2
+    principal = structs.replace(registry.keys[digest], expires_at_us=end_s * 1_000_000)
+    node.publish(structs.replace(registry, keys={**registry.keys, digest: principal}))
+    sent = request("/v1/ingest", BODY, key=INGEST)
+    with node.connect() as wire:
+        assert wire.ask(sent).status == 202
+        node.clock.now_s = end_s - 1
+        assert wire.ask(sent).status == 202
+        node.clock.now_s = end_s
         assert wire.ask(sent).status == 401
 
 
