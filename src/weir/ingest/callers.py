@@ -9,6 +9,7 @@ from weir.domain.keys import KEY_CHARS_MAX, Scope
 from weir.domain.registry import (
     Principal,
     Registry,
+    Tenant,
     admits_address,
     credential_of,
     is_bearer,
@@ -36,6 +37,7 @@ class Known(NamedTuple):
 
     principal: Principal
     place: Place
+    tenant: Tenant
     is_limited: bool
     """Whether any rate limit applies, whatever the dialect."""
     quota: int
@@ -116,7 +118,7 @@ class Callers:
         is_limited = self._limits.applies(principal, tenant)
         is_bound = bool(principal.networks or principal.origins)
         quota = tenant.events_per_month or 0
-        return Known(principal, principal.place, is_limited, quota, is_bound)
+        return Known(principal, principal.place, tenant, is_limited, quota, is_bound)
 
     def _check_bounds(self, exchange: Exchange, principal: Principal) -> None:
         headers = exchange.head.headers

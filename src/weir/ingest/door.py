@@ -15,7 +15,6 @@ from urllib.parse import parse_qs
 
 from weir.domain.frame import Draft, FrameFlag
 from weir.domain.networks import parse_networks
-from weir.domain.registry import Principal
 from weir.errors import Unavailable, WeirError
 from weir.ingest.addresses import Addresses
 from weir.ingest.admission import Limits, Reply, Submission
@@ -285,7 +284,7 @@ class Door:
                     exchange.head.target, is_open=self._gate.is_open, now_us=now_us
                 )
             if known.is_limited or route.rates:
-                self._count_request(exchange, route, known.principal, now_us)
+                self._count_request(exchange, route, known, now_us)
             body = exchange.body
             encoding = encoding_of(exchange.head.headers.get(b"content-encoding"), body)
             small = body if encoding == "identity" else inflate_small(encoding, body)
@@ -344,10 +343,8 @@ class Door:
             self._tell_window(exchange, route, known)
             self.answer(exchange, admission.reply)
             return
-        if known.quota:
-            self._quota.check(known.place.tenant_id, taken, known.quota, now_us=self._now_us())
-        if known.is_limited or route.rates:
-            self._count_events(exchange, route, known.principal, taken)
+        if known.quota or known.is_limited or route.rates:
+            self._count_events(exchange, route, known, taken)
         target = exchange.head.target
         place = known.place
         draft = Draft(
@@ -409,30 +406,33 @@ class Door:
         exchange.body_bytes += len(body)
 
     def _count_request(
-        self, exchange: Exchange, route: IngestRoute, principal: Principal, now_us: int
+        self, exchange: Exchange, route: IngestRoute, known: Known, now_us: int
     ) -> None:
-        usage = self._parts.limits.count_request(principal, route.rates, now_us=now_us)
+        usage = self._parts.limits.count_request(known.principal, route.rates, now_us=now_us)
         if usage is not None:
-            exchange.extra_headers += usage_headers(usage)
+            exchange.extra_headers = usage_headers(usage)
 
     def _count_events(
-        self, exchange: Exchange, route: IngestRoute, principal: Principal, events: int
+        self, exchange: Exchange, route: IngestRoute, known: Known, events: int
     ) -> None:
-        tenant = self._registry.current().tenants[principal.tenant_id]
+        now_us = self._now_us()
+        if known.quota:
+            self._quota.check(known.place.tenant_id, events, known.quota, now_us=now_us)
         usage = self._parts.limits.count_events(
-            principal, tenant, events, route.rates, now_us=self._now_us()
+            known.principal, known.tenant, events, route.rates, now_us=now_us
         )
         if usage is not None and not exchange.extra_headers:
-            exchange.extra_headers += usage_headers(usage)
+            exchange.extra_headers = usage_headers(usage)
 
     def _tell_window(self, exchange: Exchange, route: IngestRoute, known: Known) -> None:
         """An answer to events that were not counted tells their sender's window all the same."""
         if exchange.extra_headers or not (known.is_limited or route.rates):
             return
-        tenant = self._registry.current().tenants[known.place.tenant_id]
-        usage = self._parts.limits.look(known.principal, tenant, route.rates, now_us=self._now_us())
+        usage = self._parts.limits.look(
+            known.principal, known.tenant, route.rates, now_us=self._now_us()
+        )
         if usage is not None:
-            exchange.extra_headers += usage_headers(usage)
+            exchange.extra_headers = usage_headers(usage)
 
     def _refuse_events(
         self, exchange: Exchange, route: IngestRoute, known: Known | None, error: WeirError

@@ -11,20 +11,21 @@ three), else the node's setting, else what the route's dialect is known for.
 """
 
 import mmap
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
 
 from weir.domain.registry import KEY_SLOTS_MAX, TENANTS_MAX, Principal, Tenant
 from weir.errors import LimitExceeded
-from weir.ingest.responses import header_line
 
 WINDOW_S = 60
 _WINDOW_US = WINDOW_S * 1_000_000
 _ROW_CELLS = KEY_SLOTS_MAX + TENANTS_MAX
 _CELL_BYTES = 8
 _COUNT_BITS = 32
-_COUNT_MASK = (1 << _COUNT_BITS) - 1
+_COUNT_MAX = (1 << _COUNT_BITS) - 1
+_HEADERS = b"X-RateLimit-Limit: %d\r\nX-RateLimit-Remaining: %d\r\nX-RateLimit-Reset: %d\r\n"
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -54,11 +55,13 @@ def create_limit_table(path: Path, *, workers: int) -> None:
 
 def usage_headers(usage: Usage) -> bytes:
     """Header lines that tell a client of its window."""
-    return (
-        header_line("X-RateLimit-Limit", usage.limit)
-        + header_line("X-RateLimit-Remaining", usage.remaining)
-        + header_line("X-RateLimit-Reset", usage.reset_s)
-    )
+    return b"%s%d\r\n" % (_window_headers(usage.limit, usage.reset_s), usage.remaining)
+
+
+@lru_cache(maxsize=1024)
+def _window_headers(limit: int, reset_s: int) -> bytes:
+    told = f"X-RateLimit-Limit: {limit}\r\nX-RateLimit-Reset: {reset_s}\r\n"
+    return told.encode() + b"X-RateLimit-Remaining: "
 
 
 class LimitTable:
@@ -67,14 +70,26 @@ class LimitTable:
     ``rates`` of its methods are those of the route's dialect, if it has any.
     """
 
-    __slots__ = ("_cells", "_defaults", "_own_row")
+    __slots__ = (
+        "_begins_us",
+        "_cells",
+        "_defaults",
+        "_empty",
+        "_ends_us",
+        "_other_rows",
+        "_own_row",
+        "_reset_s",
+    )
 
     def __init__(self, path: Path, *, worker: int, defaults: Limits) -> None:
         with path.open("r+b") as file:
             # Native words: each is loaded and stored in one piece.
             self._cells = memoryview(mmap.mmap(file.fileno(), 0)).cast("Q")
         self._own_row = worker * _ROW_CELLS
+        rows = range(0, len(self._cells), _ROW_CELLS)
+        self._other_rows = tuple(row for row in rows if row != self._own_row)
         self._defaults = defaults
+        self._turn(0)
 
     def applies(self, principal: Principal, tenant: Tenant) -> bool:
         """Whether any limit is to be counted for the key, whatever the dialect."""
@@ -86,7 +101,9 @@ class LimitTable:
         self, principal: Principal, rates: Limits | None = None, *, now_us: int
     ) -> Usage | None:
         """Counts a request of a key; ``LimitExceeded`` when the window is full already."""
-        limit = self._requests_limit(principal, rates)
+        limit = principal.requests_per_minute
+        if limit is None:
+            limit = self._requests_limit(principal, rates)
         if not limit:
             return None
         cell = principal.slot
@@ -102,7 +119,9 @@ class LimitTable:
         now_us: int,
     ) -> Usage | None:
         """Counts events of a tenant; ``LimitExceeded``, and none counted, when they do not fit."""
-        limit = self._events_limit(principal, tenant, rates)
+        limit = principal.events_per_minute
+        if limit is None:
+            limit = self._events_limit(principal, tenant, rates)
         if not limit:
             return None
         cell = KEY_SLOTS_MAX + tenant.tenant_id
@@ -118,8 +137,10 @@ class LimitTable:
             cell = KEY_SLOTS_MAX + tenant.tenant_id
         if not limit:
             return None
-        minute = now_us // _WINDOW_US
-        return Usage(limit, max(0, limit - self._used(cell, minute)), (minute + 1) * WINDOW_S)
+        self._turn(now_us)
+        counts = [word - self._empty for word in self._cells[cell::_ROW_CELLS].tolist()]
+        used = sum(count for count in counts if 0 <= count <= _COUNT_MAX)
+        return Usage(limit, max(0, limit - used), self._reset_s)
 
     def _requests_limit(self, principal: Principal, rates: Limits | None) -> int:
         own = principal.requests_per_minute
@@ -136,28 +157,35 @@ class LimitTable:
         return self._defaults.events or (rates.events if rates else 0)
 
     def _count(self, cell: int, amount: int, limit: int, now_us: int, what: str) -> Usage:
-        minute = now_us // _WINDOW_US
-        reset_s = (minute + 1) * WINDOW_S
-        used = self._used(cell, minute)
-        if used + amount > limit:
-            wait_s = max(1, reset_s - now_us // 1_000_000)
-            raise LimitExceeded(
-                f"The limit of {limit} {what} is reached.",
-                retry_after_s=wait_s,
-                usage=Usage(limit, max(0, limit - used), reset_s),
-                refused_count=amount,
-            )
-        at = self._own_row + cell
-        word = self._cells[at]
-        own = word & _COUNT_MASK if word >> _COUNT_BITS == minute else 0
-        self._cells[at] = minute << _COUNT_BITS | min(own + amount, _COUNT_MASK)
-        return Usage(limit, limit - used - amount, reset_s)
+        # In one piece, and with little arithmetic: it is done for each request that is counted.
+        if not self._begins_us <= now_us < self._ends_us:
+            self._turn(now_us)
+        cells, empty = self._cells, self._empty
+        own = cells[self._own_row + cell] - empty
+        if not 0 <= own <= _COUNT_MAX:
+            own = 0
+        left = limit - own
+        for row in self._other_rows:
+            count = cells[row + cell] - empty
+            if 0 < count <= _COUNT_MAX:
+                left -= count
+        if amount > left:
+            raise _refusal(Usage(limit, max(0, left), self._reset_s), amount, now_us, what)
+        cells[self._own_row + cell] = empty + own + amount
+        return Usage(limit, left - amount, self._reset_s)
 
-    def _used(self, cell: int, minute: int) -> int:
-        cells = self._cells
-        used = 0
-        for at in range(cell, len(cells), _ROW_CELLS):
-            word = cells[at]
-            if word >> _COUNT_BITS == minute:
-                used += word & _COUNT_MASK
-        return used
+    def _turn(self, now_us: int) -> None:
+        """The window is the minute that it is, also when the clock went back."""
+        minute = now_us // _WINDOW_US
+        self._begins_us, self._ends_us = minute * _WINDOW_US, (minute + 1) * _WINDOW_US
+        self._reset_s = (minute + 1) * WINDOW_S
+        self._empty = minute << _COUNT_BITS
+
+
+def _refusal(usage: Usage, amount: int, now_us: int, what: str) -> LimitExceeded:
+    return LimitExceeded(
+        f"The limit of {usage.limit} {what} is reached.",
+        retry_after_s=max(1, usage.reset_s - now_us // 1_000_000),
+        usage=usage,
+        refused_count=amount,
+    )

@@ -123,7 +123,7 @@ def test_restarted_worker_goes_on_in_the_same_window(tmp_path: Path) -> None:
 def test_clients_read_their_window_in_three_headers() -> None:
     """The names that most clients know; the end of the window as Unix seconds."""
     assert usage_headers(Usage(10, 3, 60)) == (
-        b"X-RateLimit-Limit: 10\r\nX-RateLimit-Remaining: 3\r\nX-RateLimit-Reset: 60\r\n"
+        b"X-RateLimit-Limit: 10\r\nX-RateLimit-Reset: 60\r\nX-RateLimit-Remaining: 3\r\n"
     )
 
 
