@@ -40,6 +40,8 @@ class Known(NamedTuple):
     tenant: Tenant
     is_limited: bool
     """Whether any rate limit applies, whatever the dialect."""
+    is_metered: bool
+    """Whether its events are counted in a window, whatever the dialect."""
     quota: int
     """Events per month of its tenant; 0 is no limit."""
     is_bound: bool
@@ -116,9 +118,10 @@ class Callers:
         principal.require(Scope.INGEST)
         tenant = registry.tenants[principal.tenant_id]
         is_limited = self._limits.applies(principal, tenant)
+        is_metered = bool(self._limits.events_limit(principal, tenant, None))
         is_bound = bool(principal.networks or principal.origins)
         quota = tenant.events_per_month or 0
-        return Known(principal, principal.place, tenant, is_limited, quota, is_bound)
+        return Known(principal, principal.place, tenant, is_limited, is_metered, quota, is_bound)
 
     def _check_bounds(self, exchange: Exchange, principal: Principal) -> None:
         headers = exchange.head.headers

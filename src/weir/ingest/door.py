@@ -284,7 +284,8 @@ class Door:
                     exchange.head.target, is_open=self._gate.is_open, now_us=now_us
                 )
             if known.is_limited or route.rates:
-                self._count_request(exchange, route, known, now_us)
+                count = self._parts.limits.count_request
+                exchange.extra_headers = count(known.principal, route.rates, now_us=now_us)
             body = exchange.body
             encoding = encoding_of(exchange.head.headers.get(b"content-encoding"), body)
             small = body if encoding == "identity" else inflate_small(encoding, body)
@@ -343,7 +344,7 @@ class Door:
             self._tell_window(exchange, route, known)
             self.answer(exchange, admission.reply)
             return
-        if known.quota or known.is_limited or route.rates:
+        if known.is_metered or known.quota or route.rates:
             self._count_events(exchange, route, known, taken)
         target = exchange.head.target
         place = known.place
@@ -405,24 +406,17 @@ class Door:
             raise no_room()
         exchange.body_bytes += len(body)
 
-    def _count_request(
-        self, exchange: Exchange, route: IngestRoute, known: Known, now_us: int
-    ) -> None:
-        usage = self._parts.limits.count_request(known.principal, route.rates, now_us=now_us)
-        if usage is not None:
-            exchange.extra_headers = usage_headers(usage)
-
     def _count_events(
         self, exchange: Exchange, route: IngestRoute, known: Known, events: int
     ) -> None:
         now_us = self._now_us()
         if known.quota:
             self._quota.check(known.place.tenant_id, events, known.quota, now_us=now_us)
-        usage = self._parts.limits.count_events(
+        told = self._parts.limits.count_events(
             known.principal, known.tenant, events, route.rates, now_us=now_us
         )
-        if usage is not None and not exchange.extra_headers:
-            exchange.extra_headers = usage_headers(usage)
+        if told and not exchange.extra_headers:
+            exchange.extra_headers = told
 
     def _tell_window(self, exchange: Exchange, route: IngestRoute, known: Known) -> None:
         """An answer to events that were not counted tells their sender's window all the same."""

@@ -11,7 +11,6 @@ three), else the node's setting, else what the route's dialect is known for.
 """
 
 import mmap
-from functools import lru_cache
 from pathlib import Path
 
 import msgspec
@@ -55,13 +54,7 @@ def create_limit_table(path: Path, *, workers: int) -> None:
 
 def usage_headers(usage: Usage) -> bytes:
     """Header lines that tell a client of its window."""
-    return b"%s%d\r\n" % (_window_headers(usage.limit, usage.reset_s), usage.remaining)
-
-
-@lru_cache(maxsize=1024)
-def _window_headers(limit: int, reset_s: int) -> bytes:
-    told = f"X-RateLimit-Limit: {limit}\r\nX-RateLimit-Reset: {reset_s}\r\n"
-    return told.encode() + b"X-RateLimit-Remaining: "
+    return _HEADERS % (usage.limit, usage.remaining, usage.reset_s)
 
 
 class LimitTable:
@@ -94,18 +87,21 @@ class LimitTable:
     def applies(self, principal: Principal, tenant: Tenant) -> bool:
         """Whether any limit is to be counted for the key, whatever the dialect."""
         return bool(
-            self._requests_limit(principal, None) or self._events_limit(principal, tenant, None)
+            self._requests_limit(principal, None) or self.events_limit(principal, tenant, None)
         )
 
     def count_request(
         self, principal: Principal, rates: Limits | None = None, *, now_us: int
-    ) -> Usage | None:
-        """Counts a request of a key; ``LimitExceeded`` when the window is full already."""
+    ) -> bytes:
+        """Counts a request of a key and gives the header lines that tell its window, if any.
+
+        Raises ``LimitExceeded`` when the window is full already.
+        """
         limit = principal.requests_per_minute
         if limit is None:
             limit = self._requests_limit(principal, rates)
         if not limit:
-            return None
+            return b""
         cell = principal.slot
         return self._count(cell, 1, limit, now_us, "requests per minute of this API key")
 
@@ -117,13 +113,13 @@ class LimitTable:
         rates: Limits | None = None,
         *,
         now_us: int,
-    ) -> Usage | None:
-        """Counts events of a tenant; ``LimitExceeded``, and none counted, when they do not fit."""
+    ) -> bytes:
+        """The same of a tenant's events; none is counted when they do not fit all."""
         limit = principal.events_per_minute
         if limit is None:
-            limit = self._events_limit(principal, tenant, rates)
+            limit = self.events_limit(principal, tenant, rates)
         if not limit:
-            return None
+            return b""
         cell = KEY_SLOTS_MAX + tenant.tenant_id
         return self._count(cell, events, limit, now_us, "events per minute of this account")
 
@@ -133,7 +129,7 @@ class LimitTable:
         """The window a client is told of when nothing was counted: requests', else events'."""
         limit, cell = self._requests_limit(principal, rates), principal.slot
         if not limit:
-            limit = self._events_limit(principal, tenant, rates)
+            limit = self.events_limit(principal, tenant, rates)
             cell = KEY_SLOTS_MAX + tenant.tenant_id
         if not limit:
             return None
@@ -142,13 +138,8 @@ class LimitTable:
         used = sum(count for count in counts if 0 <= count <= _COUNT_MAX)
         return Usage(limit, max(0, limit - used), self._reset_s)
 
-    def _requests_limit(self, principal: Principal, rates: Limits | None) -> int:
-        own = principal.requests_per_minute
-        if own is not None:
-            return own
-        return self._defaults.requests or (rates.requests if rates else 0)
-
-    def _events_limit(self, principal: Principal, tenant: Tenant, rates: Limits | None) -> int:
+    def events_limit(self, principal: Principal, tenant: Tenant, rates: Limits | None) -> int:
+        """Events in a window that the key may send; 0 is no limit."""
         own = principal.events_per_minute
         if own is None:
             own = tenant.events_per_minute
@@ -156,7 +147,13 @@ class LimitTable:
             return own
         return self._defaults.events or (rates.events if rates else 0)
 
-    def _count(self, cell: int, amount: int, limit: int, now_us: int, what: str) -> Usage:
+    def _requests_limit(self, principal: Principal, rates: Limits | None) -> int:
+        own = principal.requests_per_minute
+        if own is not None:
+            return own
+        return self._defaults.requests or (rates.requests if rates else 0)
+
+    def _count(self, cell: int, amount: int, limit: int, now_us: int, what: str) -> bytes:
         # In one piece, and with little arithmetic: it is done for each request that is counted.
         if not self._begins_us <= now_us < self._ends_us:
             self._turn(now_us)
@@ -172,7 +169,7 @@ class LimitTable:
         if amount > left:
             raise _refusal(Usage(limit, max(0, left), self._reset_s), amount, now_us, what)
         cells[self._own_row + cell] = empty + own + amount
-        return Usage(limit, left - amount, self._reset_s)
+        return _HEADERS % (limit, left - amount, self._reset_s)
 
     def _turn(self, now_us: int) -> None:
         """The window is the minute that it is, also when the clock went back."""
