@@ -53,6 +53,8 @@ def test_monthly_quota_holds_over_workers_duplicates_and_kills(start_node: Start
     assert node.send("/v1/events", [{"event": "a"}] * 3).status_code == 429
     rejected = 3 + sum(answer.status_code == 429 for answer in answers)
     wait_until(lambda: _total(node, "rejected") == rejected, within_s=20, what="refusals are told")
+    _kill_a_worker(node)
+    assert {_post(node, "/v1/ingest", {"event": "a"}).status_code for _ in range(8)} == {429}
     node.kill_all()
     node.start()
     assert node.send("/v1/ingest", {"event": "a"}).status_code == 429
@@ -80,13 +82,7 @@ def test_request_windows_are_shared_by_the_workers(start_node: StartNode) -> Non
     assert windows
     assert max(windows.values()) <= limit + WORKERS - 1
 
-    old = node.pids("edge")
-    os.kill(old[0], signal.SIGKILL)
-    wait_until(
-        lambda: len(node.pids("edge")) == WORKERS and old[0] not in node.pids("edge"),
-        within_s=20,
-        what="a new worker",
-    )
+    _kill_a_worker(node)
     for answer in _send_until_refused(node, "/v1/ingest"):
         if answer.status_code == 202:
             windows[answer.headers["x-ratelimit-reset"]] += 1
@@ -108,6 +104,17 @@ def test_event_windows_are_shared_by_the_workers(start_node: StartNode) -> None:
             assert int(answer.headers["x-ratelimit-remaining"]) < size
     assert windows
     assert max(windows.values()) <= limit + size * (WORKERS - 1)
+
+
+def _kill_a_worker(node: Node) -> None:
+    """Returns when it has a successor."""
+    killed = node.pids("edge")[0]
+    os.kill(killed, signal.SIGKILL)
+    wait_until(
+        lambda: len(node.pids("edge")) == WORKERS and killed not in node.pids("edge"),
+        within_s=20,
+        what="a new worker",
+    )
 
 
 def _send_until_refused(node: Node, path: str, *, size: int = 0) -> list[httpx.Response]:
