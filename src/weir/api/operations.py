@@ -66,7 +66,7 @@ NATIVE_EVENT: Mapping[str, object] = {
         "ts": {
             "description": "ISO 8601 text, or a number since 1970-01-01 UTC whose size tells the"
             " unit: seconds, milliseconds, microseconds or nanoseconds.",
-            "anyOf": [{"type": "string", "format": "date-time"}, {"type": "number"}],
+            "oneOf": [{"type": "string", "format": "date-time"}, {"type": "number"}],
         },
         "properties": OBJECT,
         "context": OBJECT,
