@@ -99,7 +99,8 @@ class Settings:
     )
     trusted_proxies: str = _networks(
         "127.0.0.0/8, ::1",
-        "Addresses and networks whose connections stand for many clients.",
+        "Proxies (addresses, networks) that stand for many clients: not bounded as one, and"
+        " believed in X-Forwarded-For.",
     )
     pipelined_requests_max: int = _whole(64, "Unanswered requests of one connection.", 1)
     in_flight_bytes_max: int = _whole(256 * MIB, "Bodies being handled by one edge worker.", MIB)

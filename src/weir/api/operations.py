@@ -63,7 +63,11 @@ NATIVE_EVENT: Mapping[str, object] = {
         "user_id": TEXT,
         "anonymous_id": TEXT,
         "session_id": TEXT,
-        "ts": {"type": "string", "format": "date-time"},
+        "ts": {
+            "description": "ISO 8601 text, or a number since 1970-01-01 UTC whose size tells the"
+            " unit: seconds, milliseconds, microseconds or nanoseconds.",
+            "oneOf": [{"type": "string", "format": "date-time"}, {"type": "number"}],
+        },
         "properties": OBJECT,
         "context": OBJECT,
     },

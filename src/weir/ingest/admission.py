@@ -10,6 +10,7 @@ import msgspec
 
 from weir.domain.event import Dialect
 from weir.errors import WeirError
+from weir.ingest.limits import Limits as RateLimits
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -68,3 +69,5 @@ class IngestRoute(msgspec.Struct, frozen=True):
     dialect_version: int
     admit: Admit
     render_error: RenderError
+    rates: RateLimits | None = None
+    """The dialect's own limits per minute, for whom nobody has said anything."""

@@ -9,15 +9,18 @@ from weir.domain.keys import KEY_CHARS_MAX, Scope
 from weir.domain.registry import (
     Principal,
     Registry,
+    Tenant,
     admits_address,
     credential_of,
     is_bearer,
 )
 from weir.errors import Forbidden, Unauthenticated
+from weir.ingest.addresses import client_behind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from weir.domain.networks import Network
     from weir.ingest.exchange import Exchange
     from weir.ingest.limits import LimitTable
     from weir.storage.registry import RegistryView
@@ -34,8 +37,11 @@ class Known(NamedTuple):
 
     principal: Principal
     place: Place
+    tenant: Tenant
     is_limited: bool
-    """Whether any rate limit applies."""
+    """Whether any rate limit applies, whatever the dialect."""
+    is_metered: bool
+    """Whether its events are counted in a window, whatever the dialect."""
     quota: int
     """Events per month of its tenant; 0 is no limit."""
     is_bound: bool
@@ -45,12 +51,20 @@ class Known(NamedTuple):
 class Callers:
     """One worker's memory of credentials that may send events."""
 
-    __slots__ = ("_api_keys", "_bearers", "_docs_url", "_epoch", "_limits", "_registry")
+    __slots__ = ("_api_keys", "_bearers", "_docs_url", "_epoch", "_limits", "_registry", "_trusted")
 
-    def __init__(self, registry: RegistryView, limits: LimitTable, *, docs_url: str) -> None:
+    def __init__(
+        self,
+        registry: RegistryView,
+        limits: LimitTable,
+        *,
+        docs_url: str,
+        trusted: tuple[Network, ...],
+    ) -> None:
         self._registry = registry
         self._limits = limits
         self._docs_url = docs_url
+        self._trusted = trusted
         self._bearers: dict[bytes | None, Known] = {}
         self._api_keys: dict[bytes | None, Known] = {}
         self._epoch = -1
@@ -69,7 +83,7 @@ class Callers:
         if known.principal.expires_at_us is not None:
             registry.confirm(known.principal, now_us=now_us)
         if known.is_bound:
-            _check_bounds(exchange, known.principal)
+            self._check_bounds(exchange, known.principal)
         return known
 
     def _decide(self, headers: Mapping[bytes, bytes], registry: Registry, now_us: int) -> Known:
@@ -104,17 +118,21 @@ class Callers:
         principal.require(Scope.INGEST)
         tenant = registry.tenants[principal.tenant_id]
         is_limited = self._limits.applies(principal, tenant)
+        is_metered = bool(self._limits.events_limit(principal, tenant, None))
         is_bound = bool(principal.networks or principal.origins)
         quota = tenant.events_per_month or 0
-        return Known(principal, principal.place, is_limited, quota, is_bound)
+        return Known(principal, principal.place, tenant, is_limited, is_metered, quota, is_bound)
 
-
-def _check_bounds(exchange: Exchange, principal: Principal) -> None:
-    if not admits_address(principal, exchange.connection.peer):
-        raise Forbidden("This IP address is not allowed to use the API key.")
-    origin = exchange.head.headers.get(b"origin")
-    if principal.origins and origin is not None:
-        _check_origin(principal, origin)
+    def _check_bounds(self, exchange: Exchange, principal: Principal) -> None:
+        headers = exchange.head.headers
+        if principal.networks:
+            forwarded = headers.get(b"x-forwarded-for", b"")
+            client = client_behind(exchange.connection.peer, forwarded, trusted=self._trusted)
+            if not admits_address(principal, client):
+                raise Forbidden("This IP address is not allowed to use the API key.")
+        origin = headers.get(b"origin")
+        if principal.origins and origin is not None:
+            _check_origin(principal, origin)
 
 
 def _check_origin(principal: Principal, origin: bytes) -> None:

@@ -15,7 +15,6 @@ from urllib.parse import parse_qs
 
 from weir.domain.frame import Draft, FrameFlag
 from weir.domain.networks import parse_networks
-from weir.domain.registry import Principal
 from weir.errors import Unavailable, WeirError
 from weir.ingest.addresses import Addresses
 from weir.ingest.admission import Limits, Reply, Submission
@@ -30,7 +29,7 @@ from weir.ingest.cors import cors_headers, preflight_headers
 from weir.ingest.guests import brings_body_unknown
 from weir.ingest.head import HeadMemory
 from weir.ingest.judging import Judged, inflate_small, judge
-from weir.ingest.limits import Usage
+from weir.ingest.limits import Usage, usage_headers
 from weir.ingest.replies import encode_reply, render_error
 from weir.ingest.responses import (
     CLOSE,
@@ -119,7 +118,12 @@ class Door:
             parts.settings.json_depth_max,
             parts.settings.shared_context_bytes_max,
         )
-        self.callers = Callers(parts.registry, parts.limits, docs_url=parts.settings.docs_url)
+        self.callers = Callers(
+            parts.registry,
+            parts.limits,
+            docs_url=parts.settings.docs_url,
+            trusted=parse_networks(parts.settings.trusted_proxies),
+        )
         self._backfill = Backfill(parts.settings.backfill_bytes_per_s)
         self._saturated: set[str] = set()
         self._room = Room(
@@ -230,7 +234,7 @@ class Door:
         """Sends an error in the shape of the route's dialect."""
         usage = error.context.get("usage")
         if isinstance(usage, Usage):
-            exchange.extra_headers = _usage_headers(usage)
+            exchange.extra_headers = usage_headers(usage)
         if error.retry_after_s is not None:
             exchange.extra_headers += header_line("Retry-After", error.retry_after_s)
         route = exchange.route
@@ -279,8 +283,9 @@ class Door:
                 self._backfill.check(
                     exchange.head.target, is_open=self._gate.is_open, now_us=now_us
                 )
-            if known.is_limited:
-                self._count_request(exchange, known.principal, now_us)
+            if known.is_limited or route.rates:
+                count = self._parts.limits.count_request
+                exchange.extra_headers = count(known.principal, route.rates, now_us=now_us)
             body = exchange.body
             encoding = encoding_of(exchange.head.headers.get(b"content-encoding"), body)
             small = body if encoding == "identity" else inflate_small(encoding, body)
@@ -336,12 +341,11 @@ class Door:
         taken = admission.event_count
         if not taken:
             self._count_refused(route, known, admission.refused_count)
+            self._tell_window(exchange, route, known)
             self.answer(exchange, admission.reply)
             return
-        if known.quota:
-            self._quota.check(known.place.tenant_id, taken, known.quota, now_us=self._now_us())
-        if known.is_limited:
-            self._count_events(exchange, known.principal, taken)
+        if known.is_metered or known.quota or route.rates:
+            self._count_events(exchange, route, known, taken)
         target = exchange.head.target
         place = known.place
         draft = Draft(
@@ -402,16 +406,27 @@ class Door:
             raise no_room()
         exchange.body_bytes += len(body)
 
-    def _count_request(self, exchange: Exchange, principal: Principal, now_us: int) -> None:
-        usage = self._parts.limits.count_request(principal, now_us=now_us)
-        if usage is not None:
-            exchange.extra_headers += _usage_headers(usage)
+    def _count_events(
+        self, exchange: Exchange, route: IngestRoute, known: Known, events: int
+    ) -> None:
+        now_us = self._now_us()
+        if known.quota:
+            self._quota.check(known.place.tenant_id, events, known.quota, now_us=now_us)
+        told = self._parts.limits.count_events(
+            known.principal, known.tenant, events, route.rates, now_us=now_us
+        )
+        if told and not exchange.extra_headers:
+            exchange.extra_headers = told
 
-    def _count_events(self, exchange: Exchange, principal: Principal, events: int) -> None:
-        tenant = self._registry.current().tenants[principal.tenant_id]
-        usage = self._parts.limits.count_events(principal, tenant, events, now_us=self._now_us())
-        if usage is not None and not exchange.extra_headers:
-            exchange.extra_headers += _usage_headers(usage)
+    def _tell_window(self, exchange: Exchange, route: IngestRoute, known: Known) -> None:
+        """An answer to events that were not counted tells their sender's window all the same."""
+        if exchange.extra_headers or not (known.is_limited or route.rates):
+            return
+        usage = self._parts.limits.look(
+            known.principal, known.tenant, route.rates, now_us=self._now_us()
+        )
+        if usage is not None:
+            exchange.extra_headers = usage_headers(usage)
 
     def _refuse_events(
         self, exchange: Exchange, route: IngestRoute, known: Known | None, error: WeirError
@@ -419,6 +434,7 @@ class Door:
         if known is not None:
             refused = error.context.get("refused_count", 1)
             self._count_refused(route, known, refused if isinstance(refused, int) else 1)
+            self._tell_window(exchange, route, known)
         self.refuse(exchange, error)
 
     def _count_refused(self, route: IngestRoute, known: Known, events: int) -> None:
@@ -461,11 +477,3 @@ def _flags_of(target: bytes) -> int:
     query = parse_qs(target.partition(b"?")[2].decode("latin-1"))
     asked = query.get("server_ts", ["0"])[-1] in ("1", "true")
     return FrameFlag.SERVER_TS if asked else FrameFlag.NONE
-
-
-def _usage_headers(usage: Usage) -> bytes:
-    return (
-        header_line("X-RateLimit-Limit", usage.limit)
-        + header_line("X-RateLimit-Remaining", usage.remaining)
-        + header_line("X-RateLimit-Reset", usage.reset_s)
-    )

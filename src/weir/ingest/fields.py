@@ -12,6 +12,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from weir.domain.event import ABSENT, Event
+from weir.domain.instants import is_beyond_years, parse_epoch, parse_time, parse_time_or_epoch
 from weir.ingest.jsontext import fold, is_absent, member_names
 
 Kind = Literal["text", "time", "object"]
@@ -22,6 +23,9 @@ FIELDS_MAX = 500
 
 COLONS_UNREAD = 100
 """Colons of an object up to which its members are not counted exactly."""
+
+TIME_MESSAGE = "must be a valid ISO 8601 datetime"
+YEARS_MESSAGE = "must lie in the years 1 to 9999"
 
 PROBLEMS_MAX = 100
 """Problems listed in one reply; the rest is the same again."""
@@ -34,7 +38,8 @@ class Field(msgspec.Struct, frozen=True):
     """A field of a dialect: its name on the wire and where it goes in ``Event``.
 
     A value of another kind in a field that is ``lenient`` (known to us, not to the vendor) makes
-    it an unknown field, not a problem.
+    it an unknown field, not a problem. A time with ``epoch`` may be a number as well
+    (``instants.parse_epoch``).
     """
 
     name: str
@@ -42,6 +47,7 @@ class Field(msgspec.Struct, frozen=True):
     kind: Kind
     required: bool = False
     lenient: bool = False
+    epoch: bool = False
     chars_min: int = 0
     chars_max: int | None = None
 
@@ -96,12 +102,20 @@ def table(*fields: Field) -> dict[str, Field]:
     return {field.name: field for field in fields}
 
 
-def parse_time(text: str) -> datetime | None:
-    """A time in any ISO 8601 form; without a zone it is UTC; None when it is not one."""
+def time_in(raw: msgspec.Raw, *, epoch: bool) -> datetime | str:
+    """The time in a JSON value, or what is wrong with it; ``epoch``: it may be a number."""
+    value = bytes(raw)
+    if epoch and (value[:1].isdigit() or value[:1] == b"-"):
+        return parse_epoch(value.decode()) or YEARS_MESSAGE
     try:
-        return datetime.fromisoformat(text.strip())
-    except ValueError:
-        return None
+        text = _TEXT.decode(raw)
+    except msgspec.ValidationError:
+        return "must be a string or a number" if epoch else "must be a string"
+    try:
+        return _TIME.decode(raw)
+    except msgspec.ValidationError:
+        parsed = parse_time_or_epoch(text) if epoch else parse_time(text)
+    return parsed or (YEARS_MESSAGE if is_beyond_years(text) else TIME_MESSAGE)
 
 
 def _count_members(value: object) -> int:
@@ -161,13 +175,13 @@ def _check_field(field: Field, raw: msgspec.Raw, problems: list[Problem]) -> obj
         return None
     if field.kind == "object":
         return _check_object(field, raw, problems)
+    if field.kind == "time":
+        return _check_time(field, raw, problems)
     try:
         text = _TEXT.decode(raw)
     except msgspec.ValidationError:
         problems.append(Problem(field.name, "validation.type", "must be a string"))
         return None
-    if field.kind == "time":
-        return _check_time(field, text, raw, problems)
     return _check_text(field, text, problems)
 
 
@@ -178,18 +192,13 @@ def _check_object(field: Field, raw: msgspec.Raw, problems: list[Problem]) -> ms
     return None
 
 
-def _check_time(
-    field: Field, text: str, raw: msgspec.Raw, problems: list[Problem]
-) -> datetime | None:
-    try:
-        return _TIME.decode(raw)
-    except msgspec.ValidationError:
-        parsed = parse_time(text)
-    if parsed is None:
-        problems.append(
-            Problem(field.name, "validation.format", "must be a valid ISO 8601 datetime")
-        )
-    return parsed
+def _check_time(field: Field, raw: msgspec.Raw, problems: list[Problem]) -> datetime | None:
+    found = time_in(raw, epoch=field.epoch)
+    if isinstance(found, datetime):
+        return found
+    kind = "format" if found in (TIME_MESSAGE, YEARS_MESSAGE) else "type"
+    problems.append(Problem(field.name, f"validation.{kind}", found))
+    return None
 
 
 def _check_text(field: Field, text: str, problems: list[Problem]) -> str | None:

@@ -30,7 +30,7 @@ from weir.ingest.decoding import (
     plain_properties,
     share_context,
 )
-from weir.ingest.fields import EVENT_ID_CHARS_MAX, Field, Problem, parse_time, table
+from weir.ingest.fields import EVENT_ID_CHARS_MAX, Field, Problem, table, time_in
 from weir.ingest.hygiene import check_depth, check_text
 from weir.ingest.jsontext import is_absent
 from weir.ingest.replies import encode_reply, render_error
@@ -49,8 +49,8 @@ FIELDS = table(
     Field("user_id", "user_id", "text"),
     Field("anonymous_id", "anonymous_id", "text"),
     Field("session_id", "session_id", "text"),
-    Field("ts", "ts", "time"),
-    Field("sent_at", "sent_at", "time"),
+    Field("ts", "ts", "time", epoch=True),
+    Field("sent_at", "sent_at", "time", epoch=True),
     Field("properties", "properties", "object"),
     Field("context", "context", "object"),
 )
@@ -101,7 +101,6 @@ _decode_events = msgspec.json.Decoder(list[_NativeEvent]).decode
 _decode_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode_envelope = msgspec.json.Decoder(_Envelope).decode
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_decode_time = msgspec.json.Decoder(str).decode
 
 
 def admit(submission: Submission) -> Admission:
@@ -241,13 +240,10 @@ def _split_envelope(text: bytes) -> _Split:
 def _envelope_time(raw: msgspec.Raw) -> datetime | None:
     if is_absent(raw):
         return None
-    try:
-        sent_at = parse_time(_decode_time(raw))
-    except msgspec.ValidationError:
-        sent_at = None
-    if sent_at is None:
-        raise _shape_problem("sent_at", "validation.format", "must be a valid ISO 8601 datetime")
-    return sent_at
+    found = time_in(raw, epoch=True)
+    if isinstance(found, str):
+        raise _shape_problem("sent_at", "validation.format", found)
+    return found
 
 
 def _excesses(raw: msgspec.Raw, levels_around: int, limits: Limits) -> list[Problem]:

@@ -18,7 +18,7 @@ def fits(value: Any, schema: Any) -> bool:
     """Whether a value fits a schema of the few kinds that the table uses."""
     if "oneOf" in schema:
         return sum(fits(value, option) for option in schema["oneOf"]) == 1
-    kinds = {"object": dict, "array": list, "string": str, "integer": int}
+    kinds = {"object": dict, "array": list, "string": str, "integer": int, "number": float}
     if not isinstance(value, kinds[schema["type"]]):
         return False
     if isinstance(value, list):

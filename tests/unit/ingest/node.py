@@ -106,7 +106,7 @@ def make_registry(epoch: int, *, without: str = "") -> Registry:
         QUERY: _principal(2, frozenset({Scope.QUERY.value})),
         EXPIRED: _principal(3, ingest, expires_at_us=START_US - 1),
         HERE: _principal(4, ingest, networks=("127.0.0.0/8",)),
-        ELSEWHERE: _principal(5, ingest, networks=("203.0.113.0/24",)),
+        ELSEWHERE: _principal(5, ingest, networks=("203.0.113.0/24", "2001:db8::/32")),
         BROWSER: _principal(6, ingest, origins=("https://shop.example",)),
         LIMITED: _principal(7, ingest, requests_per_minute=REQUESTS_PER_MINUTE),
         FEW_EVENTS: _principal(8, ingest, tenant_id=2),
