@@ -19,10 +19,11 @@ def read_beacon(target: bytes, body: bytes) -> bytes:
     if body and not body.startswith(b"data="):
         return body
     fields = body or target.partition(b"?")[2]
-    found = parse_qs(fields.decode("latin-1")).get("data", [""])[-1]
+    # Bytes, not text: what is no UTF-8 is refused later, not replaced here.
+    found = parse_qs(fields.decode("latin-1"), encoding="latin-1").get("data", [""])[-1]
     if not found:
         raise InvalidInput("A beacon has its events in its body or in the parameter 'data'.")
-    return found.encode()
+    return found.encode("latin-1")
 
 
 def render_beacon_error(error: WeirError) -> Reply:
