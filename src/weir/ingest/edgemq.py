@@ -119,9 +119,7 @@ def _read(record: bytes) -> Event:
     if not text.startswith(b"{") or not _is_clean(text):
         return _read_opaque(record)
     try:
-        columns = _decode_columns(text)
-    except msgspec.ValidationError:
-        columns = _pick_columns(text)
+        columns = _columns_of(text)
     except (msgspec.DecodeError, RecursionError):
         return _read_opaque(record)
     times = (columns.timestamp, columns.ts, columns.event_time, columns.time)
@@ -153,10 +151,13 @@ def _is_clean(text: bytes) -> bool:
     return True
 
 
-def _pick_columns(text: bytes) -> _Columns:
-    """The same where some members are no texts: those are left out."""
+def _columns_of(text: bytes) -> _Columns:
+    """The columns of a JSON object; members that are no texts are left out."""
+    try:
+        return _decode_columns(text)
+    except msgspec.ValidationError:
+        sent = member_names(text)
     found: dict[str, str] = {}
-    sent = member_names(text)
     for name in _Columns.__struct_fields__:
         if bytes(sent.get(name, b"")).startswith(b'"'):
             found[name] = _decode_text(sent[name])

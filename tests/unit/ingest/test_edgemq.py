@@ -142,7 +142,8 @@ def test_object_stands_whole_in_properties() -> None:
     "body",
     [
         b"[]", b"1", b'"a"', b"null", b"{", b"{}x", b"{]", b"\xef\xbb\xbf{}", b"\xff", b"{\xff}",
-        b'{"a":NaN}', b'{"a":"\\u0000"}', b'{"a":"\\ud800"}', b'{"a":"\\ud83c\\udf89"', b"\0",
+        b'{"a":NaN}', b'{"event":5,', b'{"event":5}{}', b'{"a":"\\u0000"}', b'{"a":"\\ud800"}',
+        b'{"a":"\\ud83c\\udf89"', b"\0",
         b"a\0b", b'{"a":"\0"}', b" ", b"\x1f", "é\U0010ffff\u2028".encode(), b"\\", b'"',
         b'{"d":' + b"[" * DEPTH_MAX + b"]" * DEPTH_MAX + b"}",
         b'{"d":' * 5000 + b"1" + b"}" * 5000,
