@@ -92,7 +92,8 @@ def _records(body: bytes, content_type: bytes | None) -> list[bytes]:
     if not is_ndjson(content_type):
         return [body] if body else []
     lines = body.split(b"\n", LINES_MAX)
-    check_count(len(lines), LINES_MAX)
+    if len(lines) > LINES_MAX:
+        raise InvalidInput(f"A request holds at most {LINES_MAX} lines.", code="batch_too_large")
     return [line for line in lines if line and not line.isspace()]
 
 

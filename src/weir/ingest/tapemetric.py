@@ -7,11 +7,9 @@ beacon is answered 200 whatever happens, because its sender cannot read an answe
 answer, and the ledger, say what happened.
 """
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from operator import attrgetter
-from typing import Annotated, Literal
 
 import msgspec
 
@@ -30,124 +28,37 @@ from weir.ingest.decoding import (
     judge_each,
     plain_properties,
 )
-from weir.ingest.fields import (
-    EVENT_ID_CHARS_MAX,
-    FIELDS_MAX,
-    Field,
-    Problem,
-    check_event,
-    table,
-)
+from weir.ingest.fields import FIELDS_MAX, Problem, check_event
 from weir.ingest.hygiene import check_depth, check_text
 from weir.ingest.jsontext import compose, fold, member_names
 from weir.ingest.replies import encode_reply, render_error
+from weir.ingest.tapemetric_fields import FIELDS, KEPT, Checked, CheckedKnown, Kept, KeptKnown
 
 NAME = "tapemetric"
 VERSION = 1
 EVENTS_MAX = 500
-EVENT_TYPE_CHARS_MAX = 48
-ID_CHARS_MAX = 128
-TITLE_CHARS_MAX = 255
 LEVELS_AROUND = 2
 """Levels of JSON around an event: the envelope and its list."""
 
-CONTENT_TYPES = ("series", "film", "live", "short")
-PLANS = ("svod", "avod", "tvod", "free")
-
-FIELDS = table(
-    Field(
-        "event_type", "event", "text", required=True, chars_min=1, chars_max=EVENT_TYPE_CHARS_MAX
-    ),
-    Field("event_id", "event_id", "text", chars_min=1, chars_max=EVENT_ID_CHARS_MAX),
-    Field("ts", "ts", "time", required=True),
-    Field("anonymous_id", "anonymous_id", "text", required=True, chars_min=1),
-    Field("session_id", "session_id", "text", required=True, chars_min=1),
-    Field("user_id", "user_id", "text", chars_max=ID_CHARS_MAX),
-    Field("sent_at", "sent_at", "time", lenient=True),
-    Field("context", "context", "object"),
-    Field("properties", "properties", "object"),
-    Field("content_id", "", "text", chars_max=ID_CHARS_MAX),
-    Field("content_type", "", "text", choices=CONTENT_TYPES),
-    Field("content_title", "", "text", chars_max=TITLE_CHARS_MAX),
-    Field("season", "", "integer"),
-    Field("episode", "", "integer"),
-    Field("position_sec", "", "number"),
-    Field("duration_sec", "", "number"),
-    Field("bitrate_kbps", "", "integer"),
-    Field("buffer_count", "", "integer"),
-    Field("buffer_duration_ms", "", "integer"),
-    Field("plan", "", "text", choices=PLANS),
-    Field("revenue_inr", "", "number"),
-)
-KEPT = tuple(name for name, field in FIELDS.items() if not field.target)
-"""Fields that the vendor knows and that stand in ``properties``."""
-
-_kept_of = attrgetter(*KEPT)
-_NONE_KEPT = (ABSENT,) * len(KEPT)
-
-_Id = Annotated[str, msgspec.Meta(max_length=ID_CHARS_MAX)]
-_Needed = Annotated[str, msgspec.Meta(min_length=1)]
-
-
-class _Checked(Event, kw_only=True):
-    """An event as the door looks at it: nothing of it is kept."""
-
-    event: Annotated[str, msgspec.Meta(min_length=1, max_length=EVENT_TYPE_CHARS_MAX)] = (
-        msgspec.field(name="event_type")
-    )
-    event_id: Annotated[str, msgspec.Meta(min_length=1, max_length=EVENT_ID_CHARS_MAX)] | None = (
-        None
-    )
-    ts: datetime
-    anonymous_id: _Needed
-    session_id: _Needed
-    user_id: _Id | None = None
-    content_id: _Id | None = None
-    content_type: Literal["series", "film", "live", "short"] | None = None
-    content_title: Annotated[str, msgspec.Meta(max_length=TITLE_CHARS_MAX)] | None = None
-    season: int | None = None
-    episode: int | None = None
-    position_sec: float | None = None
-    duration_sec: float | None = None
-    bitrate_kbps: int | None = None
-    buffer_count: int | None = None
-    buffer_duration_ms: int | None = None
-    plan: Literal["svod", "avod", "tvod", "free"] | None = None
-    revenue_inr: float | None = None
-
-
-class _CheckedKnown(_Checked, forbid_unknown_fields=True):
-    """The same without unknown fields."""
-
-
-class _Kept(Event, forbid_unknown_fields=True):
-    """An event that was taken, as the loader reads it: values stay as they were sent."""
-
-    event: str = msgspec.field(name="event_type")
-    content_id: msgspec.Raw = ABSENT
-    content_type: msgspec.Raw = ABSENT
-    content_title: msgspec.Raw = ABSENT
-    season: msgspec.Raw = ABSENT
-    episode: msgspec.Raw = ABSENT
-    position_sec: msgspec.Raw = ABSENT
-    duration_sec: msgspec.Raw = ABSENT
-    bitrate_kbps: msgspec.Raw = ABSENT
-    buffer_count: msgspec.Raw = ABSENT
-    buffer_duration_ms: msgspec.Raw = ABSENT
-    plan: msgspec.Raw = ABSENT
-    revenue_inr: msgspec.Raw = ABSENT
-
 
 class _KnownBatch(msgspec.Struct):
-    events: list[_CheckedKnown]
+    events: list[CheckedKnown]
 
 
 class _Batch(msgspec.Struct):
-    events: list[_Checked]
+    events: list[Checked]
+
+
+class _KeptKnownBatch(msgspec.Struct):
+    events: list[KeptKnown]
 
 
 class _KeptBatch(msgspec.Struct):
-    events: list[_Kept]
+    events: list[Kept]
+
+
+class _Members(msgspec.Struct):
+    events: list[dict[str, msgspec.Raw]]
 
 
 class _Parts(msgspec.Struct):
@@ -156,8 +67,14 @@ class _Parts(msgspec.Struct):
 
 _decode_known = msgspec.json.Decoder(_KnownBatch).decode
 _decode_batch = msgspec.json.Decoder(_Batch).decode
+_decode_kept_known = msgspec.json.Decoder(_KeptKnownBatch).decode
 _decode_kept = msgspec.json.Decoder(_KeptBatch).decode
+_decode_members = msgspec.json.Decoder(_Members).decode
 _decode_parts = msgspec.json.Decoder(_Parts).decode
+
+_kept_of = attrgetter(*KEPT)
+_NONE_KEPT = (ABSENT,) * len(KEPT)
+_NOTHING: Mapping[str, msgspec.Raw] = {}
 
 
 def admit(submission: Submission) -> Admission:
@@ -187,15 +104,9 @@ def admit(submission: Submission) -> Admission:
 def decode_frame(frame: Frame) -> Sequence[Event]:
     """The events of a frame that ``admit`` took, without the refused ones."""
     refused = frozenset(decode_meta(frame.meta).refused)
-    if not refused:
-        try:
-            kept = _decode_kept(frame.body).events
-        except msgspec.ValidationError:
-            kept = []
-        if kept and plain_properties(kept) is not None:
-            for event in kept:
-                _gather(event)
-            return kept
+    read = None if refused else _read_together(frame.body)
+    if read is not None:
+        return read
     raws = _decode_parts(frame.body).events
     checked = [
         check_event(_in_order(raw), FIELDS)
@@ -274,12 +185,34 @@ def _shape_problem(message: str) -> InvalidInput:
     return InvalidInput(f"'events' {message}.", details=details)
 
 
-def _gather(event: _Kept) -> None:
-    """Puts the vendor's further fields into the properties."""
+def _read_together(body: bytes) -> Sequence[Event] | None:
+    """The events of a batch of good ones; None when each must be read by itself."""
+    events: Sequence[Kept]
+    further: Sequence[Mapping[str, msgspec.Raw]]
+    try:
+        events = _decode_kept_known(body).events
+        further = [_NOTHING] * len(events)
+    except msgspec.ValidationError:
+        try:
+            events = _decode_kept(body).events
+            further = _decode_members(body).events
+        except msgspec.ValidationError:
+            return None
+    if plain_properties(events) is None:
+        return None
+    for event, sent in zip(events, further, strict=True):
+        _gather(event, sent)
+    return events
+
+
+def _gather(event: Kept, sent: Mapping[str, msgspec.Raw]) -> None:
+    """Puts the vendor's further fields into the properties, and behind them the unknown ones."""
     values = _kept_of(event)
-    if values != _NONE_KEPT:
-        sent = {name: raw for name, raw in zip(KEPT, values, strict=True) if raw is not ABSENT}
-        event.properties = fold(sent, event.properties)
+    if values == _NONE_KEPT and not sent:
+        return
+    extras = {name: raw for name, raw in zip(KEPT, values, strict=True) if raw is not ABSENT}
+    extras.update((name, raw) for name, raw in sent.items() if name not in FIELDS)
+    event.properties = fold(extras, event.properties)
 
 
 def _in_order(raw: msgspec.Raw) -> msgspec.Raw:

@@ -12,10 +12,10 @@ from tests.unit.ingest.making import LIMITS, admit, stored, values_of
 from weir.errors import InvalidInput, Unavailable
 from weir.ingest.admission import Limits
 from weir.ingest.beacon import read_beacon, render_beacon_error
-from weir.ingest.tapemetric import (
+from weir.ingest.tapemetric import EVENTS_MAX
+from weir.ingest.tapemetric_fields import (
     CONTENT_TYPES,
     EVENT_TYPE_CHARS_MAX,
-    EVENTS_MAX,
     FIELDS,
     ID_CHARS_MAX,
     KEPT,
