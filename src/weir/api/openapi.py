@@ -4,7 +4,8 @@ Source: spec.openapis.org/oas/v3.1.0.
 """
 
 from weir import __version__
-from weir.api.operations import OPERATIONS, Body, Operation, Parameter
+from weir.api.describing import Body, Operation, Parameter
+from weir.api.operations import OPERATIONS
 
 _ERROR = {
     "type": "object",
@@ -94,7 +95,7 @@ def _responses(operation: Operation) -> dict[str, object]:
 def _parameter(parameter: Parameter) -> dict[str, object]:
     return {
         "name": parameter.name,
-        "in": "query",
+        "in": parameter.place,
         "required": parameter.required,
         "description": parameter.words,
         "schema": parameter.schema,

@@ -21,6 +21,7 @@ from weir.ingest.fields import (
     check_event,
     judge_event,
 )
+from weir.ingest.hygiene import check_depth
 from weir.ingest.jsontext import extend, is_absent, members, share
 
 _ACCEPTABLE_STARTS = {b"{", b"n", b""}
@@ -71,6 +72,9 @@ def malformed(body: bytes, error: Exception) -> InvalidInput:
 
 def plain_properties(events: Sequence[Event]) -> list[bytes] | None:
     """The text of every event's properties; None when one, or a context, is not an object."""
+    if len(events) == 1:
+        piece = plain_piece(events[0])
+        return None if piece is None else [piece]
     pieces = [bytes(event.properties) for event in events]
     if not {piece[:1] for piece in pieces} <= _ACCEPTABLE_STARTS:
         return None
@@ -220,6 +224,20 @@ def check_sizes(raws: Sequence[msgspec.Raw], limits: Limits) -> None:
                 f"Event {index} is larger than {limits.event_bytes_max} bytes.",
                 details=[{"index": index, "field": "", "message": "is too large"}],
             )
+
+
+def excesses(raw: msgspec.Raw, levels_around: int, limits: Limits) -> list[Problem]:
+    """What of one event is over a limit, where the others are taken without it."""
+    text = bytes(raw)
+    if len(text) > limits.event_bytes_max:
+        message = f"is larger than {limits.event_bytes_max} bytes"
+        return [Problem("", "validation.length", message)]
+    try:
+        depth_max = limits.json_depth_max
+        check_depth(text, [b""], depth_max=depth_max, levels_around=levels_around)
+    except InvalidInput as error:
+        return [Problem("", "invalid_json", error.message)]
+    return []
 
 
 def refuse_problems(found: Sequence[Sequence[Problem]]) -> None:

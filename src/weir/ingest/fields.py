@@ -5,6 +5,7 @@ the events are looked at here one by one, every problem is collected, times are 
 8601 forms, and unknown fields are folded into ``properties``.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal, NamedTuple
@@ -15,7 +16,8 @@ from weir.domain.event import ABSENT, Event
 from weir.domain.instants import is_beyond_years, parse_epoch, parse_time, parse_time_or_epoch
 from weir.ingest.jsontext import fold, is_absent, member_names
 
-Kind = Literal["text", "time", "object"]
+Kind = Literal["text", "time", "object", "integer", "number"]
+"""An ``integer`` may be written as ``4.0``; numbers of any size are taken."""
 
 EVENT_ID_CHARS_MAX = 256
 FIELDS_MAX = 500
@@ -30,8 +32,10 @@ YEARS_MESSAGE = "must lie in the years 1 to 9999"
 PROBLEMS_MAX = 100
 """Problems listed in one reply; the rest is the same again."""
 
+_INTEGER = re.compile(rb"-?\d+(?:\.0+)?")
 _TEXT = msgspec.json.Decoder(str)
 _TIME = msgspec.json.Decoder(datetime)
+_NUMBER_STARTS = frozenset(b"%d" % digit for digit in range(10)) | {b"-"}
 
 
 class Field(msgspec.Struct, frozen=True):
@@ -39,7 +43,8 @@ class Field(msgspec.Struct, frozen=True):
 
     A value of another kind in a field that is ``lenient`` (known to us, not to the vendor) makes
     it an unknown field, not a problem. A time with ``epoch`` may be a number as well
-    (``instants.parse_epoch``).
+    (``instants.parse_epoch``). A field without
+    a target is looked at and then kept as an unknown one is.
     """
 
     name: str
@@ -50,6 +55,8 @@ class Field(msgspec.Struct, frozen=True):
     epoch: bool = False
     chars_min: int = 0
     chars_max: int | None = None
+    choices: tuple[str, ...] = ()
+    """The texts that are taken; none: any."""
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -147,10 +154,12 @@ def _open(raw: msgspec.Raw, fields: Mapping[str, Field]) -> _Opened | list[Probl
     problems: list[Problem] = []
     values: dict[str, object] = {}
     for field in fields.values():
-        raw_value = sent.pop(field.name, ABSENT)
+        raw_value = sent.pop(field.name, ABSENT) if field.target else sent.get(field.name, ABSENT)
         found: list[Problem] = []
         value = _check_field(field, raw_value, found)
-        if value is not None:
+        if not field.target:
+            problems.extend(found)
+        elif value is not None:
             values[field.target] = value
         elif found and field.lenient:
             sent[field.name] = raw_value
@@ -177,6 +186,8 @@ def _check_field(field: Field, raw: msgspec.Raw, problems: list[Problem]) -> obj
         return _check_object(field, raw, problems)
     if field.kind == "time":
         return _check_time(field, raw, problems)
+    if field.kind in ("integer", "number"):
+        return _check_number(field, raw, problems)
     try:
         text = _TEXT.decode(raw)
     except msgspec.ValidationError:
@@ -201,9 +212,25 @@ def _check_time(field: Field, raw: msgspec.Raw, problems: list[Problem]) -> date
     return None
 
 
+def _check_number(field: Field, raw: msgspec.Raw, problems: list[Problem]) -> msgspec.Raw | None:
+    text = bytes(raw)
+    if field.kind == "number" and text[:1] in _NUMBER_STARTS:
+        return raw
+    if field.kind == "integer" and _INTEGER.fullmatch(text):
+        return raw
+    article = "an" if field.kind == "integer" else "a"
+    message = f"must be {article} {field.kind}"
+    problems.append(Problem(field.name, "validation.type", message))
+    return None
+
+
 def _check_text(field: Field, text: str, problems: list[Problem]) -> str | None:
     if len(text) < field.chars_min:
         problems.append(Problem(field.name, "validation.length", "must not be empty"))
+        return None
+    if field.choices and text not in field.choices:
+        message = f"must be one of: {', '.join(field.choices)}"
+        problems.append(Problem(field.name, "validation.enum", message))
         return None
     if field.chars_max is not None and len(text) > field.chars_max:
         message = f"must have at most {field.chars_max} characters"

@@ -23,6 +23,7 @@ from weir.ingest.decoding import (
     check_shared,
     count_array,
     count_envelope,
+    excesses,
     is_object,
     judge_each,
     malformed,
@@ -121,7 +122,7 @@ def admit(submission: Submission) -> Admission:
     refused = {
         index: problems
         for index, raw in enumerate(split.raws)
-        if (problems := judged[index] or _excesses(raw, split.levels_around, limits))
+        if (problems := judged[index] or excesses(raw, split.levels_around, limits))
     }
     return _admission(len(judged) - len(refused), refused, submission.batch_id)
 
@@ -244,19 +245,6 @@ def _envelope_time(raw: msgspec.Raw) -> datetime | None:
     if isinstance(found, str):
         raise _shape_problem("sent_at", "validation.format", found)
     return found
-
-
-def _excesses(raw: msgspec.Raw, levels_around: int, limits: Limits) -> list[Problem]:
-    text = bytes(raw)
-    if len(text) > limits.event_bytes_max:
-        message = f"is larger than {limits.event_bytes_max} bytes"
-        return [Problem("", "validation.length", message)]
-    try:
-        depth_max = limits.json_depth_max
-        check_depth(text, [b""], depth_max=depth_max, levels_around=levels_around)
-    except InvalidInput as error:
-        return [Problem("", "invalid_json", error.message)]
-    return []
 
 
 def _admission(taken: int, refused: dict[int, list[Problem]], batch_id: str) -> Admission:
