@@ -31,7 +31,7 @@ from weir.ingest.decoding import (
 from weir.ingest.fields import FIELDS_MAX, Problem, check_event
 from weir.ingest.hygiene import check_depth, check_text
 from weir.ingest.jsontext import compose, fold, member_names
-from weir.ingest.limits import Limits
+from weir.ingest.limits import Limits as RateLimits
 from weir.ingest.replies import encode_reply, render_error
 from weir.ingest.tapemetric_fields import FIELDS, KEPT, Checked, CheckedKnown, Kept, KeptKnown
 
@@ -225,7 +225,7 @@ def _in_order(raw: msgspec.Raw) -> msgspec.Raw:
 
 _DIALECT = Dialect(code=4, name=NAME, decode=decode_frame)
 
-_RATES = Limits(events=120_000)
+_RATES = RateLimits(events=120_000)
 
 ROUTES = (
     IngestRoute(
