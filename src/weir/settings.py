@@ -111,6 +111,12 @@ class Settings:
     drain_timeout_s: float = _number(10, "Time for open requests at shutdown.")
     rate_limit_requests: int = _whole(0, "Requests per 60 s and key; 0: no limit.")
     rate_limit_events: int = _whole(0, "Events per minute and tenant; 0: no limit.")
+    rate_limit_requests_realanalytics: int = _whole(
+        1000, "Requests per 60 s and key to the RealAnalytics route; 0: no limit."
+    )
+    rate_limit_requests_clickstream: int = _whole(
+        1000, "Requests per 60 s and key to the clickstream routes; 0: no limit."
+    )
     backfill_bytes_per_s: int = _whole(
         4 * MIB, "Bytes that a worker takes of ?lane=backfill per second; then 503.", 1024
     )

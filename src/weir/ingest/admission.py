@@ -10,6 +10,7 @@ import msgspec
 
 from weir.domain.event import Dialect
 from weir.errors import WeirError
+from weir.settings import Settings
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -54,6 +55,8 @@ class Admission(msgspec.Struct, frozen=True):
     refused_count: int
     meta: bytes
     reply: Reply
+    body: bytes | None = None
+    """What is written instead of the body: the same events without the key that stood by them."""
 
 
 Admit = Callable[[Submission], Admission]
@@ -68,3 +71,9 @@ class IngestRoute(msgspec.Struct, frozen=True):
     dialect_version: int
     admit: Admit
     render_error: RenderError
+    find_key: Callable[[bytes], str | None] | None = None
+    """The key in a body, for a request with none in its headers; None: it cannot stand there."""
+    requests_limit: Callable[[Settings], int] | None = None
+    """Requests per minute of a key without a limit of its own; None: as for the node's routes."""
+    shares_path: bool = False
+    """Whether other methods than POST are somebody else's on the same path."""

@@ -72,6 +72,21 @@ class Callers:
             _check_bounds(exchange, known.principal)
         return known
 
+    def recognize_shown(self, text: str | None, exchange: Exchange, now_us: int) -> Known:
+        """As ``recognize``, by a key that stands where others may see it: it may do nothing else.
+
+        Such keys are not remembered.
+        """
+        known = self._look_up(text, self._registry.current(), now_us)
+        if known.principal.scopes != {Scope.INGEST}:
+            raise Forbidden(
+                "An API key in a body may have no other scope than 'ingest'.",
+                hint="Create one with: weir keys create --public",
+            )
+        if known.is_bound:
+            _check_bounds(exchange, known.principal)
+        return known
+
     def _decide(self, headers: Mapping[bytes, bytes], registry: Registry, now_us: int) -> Known:
         """By the one credential that decides, remembered by it alone."""
         credential = headers.get(b"authorization", b"")
@@ -81,21 +96,17 @@ class Callers:
             memory = self._api_keys
         known = memory.get(credential)
         if known is None:
-            known = self._look_up(headers, registry, now_us)
+            known = self._look_up(_text_of(headers), registry, now_us)
             if len(memory) >= PRINCIPALS_MAX:
                 memory.clear()
             if len(credential) <= BEARER_BYTES_MAX:
                 memory[credential] = known
         return known
 
-    def _look_up(self, headers: Mapping[bytes, bytes], registry: Registry, now_us: int) -> Known:
-        text = credential_of(
-            authorization=headers.get(b"authorization", b"").decode("latin-1"),
-            api_key=headers.get(b"x-api-key", b"").decode("latin-1"),
-        )
+    def _look_up(self, text: str | None, registry: Registry, now_us: int) -> Known:
         where = f"See {self._docs_url}"
         if text is None:
-            raise Unauthenticated("API key required.", hint=where)
+            raise Unauthenticated("API key required.", hint=where, is_missing=True)
         try:
             principal = registry.authenticate(text, now_us=now_us)
         except Unauthenticated as error:
@@ -109,9 +120,21 @@ class Callers:
         return Known(principal, principal.place, is_limited, quota, is_bound)
 
 
+def names_nobody(headers: Mapping[bytes, bytes]) -> bool:
+    """Whether no header holds a credential."""
+    return _text_of(headers) is None
+
+
+def _text_of(headers: Mapping[bytes, bytes]) -> str | None:
+    return credential_of(
+        authorization=headers.get(b"authorization", b"").decode("latin-1"),
+        api_key=headers.get(b"x-api-key", b"").decode("latin-1"),
+    )
+
+
 def _check_bounds(exchange: Exchange, principal: Principal) -> None:
     if not admits_address(principal, exchange.connection.peer):
-        raise Forbidden("This IP address is not allowed to use the API key.")
+        raise Forbidden("This IP address is not allowed to use the API key.", bound="address")
     origin = exchange.head.headers.get(b"origin")
     if principal.origins and origin is not None:
         _check_origin(principal, origin)

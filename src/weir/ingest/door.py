@@ -25,9 +25,9 @@ from weir.ingest.body import (
     ADMIT_ON_LOOP_BYTES_MAX,
     encoding_of,
 )
-from weir.ingest.callers import Callers, Known
+from weir.ingest.callers import Callers, Known, names_nobody
 from weir.ingest.cors import cors_headers, preflight_headers
-from weir.ingest.guests import brings_body_unknown
+from weir.ingest.guests import brings_body_unknown, check_keyless, key_in_body
 from weir.ingest.head import HeadMemory
 from weir.ingest.judging import Judged, inflate_small, judge
 from weir.ingest.limits import Usage
@@ -238,7 +238,9 @@ class Door:
 
     def refuse_unread(self, exchange: Exchange, error: WeirError) -> None:
         """Sends an error about a request that was not received whole."""
-        exchange.route = self._routes.get(exchange.head.path)
+        route = self._routes.get(exchange.head.path)
+        if route is not None and (exchange.head.method == b"POST" or not route.shares_path):
+            exchange.route = route
         self.refuse(exchange, error)
 
     def _fail(self, exchange: Exchange, error: Exception) -> None:
@@ -253,24 +255,27 @@ class Door:
         Tells of any other whether its body has to do with the guests' room.
         """
         head = exchange.head
-        if head.method == b"POST" and head.path in self._routes:
+        route = self._routes.get(head.path) if head.method == b"POST" else None
+        if route is not None and route.find_key is not None and names_nobody(head.headers):
+            check_keyless(head)
+            exchange.tenant_id = GUESTS
+        elif route is not None:
             known = self.callers.recognize(exchange, self._now_us())
             exchange.tenant_id = known.place.tenant_id
         elif brings_body_unknown(head, self._registry.current(), now_us=self._now_us()):
             exchange.tenant_id = GUESTS
 
     def _take_ingest(self, exchange: Exchange, route: IngestRoute) -> None:
-        if exchange.head.method == b"OPTIONS":
-            self._preflight(exchange)
-            return
         if exchange.head.method != b"POST":
-            exchange.extra_headers += b"Allow: POST, OPTIONS\r\n"
-            self.answer(exchange, _METHOD_NOT_ALLOWED)
+            self._take_no_events(exchange, route)
             return
         known: Known | None = None
         now_us = self._now_us()
         try:
-            known = self.callers.recognize(exchange, now_us)
+            if exchange.tenant_id == GUESTS:
+                known = self._recognize_guest(exchange, route, now_us)
+            else:
+                known = self.callers.recognize(exchange, now_us)
             if self._room.bytes_in_flight > self._room.watched_bytes and not exchange.tenant_id:
                 self._room.claim(exchange, known.place.tenant_id)
             if not self._gate.is_open:
@@ -279,8 +284,8 @@ class Door:
                 self._backfill.check(
                     exchange.head.target, is_open=self._gate.is_open, now_us=now_us
                 )
-            if known.is_limited:
-                self._count_request(exchange, known.principal, now_us)
+            if known.is_limited or route.requests_limit is not None:
+                self._count_request(exchange, route, known.principal, now_us)
             body = exchange.body
             encoding = encoding_of(exchange.head.headers.get(b"content-encoding"), body)
             small = body if encoding == "identity" else inflate_small(encoding, body)
@@ -295,6 +300,21 @@ class Door:
             self._store(exchange, route, known, small, route.admit(self._submission(small)))
         except WeirError as error:
             self._refuse_events(exchange, route, known, error)
+
+    def _take_no_events(self, exchange: Exchange, route: IngestRoute) -> None:
+        if exchange.head.method == b"OPTIONS":
+            self._preflight(exchange)
+        elif route.shares_path:
+            exchange.route = None
+            self._parts.relay(exchange)
+        else:
+            exchange.extra_headers += b"Allow: POST, OPTIONS\r\n"
+            self.answer(exchange, _METHOD_NOT_ALLOWED)
+
+    def _recognize_guest(self, exchange: Exchange, route: IngestRoute, now_us: int) -> Known:
+        known = self.callers.recognize_shown(key_in_body(exchange, route), exchange, now_us)
+        self._room.adopt(exchange, known.place.tenant_id)
+        return known
 
     def _await_turn(
         self, exchange: Exchange, route: IngestRoute, known: Known, body: bytes
@@ -352,7 +372,7 @@ class Door:
             admission.refused_count,
             _flags_of(target) if b"?" in target else 0,
             admission.meta,
-            body,
+            admission.body or body,
         )
         exchange.reply = admission.reply
         if b"?" in target:
@@ -402,8 +422,12 @@ class Door:
             raise no_room()
         exchange.body_bytes += len(body)
 
-    def _count_request(self, exchange: Exchange, principal: Principal, now_us: int) -> None:
-        usage = self._parts.limits.count_request(principal, now_us=now_us)
+    def _count_request(
+        self, exchange: Exchange, route: IngestRoute, principal: Principal, now_us: int
+    ) -> None:
+        limit = route.requests_limit
+        default = None if limit is None else limit(self.settings)
+        usage = self._parts.limits.count_request(principal, now_us=now_us, default=default)
         if usage is not None:
             exchange.extra_headers += _usage_headers(usage)
 

@@ -14,7 +14,8 @@ import msgspec
 from weir.domain.event import ABSENT, Event
 from weir.ingest.jsontext import fold, is_absent, member_names
 
-Kind = Literal["text", "time", "object"]
+Kind = Literal["text", "time", "object", "labels"]
+"""``labels`` is a list of texts, or an object."""
 
 EVENT_ID_CHARS_MAX = 256
 FIELDS_MAX = 500
@@ -26,6 +27,7 @@ COLONS_UNREAD = 100
 PROBLEMS_MAX = 100
 """Problems listed in one reply; the rest is the same again."""
 
+_LABELS = msgspec.json.Decoder(list[str])
 _TEXT = msgspec.json.Decoder(str)
 _TIME = msgspec.json.Decoder(datetime)
 
@@ -34,7 +36,8 @@ class Field(msgspec.Struct, frozen=True):
     """A field of a dialect: its name on the wire and where it goes in ``Event``.
 
     A value of another kind in a field that is ``lenient`` (known to us, not to the vendor) makes
-    it an unknown field, not a problem.
+    it an unknown field, not a problem. A field without a target is looked at and then kept as an
+    unknown one is.
     """
 
     name: str
@@ -44,6 +47,12 @@ class Field(msgspec.Struct, frozen=True):
     lenient: bool = False
     chars_min: int = 0
     chars_max: int | None = None
+    empty_code: str = "validation.length"
+    """Of a text that is empty and may not be."""
+    choices: tuple[str, ...] = ()
+    """The texts that are taken; none: any."""
+    members_max: int | None = None
+    """Of an object."""
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -133,10 +142,12 @@ def _open(raw: msgspec.Raw, fields: Mapping[str, Field]) -> _Opened | list[Probl
     problems: list[Problem] = []
     values: dict[str, object] = {}
     for field in fields.values():
-        raw_value = sent.pop(field.name, ABSENT)
+        raw_value = sent.pop(field.name, ABSENT) if field.target else sent.get(field.name, ABSENT)
         found: list[Problem] = []
         value = _check_field(field, raw_value, found)
-        if value is not None:
+        if not field.target:
+            problems.extend(found)
+        elif value is not None:
             values[field.target] = value
         elif found and field.lenient:
             sent[field.name] = raw_value
@@ -161,6 +172,8 @@ def _check_field(field: Field, raw: msgspec.Raw, problems: list[Problem]) -> obj
         return None
     if field.kind == "object":
         return _check_object(field, raw, problems)
+    if field.kind == "labels":
+        return _check_labels(field, raw, problems)
     try:
         text = _TEXT.decode(raw)
     except msgspec.ValidationError:
@@ -172,10 +185,31 @@ def _check_field(field: Field, raw: msgspec.Raw, problems: list[Problem]) -> obj
 
 
 def _check_object(field: Field, raw: msgspec.Raw, problems: list[Problem]) -> msgspec.Raw | None:
+    if not bytes(raw).startswith(b"{"):
+        problems.append(Problem(field.name, "validation.type", "must be an object"))
+        return None
+    if field.members_max is not None and has_more_members(raw, field.members_max):
+        message = f"must have at most {field.members_max} keys"
+        problems.append(Problem(field.name, "validation.maxItems", message))
+        return None
+    return raw
+
+
+def has_more_members(raw: msgspec.Raw, members_max: int) -> bool:
+    """Whether an object has more names, repeated ones counted once."""
+    return bytes(raw).count(b":") > members_max and len(member_names(raw)) > members_max
+
+
+def _check_labels(field: Field, raw: msgspec.Raw, problems: list[Problem]) -> msgspec.Raw | None:
     if bytes(raw).startswith(b"{"):
         return raw
-    problems.append(Problem(field.name, "validation.type", "must be an object"))
-    return None
+    try:
+        _LABELS.decode(raw)
+    except msgspec.ValidationError:
+        message = "must be an array of strings or an object"
+        problems.append(Problem(field.name, "validation.type", message))
+        return None
+    return raw
 
 
 def _check_time(
@@ -194,7 +228,11 @@ def _check_time(
 
 def _check_text(field: Field, text: str, problems: list[Problem]) -> str | None:
     if len(text) < field.chars_min:
-        problems.append(Problem(field.name, "validation.length", "must not be empty"))
+        problems.append(Problem(field.name, field.empty_code, "must not be empty"))
+        return None
+    if field.choices and text not in field.choices:
+        message = f"must be one of: {', '.join(field.choices)}"
+        problems.append(Problem(field.name, "validation.enum", message))
         return None
     if field.chars_max is not None and len(text) > field.chars_max:
         message = f"must have at most {field.chars_max} characters"

@@ -6,10 +6,35 @@ from typing import TYPE_CHECKING
 
 from weir.domain.registry import credential_of
 from weir.errors import Forbidden, Unauthenticated
+from weir.ingest.body import BodyTooLarge, encoding_of
+from weir.ingest.judging import inflate_small
 
 if TYPE_CHECKING:
     from weir.domain.registry import Registry
+    from weir.ingest.admission import IngestRoute
+    from weir.ingest.exchange import Exchange
     from weir.ingest.head import Head
+
+
+KEYLESS_BODY_BYTES_MAX = 65536
+"""Of a body in which a key is looked for, as received: what browsers let a beacon have."""
+
+
+def check_keyless(head: Head) -> None:
+    """Raises ``BodyTooLarge`` by the head of a request whose key may stand in its body."""
+    if head.content_length is not None and head.content_length > KEYLESS_BODY_BYTES_MAX:
+        raise _too_large()
+
+
+def key_in_body(exchange: Exchange, route: IngestRoute) -> str | None:
+    """The key that a guest's request has in its body, if any; ``BodyTooLarge`` as above."""
+    assert route.find_key is not None
+    body = exchange.body
+    encoding = encoding_of(exchange.head.headers.get(b"content-encoding"), body)
+    small = inflate_small(encoding, body) if len(body) <= KEYLESS_BODY_BYTES_MAX else None
+    if small is None:
+        raise _too_large()
+    return route.find_key(small)
 
 
 def brings_body_unknown(head: Head, registry: Registry, *, now_us: int) -> bool:
@@ -28,3 +53,10 @@ def brings_body_unknown(head: Head, registry: Registry, *, now_us: int) -> bool:
     except (Unauthenticated, Forbidden):
         return True
     return False
+
+
+def _too_large() -> BodyTooLarge:
+    return BodyTooLarge(
+        f"A body that brings its API key has at most {KEYLESS_BODY_BYTES_MAX} bytes.",
+        hint="Send the key in a header.",
+    )

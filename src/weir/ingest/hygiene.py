@@ -63,6 +63,15 @@ def check_depth(
         raise _malformed(what, _place_of_depth(body, own_max))
 
 
+def check_depth_apart(body: bytes, events: Sequence[bytes], *, depth_max: int) -> None:
+    """As ``check_depth``, by the whole texts of the events that stand beside each other in it."""
+    inside = [_openings(event) for event in events]
+    outside = _openings(body) - sum(inside)
+    if max(inside, default=0) + outside > depth_max and not _is_within(body, depth_max):
+        what = f"JSON is nested deeper than {depth_max} levels"
+        raise _malformed(what, _place_of_depth(body, depth_max))
+
+
 _DEPTH_OUTSIDE = 3
 """Levels around an event's properties: the envelope, its list, the event."""
 

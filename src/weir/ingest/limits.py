@@ -62,9 +62,14 @@ class LimitTable:
         """Whether any limit is to be counted for the key."""
         return bool(self._requests_limit(principal) or self._events_limit(principal, tenant))
 
-    def count_request(self, principal: Principal, *, now_us: int) -> Usage | None:
-        """Counts a request of a key; ``LimitExceeded`` when the window is full already."""
-        limit = self._requests_limit(principal)
+    def count_request(
+        self, principal: Principal, *, now_us: int, default: int | None = None
+    ) -> Usage | None:
+        """Counts a request of a key; ``LimitExceeded`` when the window is full already.
+
+        ``default`` holds for a key without a limit of its own; None: the node's.
+        """
+        limit = self._requests_limit(principal, default)
         if not limit:
             return None
         cell = principal.slot
@@ -80,8 +85,10 @@ class LimitTable:
         cell = KEY_SLOTS_MAX + tenant.tenant_id
         return self._count(cell, events, limit, now_us, "events per minute of this account")
 
-    def _requests_limit(self, principal: Principal) -> int:
+    def _requests_limit(self, principal: Principal, default: int | None = None) -> int:
         own = principal.requests_per_minute
+        if own is None:
+            own = default
         return self._defaults.requests if own is None else own
 
     def _events_limit(self, principal: Principal, tenant: Tenant) -> int:

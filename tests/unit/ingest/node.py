@@ -293,7 +293,7 @@ async def _serve(
         gate=gate,
         tally=Tally(),
         routes=routes_by_path(),
-        local=local_routes(board, settings),
+        local=local_routes(board, settings, clock),
         relay=Relay(directory.api_socket, loop, settings).pass_on,
     )
     door = Door(parts, loop)

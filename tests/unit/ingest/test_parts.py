@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from weir.board import Board, Slot
+from weir.clock import SystemClock
 from weir.domain.frame import Draft
 from weir.errors import Unavailable
 from weir.ingest.dialects import ROUTES, dialects_by_code, routes_by_path
@@ -114,7 +115,7 @@ def board(tmp_path: Path) -> Board:
 
 
 def _local(board: Board, path: bytes) -> tuple[int, dict[str, object]]:
-    reply = local_routes(board, Settings(node="n", region="r"))[path]()
+    reply = local_routes(board, Settings(node="n", region="r"), SystemClock())[path]()
     return reply.status, msgspec.json.decode(reply.body)
 
 

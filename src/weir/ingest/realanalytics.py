@@ -1,0 +1,314 @@
+"""The RealAnalytics dialect: ``POST /`` with one event, an array, or ``{apiKey, events}``.
+
+Source: seed 001 and spec/ingest.md section 4. A request is taken whole or refused whole. A key in
+the envelope counts when the headers hold none; it is not written. Fields that the vendor does not
+know go into ``properties``, except ``event_id``, and ``sent_at`` when it is well-formed.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
+from operator import attrgetter
+from typing import Annotated, NamedTuple
+
+import msgspec
+
+from weir.domain.event import ABSENT, Dialect, Event
+from weir.domain.frame import Frame
+from weir.errors import InvalidInput, WeirError
+from weir.ingest.admission import Admission, IngestRoute, Reply, Submission
+from weir.ingest.decoding import (
+    check_count,
+    check_each,
+    check_item_count,
+    check_json,
+    check_members,
+    check_sizes,
+    count_array,
+    events_or_refusal,
+    judge_each,
+    refuse_problems,
+)
+from weir.ingest.fields import (
+    EVENT_ID_CHARS_MAX,
+    FIELDS_MAX,
+    Field,
+    Problem,
+    has_more_members,
+    table,
+)
+from weir.ingest.hygiene import check_depth, check_text
+from weir.ingest.jsontext import is_absent
+from weir.ingest.limits import Usage
+from weir.ingest.replies import encode_reply
+
+NAME = "realanalytics"
+VERSION = 1
+EVENTS_MAX = 100
+EVENT_CHARS_MAX = 100
+PROPERTIES_MAX = 100
+
+FIELDS = table(
+    Field("event", "event", "text", required=True, chars_min=1, chars_max=EVENT_CHARS_MAX),
+    Field("timestamp", "ts", "time", required=True),
+    Field("distinctId", "user_id", "text", required=True, chars_min=1),
+    Field("sessionId", "session_id", "text", required=True, chars_min=1),
+    Field("properties", "properties", "object", required=True, members_max=PROPERTIES_MAX),
+    Field("event_id", "event_id", "text", chars_min=1, chars_max=EVENT_ID_CHARS_MAX),
+    Field("sent_at", "sent_at", "time", lenient=True),
+)
+
+_ENVELOPE_PATH = ("events",)
+_MEMBER_BYTES_MIN = len(b'"":1,')
+
+_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=EVENT_CHARS_MAX)]
+_Text = Annotated[str, msgspec.Meta(min_length=1)]
+_EventId = Annotated[str, msgspec.Meta(min_length=1, max_length=EVENT_ID_CHARS_MAX)]
+
+
+class _Sent(msgspec.Struct, rename="camel"):
+    """An event as the vendor's SDK sends it."""
+
+    event: _Name
+    timestamp: datetime
+    distinct_id: _Text
+    session_id: _Text
+    properties: msgspec.Raw
+    event_id: _EventId | None = msgspec.field(name="event_id", default=None)
+
+
+class _Known(_Sent, forbid_unknown_fields=True):
+    """The same without unknown fields: what needs no folding."""
+
+    sent_at: datetime | None = msgspec.field(name="sent_at", default=None)
+
+
+class _Envelope(msgspec.Struct):
+    events: Sequence[_Sent]
+    event: msgspec.Raw = ABSENT
+    """Present in a body that is one event, whatever its ``events`` are."""
+
+
+class _KnownEnvelope(_Envelope):
+    events: Sequence[_Known]
+
+
+class _Parts(msgspec.Struct, rename="camel"):
+    events: msgspec.Raw = ABSENT
+    event: msgspec.Raw = ABSENT
+    api_key: msgspec.Raw = ABSENT
+
+
+class _Split(NamedTuple):
+    """The items of a body, and where they stand in it."""
+
+    raws: Sequence[msgspec.Raw]
+    path: tuple[str, ...] | None
+    """Of the list that holds them; None: the body is the one item."""
+
+
+class _Decoders(NamedTuple):
+    """Of the three forms of a body."""
+
+    one: Callable[[bytes], _Sent]
+    array: Callable[[bytes], list[_Sent]]
+    envelope: Callable[[bytes], _Envelope]
+
+
+_KNOWN = _Decoders(
+    msgspec.json.Decoder(_Known).decode,
+    msgspec.json.Decoder(list[_Known]).decode,  # type: ignore[arg-type]  # of a subclass
+    msgspec.json.Decoder(_KnownEnvelope).decode,
+)
+_SENT = _Decoders(
+    msgspec.json.Decoder(_Sent).decode,
+    msgspec.json.Decoder(list[_Sent]).decode,
+    msgspec.json.Decoder(_Envelope).decode,
+)
+_decode_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_decode_parts = msgspec.json.Decoder(_Parts).decode
+_decode_text = msgspec.json.Decoder(str | None).decode
+
+_TAKEN = tuple(
+    encode_reply(200, {"success": True, "events": count}) for count in range(EVENTS_MAX + 1)
+)
+
+
+def admit(submission: Submission) -> Admission:
+    """Up to ``EVENTS_MAX`` events, all or none."""
+    body, limits = submission.body, submission.limits
+    check_text(body)
+    if len(body) > limits.event_bytes_max:
+        check_json(body)
+        check_sizes(_split(body).raws, limits)
+    pieces = _pieces(body)
+    count = len(pieces)
+    _check_count(count)
+    check_depth(body, pieces, depth_max=limits.json_depth_max)
+    return Admission(count, 0, b"", _TAKEN[count], _without_key(body))
+
+
+def find_key(body: bytes) -> str | None:
+    """The ``apiKey`` of an envelope; None when there is none."""
+    try:
+        parts = _decode_parts(body)
+        key = None if is_absent(parts.api_key) else _decode_text(parts.api_key)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return key if _is_envelope(parts) else None
+
+
+def decode_frame(frame: Frame) -> Sequence[Event]:
+    """The events of a frame that ``admit`` took."""
+    known = _decode_all(_KNOWN, frame.body)
+    if known is None or not _are_fine([bytes(sent.properties) for sent in known]):
+        return events_or_refusal(check_each(_split(frame.body).raws, FIELDS))
+    return [
+        Event(
+            event=sent.event,
+            event_id=sent.event_id,
+            user_id=sent.distinct_id,
+            session_id=sent.session_id,
+            ts=sent.timestamp,
+            sent_at=sent.sent_at if isinstance(sent, _Known) else None,
+            properties=sent.properties,
+        )
+        for sent in known
+    ]
+
+
+def render_error(error: WeirError) -> Reply:
+    """``{"error": text}``, with ``details`` for a body that is not valid."""
+    usage = error.context.get("usage")
+    if error.status == 400:
+        details = error.details or [{"path": [], "code": error.code, "message": str(error)}]
+        return encode_reply(400, {"error": "Validation failed", "details": details})
+    if error.code == "quota_exceeded" and isinstance(usage, Usage):
+        return encode_reply(429, _quota_reply(usage))
+    return encode_reply(error.status, {"error": _WORDS.get(error.status) or str(error)})
+
+
+_WORDS = {401: "Invalid API key", 429: "Rate limit exceeded", 503: "Service unavailable"}
+
+
+def _quota_reply(usage: Usage) -> dict[str, object]:
+    return {
+        "error": "Monthly event limit exceeded",
+        "code": "EVENT_LIMIT_EXCEEDED",
+        "limit": usage.limit,
+        "used": usage.limit - usage.remaining,
+        "remaining": usage.remaining,
+    }
+
+
+def _pieces(body: bytes) -> list[bytes]:
+    """The events' properties; empty texts when they are not simply known."""
+    for decoders in (_KNOWN, _SENT):
+        sent = _decode_all(decoders, body)
+        if sent is None:
+            continue
+        pieces = [bytes(each.properties) for each in sent]
+        if not _are_fine(pieces):
+            break
+        if decoders is _SENT and body.count(b",") >= FIELDS_MAX:
+            split = _split(body)
+            check_members(body, split.raws, FIELDS, partial(_detail, split.path))
+        return pieces
+    return [b""] * _judge(body)
+
+
+def _decode_all(decoders: _Decoders, body: bytes) -> Sequence[_Sent] | None:
+    """The events of a body in any form; None when some must be looked at one by one."""
+    try:
+        if not _begins_object(body):
+            return decoders.array(body)
+        try:
+            return [decoders.one(body)]
+        except msgspec.ValidationError:
+            envelope = decoders.envelope(body)
+            return None if bytes(envelope.event) else envelope.events
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def _begins_object(body: bytes) -> bool:
+    return body[:1] == b"{" or body.lstrip()[:1] == b"{"
+
+
+def _are_fine(pieces: Sequence[bytes]) -> bool:
+    """Whether all properties are objects with few enough keys."""
+    if not {piece[:1] for piece in pieces} <= {b"{"}:
+        return False
+    if max(map(len, pieces), default=0) < PROPERTIES_MAX * _MEMBER_BYTES_MIN:
+        return True
+    return not any(has_more_members(msgspec.Raw(piece), PROPERTIES_MAX) for piece in pieces)
+
+
+def _judge(body: bytes) -> int:
+    """The number of events; raises ``InvalidInput`` with everything that is wrong with them."""
+    check_json(body)
+    split = _split(body)
+    _check_count(len(split.raws))
+    refuse_problems(judge_each(split.raws, FIELDS), partial(_detail, split.path))
+    return len(split.raws)
+
+
+def _split(body: bytes) -> _Split:
+    """The items of a body that is JSON; raises ``InvalidInput`` for another shape."""
+    if not _begins_object(body):
+        return _Split(_items(body, ()), ())
+    parts = _decode_parts(body)
+    if not _is_envelope(parts):
+        return _Split([msgspec.Raw(body)], None)
+    return _Split(_items(bytes(parts.events), _ENVELOPE_PATH), _ENVELOPE_PATH)
+
+
+def _items(array: bytes, path: tuple[str, ...]) -> list[msgspec.Raw]:
+    check_item_count(count_array, array, EVENTS_MAX)
+    try:
+        return _decode_array(array)
+    except msgspec.ValidationError:
+        message = "must be an array of events" if path else "must be an event or an array of events"
+        problem: dict[str, object] = {"path": path, "code": "validation.type", "message": message}
+        raise InvalidInput(f"The body {message}.", details=[problem]) from None
+
+
+def _is_envelope(parts: _Parts) -> bool:
+    return bool(bytes(parts.events)) and not bytes(parts.event)
+
+
+def _check_count(count: int) -> None:
+    if count == 0:
+        raise InvalidInput("A request holds at least one event.", code="validation.minItems")
+    check_count(count, EVENTS_MAX)
+
+
+def _detail(path: tuple[str, ...] | None, index: int, problem: Problem) -> dict[str, object]:
+    """A problem with the names and numbers that lead to its place, all as texts."""
+    place = [] if path is None else [*path, str(index)]
+    place += [problem.field] if problem.field else []
+    return {"path": place, "code": problem.code, "message": problem.message}
+
+
+def _without_key(body: bytes) -> bytes | None:
+    """The same envelope without a key; None when there is none in the body."""
+    if (b"apiKey" not in body and b"\\u" not in body) or not _begins_object(body):
+        return None
+    parts = _decode_parts(body)
+    if not bytes(parts.api_key) or not _is_envelope(parts):
+        return None
+    return b'{"events":%s}' % bytes(parts.events)
+
+
+ROUTES = (
+    IngestRoute(
+        path="/",
+        dialect=Dialect(code=10, name=NAME, decode=decode_frame),
+        dialect_version=VERSION,
+        admit=admit,
+        render_error=render_error,
+        find_key=find_key,
+        requests_limit=attrgetter("rate_limit_requests_realanalytics"),
+        shares_path=True,
+    ),
+)
