@@ -28,7 +28,6 @@ from weir.ingest.clickstream_fields import (
     Kept,
     KeptBatch,
     KnownBatch,
-    KnownClick,
 )
 from weir.ingest.clickstream_replies import (
     BATCH_EVENTS_MAX,
@@ -61,7 +60,6 @@ from weir.ingest.replies import encode_reply
 NAME = "clickstream"
 VERSION = 1
 
-_decode_known_event = msgspec.json.Decoder(KnownClick).decode
 _decode_event = msgspec.json.Decoder(Click).decode
 _decode_known_batch = msgspec.json.Decoder(KnownBatch).decode
 _decode_batch = msgspec.json.Decoder(Batch).decode
@@ -161,11 +159,10 @@ def _time_of(raw: msgspec.Raw) -> datetime | None:
 def _event_id(body: bytes) -> str:
     """The id of the event, which is valid; raises ``InvalidInput`` with everything that is not."""
     if body.count(b",") < FIELDS_MAX:
-        for decode in (_decode_known_event, _decode_event):
-            try:
-                return decode(body).event_id
-            except (msgspec.DecodeError, RecursionError):
-                continue
+        try:
+            return _decode_event(body).event_id
+        except (msgspec.DecodeError, RecursionError):
+            pass  # told below what is wrong, if anything is
     check_json(body)
     refuse_problems(judge_each([msgspec.Raw(body)], FIELDS), tell_event)
     return _decode_text(member_names(body)["event_id"])

@@ -59,6 +59,7 @@ FIELDS = table(
 )
 
 _ENVELOPE_PATH = ("events",)
+_ENVELOPE_MARK = b'"events"'
 _MEMBER_BYTES_MIN = len(b'"":1,')
 
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=EVENT_CHARS_MAX)]
@@ -134,10 +135,17 @@ _TAKEN = tuple(
 )
 
 
+_TAKEN_ONE = Admission(1, 0, b"", _TAKEN[1])
+
+
 def admit(submission: Submission) -> Admission:
     """Up to ``EVENTS_MAX`` events, all or none."""
     body, limits = submission.body, submission.limits
     check_text(body)
+    piece = _single_piece(body)
+    if piece is not None and len(body) <= limits.event_bytes_max:
+        check_depth(body, [piece], depth_max=limits.json_depth_max)
+        return _TAKEN_ONE
     if len(body) > limits.event_bytes_max:
         check_json(body)
         check_sizes(_split(body).raws, limits)
@@ -153,7 +161,7 @@ def find_key(body: bytes) -> str | None:
     try:
         parts = _decode_parts(body)
         key = None if is_absent(parts.api_key) else _decode_text(parts.api_key)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     return key if _is_envelope(parts) else None
 
@@ -201,6 +209,17 @@ def _quota_reply(usage: Usage) -> dict[str, object]:
     }
 
 
+def _single_piece(body: bytes) -> bytes | None:
+    """The properties of a body that is one plain event; None when it must be looked at closely."""
+    if body[:1] != b"{" or _ENVELOPE_MARK in body or body.count(b",") >= FIELDS_MAX:
+        return None
+    try:
+        piece = bytes(_SENT.one(body).properties)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return piece if _are_fine([piece]) else None
+
+
 def _pieces(body: bytes) -> list[bytes]:
     """The events' properties; empty texts when they are not simply known."""
     for decoders in (_KNOWN, _SENT):
@@ -222,11 +241,10 @@ def _decode_all(decoders: _Decoders, body: bytes) -> Sequence[_Sent] | None:
     try:
         if not _begins_object(body):
             return decoders.array(body)
-        try:
+        if _ENVELOPE_MARK not in body:
             return [decoders.one(body)]
-        except msgspec.ValidationError:
-            envelope = decoders.envelope(body)
-            return None if bytes(envelope.event) else envelope.events
+        envelope = decoders.envelope(body)
+        return None if bytes(envelope.event) else envelope.events
     except (msgspec.DecodeError, RecursionError):
         return None
 

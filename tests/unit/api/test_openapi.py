@@ -7,7 +7,8 @@ import msgspec
 import pytest
 
 from weir.api.openapi import describe_api
-from weir.api.operations import OPERATIONS, Operation
+from weir.api.operation import Operation
+from weir.api.operations import OPERATIONS
 from weir.api.query_fields import FIELDS
 from weir.query.request import CONTENT_TYPES, Format
 
