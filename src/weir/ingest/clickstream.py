@@ -23,6 +23,7 @@ from weir.ingest.clickstream_fields import (
     FIELDS,
     Batch,
     BatchParts,
+    BatchTexts,
     Click,
     ClientInfo,
     Kept,
@@ -60,12 +61,16 @@ from weir.ingest.replies import encode_reply
 NAME = "clickstream"
 VERSION = 1
 
+_COMMAS_MIN = sum(1 for field in FIELDS.values() if field.required) - 1
+"""Of a valid event."""
+
 _decode_event = msgspec.json.Decoder(Click).decode
 _decode_known_batch = msgspec.json.Decoder(KnownBatch).decode
 _decode_batch = msgspec.json.Decoder(Batch).decode
 _decode_client = msgspec.json.Decoder(ClientInfo).decode
 _decode_kept_event = msgspec.json.Decoder(Kept).decode
 _decode_kept_batch = msgspec.json.Decoder(KeptBatch).decode
+_decode_texts = msgspec.json.Decoder(BatchTexts).decode
 _decode_parts = msgspec.json.Decoder(BatchParts).decode
 _decode_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode_text = msgspec.json.Decoder(str).decode
@@ -100,11 +105,9 @@ def admit_batch(submission: Submission) -> Admission:
         check_item_count(count_envelope, body, BATCH_EVENTS_MAX)
     batch = _known_batch(body) or _judge_batch(body)
     count = batch.event_count
-    if body.count(b"{") + body.count(b"[") > limits.json_depth_max:
-        texts = [bytes(raw) for raw in _items(_parts(body).events)]
-        check_depth_apart(body, texts, depth_max=limits.json_depth_max)
+    check_depth_apart(body, _texts, depth_max=limits.json_depth_max)
     if len(body) > limits.event_bytes_max:
-        check_sizes(_items(_parts(body).events), limits)
+        check_sizes(_decode_texts(body).events, limits)
     check_shared(_context(batch.batch_id, batch.client_info), count, limits)
     reply = {"status": "success", "batchId": batch.batch_id, "eventsProcessed": count}
     return Admission(count, 0, b"", encode_reply(200, reply))
@@ -179,10 +182,15 @@ def _known_batch(body: bytes) -> _Judged | None:
         count = len(batch.events)
         if not 0 < count <= BATCH_EVENTS_MAX:
             return None
-        if decode is _decode_batch and body.count(b",") >= FIELDS_MAX:
-            check_members(body, _items(_parts(body).events), FIELDS, tell_event_of_batch)
+        commas_elsewhere = (count - 1) * _COMMAS_MIN
+        if decode is _decode_batch and body.count(b",") - commas_elsewhere >= FIELDS_MAX:
+            check_members(body, _decode_texts(body).events, FIELDS, tell_event_of_batch)
         return _Judged(batch.batch_id, batch.client_info, count)
     return None
+
+
+def _texts(body: bytes) -> list[bytes]:
+    return [bytes(raw) for raw in _decode_texts(body).events]
 
 
 def _judge_batch(body: bytes) -> _Judged:

@@ -138,6 +138,12 @@ class BatchParts(msgspec.Struct, rename="camel"):
     events: msgspec.Raw = ABSENT
 
 
+class BatchTexts(msgspec.Struct):
+    """The events of a valid batch, as texts."""
+
+    events: list[msgspec.Raw]
+
+
 class _Rest(msgspec.Struct, omit_defaults=True):
     """The fields that are not canonical, as texts."""
 

@@ -60,7 +60,8 @@ FIELDS = table(
 
 _ENVELOPE_PATH = ("events",)
 _ENVELOPE_MARK = b'"events"'
-_MEMBER_BYTES_MIN = len(b'"":1,')
+_PROPERTIES_UNCOUNTED_BYTES = PROPERTIES_MAX * len(b'"":1,')
+"""Size from which an object may have too many keys."""
 
 _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=EVENT_CHARS_MAX)]
 _Text = Annotated[str, msgspec.Meta(min_length=1)]
@@ -121,8 +122,9 @@ _KNOWN = _Decoders(
     msgspec.json.Decoder(list[_Known]).decode,  # type: ignore[arg-type]  # of a subclass
     msgspec.json.Decoder(_KnownEnvelope).decode,
 )
+_decode_sent = msgspec.json.Decoder(_Sent).decode
 _SENT = _Decoders(
-    msgspec.json.Decoder(_Sent).decode,
+    _decode_sent,
     msgspec.json.Decoder(list[_Sent]).decode,
     msgspec.json.Decoder(_Envelope).decode,
 )
@@ -214,10 +216,12 @@ def _single_piece(body: bytes) -> bytes | None:
     if body[:1] != b"{" or _ENVELOPE_MARK in body or body.count(b",") >= FIELDS_MAX:
         return None
     try:
-        piece = bytes(_SENT.one(body).properties)
+        piece = bytes(_decode_sent(body).properties)
     except (msgspec.DecodeError, RecursionError):
         return None
-    return piece if _are_fine([piece]) else None
+    if len(piece) >= _PROPERTIES_UNCOUNTED_BYTES and not _are_fine([piece]):
+        return None
+    return piece if piece[:1] == b"{" else None
 
 
 def _pieces(body: bytes) -> list[bytes]:
@@ -257,7 +261,7 @@ def _are_fine(pieces: Sequence[bytes]) -> bool:
     """Whether all properties are objects with few enough keys."""
     if not {piece[:1] for piece in pieces} <= {b"{"}:
         return False
-    if max(map(len, pieces), default=0) < PROPERTIES_MAX * _MEMBER_BYTES_MIN:
+    if max(map(len, pieces), default=0) < _PROPERTIES_UNCOUNTED_BYTES:
         return True
     return not any(has_more_members(msgspec.Raw(piece), PROPERTIES_MAX) for piece in pieces)
 
@@ -310,7 +314,7 @@ def _detail(path: tuple[str, ...] | None, index: int, problem: Problem) -> dict[
 
 def _without_key(body: bytes) -> bytes | None:
     """The same envelope without a key; None when there is none in the body."""
-    if (b"apiKey" not in body and b"\\u" not in body) or not _begins_object(body):
+    if not _begins_object(body) or (b"apiKey" not in body and b"\\u" not in body):
         return None
     parts = _decode_parts(body)
     if not bytes(parts.api_key) or not _is_envelope(parts):
