@@ -15,8 +15,8 @@ import msgspec
 
 from weir.domain.event import ABSENT, Dialect, Event
 from weir.domain.frame import Frame
-from weir.errors import InvalidInput, WeirError
-from weir.ingest.admission import Admission, IngestRoute, Reply, Submission
+from weir.errors import InvalidInput
+from weir.ingest.admission import Admission, IngestRoute, Submission
 from weir.ingest.decoding import (
     check_count,
     check_each,
@@ -33,13 +33,12 @@ from weir.ingest.fields import (
     EVENT_ID_CHARS_MAX,
     FIELDS_MAX,
     Field,
-    Problem,
     has_more_members,
     table,
 )
 from weir.ingest.hygiene import check_depth, check_text
 from weir.ingest.jsontext import is_absent
-from weir.ingest.limits import Usage
+from weir.ingest.realanalytics_replies import render_error, tell
 from weir.ingest.replies import encode_reply
 
 NAME = "realanalytics"
@@ -135,8 +134,6 @@ _decode_text = msgspec.json.Decoder(str | None).decode
 _TAKEN = tuple(
     encode_reply(200, {"success": True, "events": count}) for count in range(EVENTS_MAX + 1)
 )
-
-
 _TAKEN_ONE = Admission(1, 0, b"", _TAKEN[1])
 
 
@@ -187,30 +184,6 @@ def decode_frame(frame: Frame) -> Sequence[Event]:
     ]
 
 
-def render_error(error: WeirError) -> Reply:
-    """``{"error": text}``, with ``details`` for a body that is not valid."""
-    usage = error.context.get("usage")
-    if error.status == 400:
-        details = error.details or [{"path": [], "code": error.code, "message": str(error)}]
-        return encode_reply(400, {"error": "Validation failed", "details": details})
-    if error.code == "quota_exceeded" and isinstance(usage, Usage):
-        return encode_reply(429, _quota_reply(usage))
-    return encode_reply(error.status, {"error": _WORDS.get(error.status) or str(error)})
-
-
-_WORDS = {401: "Invalid API key", 429: "Rate limit exceeded", 503: "Service unavailable"}
-
-
-def _quota_reply(usage: Usage) -> dict[str, object]:
-    return {
-        "error": "Monthly event limit exceeded",
-        "code": "EVENT_LIMIT_EXCEEDED",
-        "limit": usage.limit,
-        "used": usage.limit - usage.remaining,
-        "remaining": usage.remaining,
-    }
-
-
 def _single_piece(body: bytes) -> bytes | None:
     """The properties of a body that is one plain event; None when it must be looked at closely."""
     if body[:1] != b"{" or _ENVELOPE_MARK in body or body.count(b",") >= FIELDS_MAX:
@@ -235,7 +208,7 @@ def _pieces(body: bytes) -> list[bytes]:
             break
         if decoders is _SENT and body.count(b",") >= FIELDS_MAX:
             split = _split(body)
-            check_members(body, split.raws, FIELDS, partial(_detail, split.path))
+            check_members(body, split.raws, FIELDS, partial(tell, split.path))
         return pieces
     return [b""] * _judge(body)
 
@@ -271,7 +244,7 @@ def _judge(body: bytes) -> int:
     check_json(body)
     split = _split(body)
     _check_count(len(split.raws))
-    refuse_problems(judge_each(split.raws, FIELDS), partial(_detail, split.path))
+    refuse_problems(judge_each(split.raws, FIELDS), partial(tell, split.path))
     return len(split.raws)
 
 
@@ -303,13 +276,6 @@ def _check_count(count: int) -> None:
     if count == 0:
         raise InvalidInput("A request holds at least one event.", code="validation.minItems")
     check_count(count, EVENTS_MAX)
-
-
-def _detail(path: tuple[str, ...] | None, index: int, problem: Problem) -> dict[str, object]:
-    """A problem with the names and numbers that lead to its place, all as texts."""
-    place = [] if path is None else [*path, str(index)]
-    place += [problem.field] if problem.field else []
-    return {"path": place, "code": problem.code, "message": problem.message}
 
 
 def _without_key(body: bytes) -> bytes | None:

@@ -17,7 +17,8 @@ from weir.ingest.body import BodyTooLarge
 from weir.ingest.decoding import MEMBERS_MAX
 from weir.ingest.fields import FIELDS_MAX, PROBLEMS_MAX, check_event
 from weir.ingest.limits import Usage
-from weir.ingest.realanalytics import EVENTS_MAX, FIELDS, PROPERTIES_MAX, find_key, render_error
+from weir.ingest.realanalytics import EVENTS_MAX, FIELDS, PROPERTIES_MAX, find_key
+from weir.ingest.realanalytics_replies import render_error
 
 PATH = "/"
 GOOD: dict[str, Any] = {
