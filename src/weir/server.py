@@ -212,7 +212,7 @@ def run_edge(
             ),
             tally=Tally(),
             routes=routes_by_path(),
-            local=local_routes(board, settings),
+            local=local_routes(board, settings, clock),
             relay=Relay(directory.api_socket, loop, settings).pass_on,
         )
         listener = bind(settings.host, settings.port) if listen_fd is None else adopt(listen_fd)

@@ -6,6 +6,7 @@ import msgspec
 
 OBJECT: Mapping[str, object] = {"type": "object"}
 TEXT: Mapping[str, object] = {"type": "string"}
+TIME: Mapping[str, object] = {"type": "string", "format": "date-time"}
 
 
 class Parameter(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +42,10 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     parameters: tuple[Parameter, ...] = ()
     body: Body | None = None
     errors: tuple[int, ...] = ()
+    refusals: Mapping[int, Body] = msgspec.field(default_factory=dict)
+    """What errors answer in a dialect that has shapes of its own, by status."""
+    error_schema: Mapping[str, object] | None = None
+    """Of its other errors; ``None``: the node's own shape."""
 
 
 INGEST_ERRORS = (400, 401, 403, 405, 408, 413, 415, 429, 431, 503)
@@ -49,4 +54,10 @@ LANE = Parameter(
     name="lane",
     words="`backfill`: taken only as fast as live traffic does not feel it, else 503.",
     schema={"type": "string", "enum": ["backfill"]},
+)
+
+SERVER_TS = Parameter(
+    name="server_ts",
+    words="`1`: every event has the server's time; the claimed one is kept beside it.",
+    schema={"type": "string", "enum": ["1"]},
 )

@@ -16,6 +16,7 @@ _ERROR = {
         "details": {"type": "array", "items": {"type": "object"}},
     },
 }
+_ERROR_REFERENCE = {"$ref": "#/components/schemas/Error"}
 _ERROR_WORDS = {
     400: "The request cannot be taken as it is.",
     401: "No API key, or one that is unknown, revoked or expired.",
@@ -87,9 +88,16 @@ def _responses(operation: Operation) -> dict[str, object]:
     for status in operation.errors:
         responses[str(status)] = {
             "description": _ERROR_WORDS[status],
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+            "content": _refusal(operation, status),
         }
     return responses
+
+
+def _refusal(operation: Operation, status: int) -> dict[str, object]:
+    own = operation.refusals.get(status)
+    if own is not None:
+        return _content(own)
+    return {"application/json": {"schema": operation.error_schema or _ERROR_REFERENCE}}
 
 
 def _parameter(parameter: Parameter) -> dict[str, object]:

@@ -5,8 +5,11 @@ The door serves health and ingest, the api process the rest; a client sees one s
 
 from collections.abc import Mapping
 
+from weir.api.clickstream_operations import CLICKSTREAM
 from weir.api.describing import INGEST_ERRORS, LANE, OBJECT, TEXT, Body, Operation, Parameter
-from weir.api.vendor_operations import VENDOR_OPERATIONS
+from weir.api.edgemq_operations import EDGEMQ
+from weir.api.realanalytics_operations import REALANALYTICS
+from weir.api.tapemetric_operations import TAPEMETRIC
 from weir.query.request import CONTENT_TYPES, ROWS_DEFAULT, Format
 
 NATIVE_EVENT: Mapping[str, object] = {
@@ -351,7 +354,10 @@ OPERATIONS = (
     NATIVE,
     NOVAMESH_SINGLE,
     NOVAMESH_BATCH,
-    *VENDOR_OPERATIONS,
+    *REALANALYTICS,
+    EDGEMQ,
+    *CLICKSTREAM,
+    *TAPEMETRIC,
     QUERY,
     QUERY_BY_BODY,
     LEDGER,

@@ -57,6 +57,8 @@ class Admission(msgspec.Struct, frozen=True):
     refused_count: int
     meta: bytes
     reply: Reply
+    body: bytes | None = None
+    """What is written instead of the body: the same events without the key that stood by them."""
 
 
 Admit = Callable[[Submission], Admission]
@@ -76,6 +78,8 @@ class IngestRoute(msgspec.Struct, frozen=True):
     methods: tuple[bytes, ...] = (b"POST",)
     key_parameter: str = ""
     """Name of the query parameter that may hold a key, one for ingest only; empty: none."""
+    find_key: Callable[[bytes], str | None] | None = None
+    """The key in a body, for ingest only too, of a request with none in its headers; None: none."""
     read_body: ReadBody | None = None
     """Where events may also stand in the target; None: they are the body."""
     rates: RateLimits | None = None

@@ -14,15 +14,14 @@ from weir.domain.registry import (
     Registry,
     Tenant,
     admits_address,
-    credential_of,
+    bearer_token,
     is_bearer,
 )
 from weir.errors import Forbidden, NotFound, Unauthenticated
 from weir.ingest.addresses import client_behind
+from weir.ingest.guests import key_in_body
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from weir.domain.networks import Network
     from weir.domain.registry import Endpoint
     from weir.ingest.exchange import Exchange
@@ -128,30 +127,40 @@ class Callers:
         if not is_bearer(credential.decode("latin-1")):
             credential = headers.get(b"x-api-key", b"")
             memory = self._api_keys
-            name = exchange.route.key_parameter if exchange.route is not None else ""
-            if name and not credential.strip():
-                credential = _parameter(exchange.head.target, name)
-                headers = {b"x-api-key": credential}
-                memory = self._url_keys
+            route = exchange.route
+            if route is not None and not credential.strip():
+                if route.find_key is not None:
+                    text = key_in_body(exchange, route.find_key)
+                    return self._look_up_public(text, registry, now_us)
+                if route.key_parameter:
+                    credential = _parameter(exchange.head.target, route.key_parameter)
+                    memory = self._url_keys
         known = memory.get(credential)
         if known is None:
-            known = self._look_up(headers, registry, now_us)
-            if memory is self._url_keys:
-                _check_public(known.principal)
+            text = credential.decode("latin-1")
+            text = bearer_token(text) if memory is self._bearers else text.strip()
+            look_up = self._look_up_public if memory is self._url_keys else self._look_up
+            known = look_up(text, registry, now_us)
             if len(memory) >= PRINCIPALS_MAX:
                 memory.clear()
             if len(credential) <= BEARER_BYTES_MAX:
                 memory[credential] = known
         return known
 
-    def _look_up(self, headers: Mapping[bytes, bytes], registry: Registry, now_us: int) -> Known:
-        text = credential_of(
-            authorization=headers.get(b"authorization", b"").decode("latin-1"),
-            api_key=headers.get(b"x-api-key", b"").decode("latin-1"),
-        )
+    def _look_up_public(self, text: str, registry: Registry, now_us: int) -> Known:
+        """By a key where others see it: in histories, in logs of proxies, in a page's source."""
+        known = self._look_up(text, registry, now_us)
+        if known.principal.scopes != _INGEST_ONLY:
+            raise Forbidden(
+                "A key in a URL or a body must have no other scope than 'ingest'.",
+                hint="Make one with: weir keys create --public",
+            )
+        return known
+
+    def _look_up(self, text: str, registry: Registry, now_us: int) -> Known:
         where = f"See {self._docs_url}"
-        if text is None:
-            raise Unauthenticated("API key required.", hint=where)
+        if not text:
+            raise Unauthenticated("API key required.", hint=where, is_missing=True)
         try:
             principal = registry.authenticate(text, now_us=now_us)
         except Unauthenticated as error:
@@ -171,19 +180,12 @@ class Callers:
             forwarded = headers.get(b"x-forwarded-for", b"")
             client = client_behind(exchange.connection.peer, forwarded, trusted=self._trusted)
             if not admits_address(principal, client):
-                raise Forbidden("This IP address is not allowed to use the API key.")
+                raise Forbidden(
+                    "This IP address is not allowed to use the API key.", bound="address"
+                )
         origin = headers.get(b"origin")
         if principal.origins and origin is not None:
             _check_origin(principal, origin)
-
-
-def _check_public(principal: Principal) -> None:
-    """A URL is seen by others: in histories, in logs of proxies, as a page's referrer."""
-    if principal.scopes != _INGEST_ONLY:
-        raise Forbidden(
-            "A key in a URL must have no other scope than 'ingest'.",
-            hint="Make one with: weir keys create --public",
-        )
 
 
 def _parameter(target: bytes, name: str) -> bytes:

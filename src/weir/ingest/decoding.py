@@ -38,6 +38,10 @@ MEMBERS_MAX = 250_000
 members, and those of properties that unknown fields are put behind."""
 
 
+Tell = Callable[[int, Problem], dict[str, object]]
+"""What a reply's ``details`` hold of a problem of the event with that index."""
+
+
 class _Item(msgspec.Struct, gc=False):
     """An object of which nothing is kept."""
 
@@ -192,20 +196,29 @@ def judge_each(raws: Sequence[msgspec.Raw], fields: Mapping[str, Field]) -> list
     return found
 
 
-def check_members(body: bytes, raws: Sequence[msgspec.Raw], fields: Mapping[str, Field]) -> None:
+def tell_index(index: int, problem: Problem) -> dict[str, object]:
+    """A problem by its event's index, field and message."""
+    return {"index": index, "field": problem.field, "message": problem.message}
+
+
+def check_members(
+    body: bytes,
+    raws: Sequence[msgspec.Raw],
+    fields: Mapping[str, Field],
+    tell: Tell = tell_index,
+) -> None:
     """Raises ``InvalidInput`` as judging events that are known to be valid else would.
 
     Only events with many commas can have many fields.
     """
     if body.count(b",") >= MEMBERS_MAX:
-        refuse_problems(judge_each(raws, fields))
+        refuse_problems(judge_each(raws, fields), tell)
         return
-    refuse_problems(
-        [
-            judge_event(raw, fields).problems if bytes(raw).count(b",") >= FIELDS_MAX else []
-            for raw in raws
-        ]
-    )
+    found = [
+        judge_event(raw, fields).problems if bytes(raw).count(b",") >= FIELDS_MAX else []
+        for raw in raws
+    ]
+    refuse_problems(found, tell)
 
 
 def _too_many_members(event_count: int) -> InvalidInput:
@@ -240,16 +253,12 @@ def excesses(raw: msgspec.Raw, levels_around: int, limits: Limits) -> list[Probl
     return []
 
 
-def refuse_problems(found: Sequence[Sequence[Problem]]) -> None:
+def refuse_problems(found: Sequence[Sequence[Problem]], tell: Tell = tell_index) -> None:
     """Raises ``InvalidInput`` with every problem of every event, if there is one."""
     refused = sum(1 for problems in found if problems)
     if not refused:
         return
-    details: list[dict[str, object]] = [
-        {"index": index, "field": problem.field, "message": problem.message}
-        for index, problems in enumerate(found)
-        for problem in problems
-    ]
+    details = [tell(index, problem) for index, each in enumerate(found) for problem in each]
     raise InvalidInput(
         f"{refused} of {len(found)} events are not valid; nothing was stored.",
         details=details[:PROBLEMS_MAX],

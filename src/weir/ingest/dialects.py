@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from weir.domain.event import Dialect
-from weir.ingest import edgemq, native, novamesh, tapemetric
+from weir.ingest import clickstream, edgemq, native, novamesh, realanalytics, tapemetric
 from weir.ingest.admission import IngestRoute
 
 ROUTES: tuple[IngestRoute, ...] = (
@@ -11,6 +11,8 @@ ROUTES: tuple[IngestRoute, ...] = (
     *novamesh.ROUTES,
     *tapemetric.ROUTES,
     *edgemq.ROUTES,
+    *realanalytics.ROUTES,
+    *clickstream.ROUTES,
 )
 
 

@@ -26,7 +26,7 @@ from weir.ingest.body import (
 )
 from weir.ingest.callers import Callers, Known
 from weir.ingest.cors import cors_headers, preflight_headers
-from weir.ingest.guests import brings_body_unknown
+from weir.ingest.guests import brings_body_unknown, is_keyless
 from weir.ingest.head import HeadMemory
 from weir.ingest.judging import Judged, inflate_small, judge
 from weir.ingest.limits import Usage, usage_headers
@@ -261,6 +261,9 @@ class Door:
         head = exchange.head
         route = exchange.route = self._routes.get(head.path) or self._routing.choose(exchange)
         if route is not None and head.method in route.methods:
+            if route.find_key is not None and is_keyless(head):
+                exchange.tenant_id = GUESTS
+                return
             known = self.callers.recognize(exchange, self._now_us())
             exchange.tenant_id = known.place.tenant_id
         elif brings_body_unknown(head, self._registry.current(), now_us=self._now_us()):
@@ -278,6 +281,8 @@ class Door:
         now_us = self._now_us()
         try:
             known = self.callers.recognize(exchange, now_us)
+            if exchange.tenant_id == GUESTS:
+                self._room.adopt(exchange, known.place.tenant_id)
             if self._room.bytes_in_flight > self._room.watched_bytes and not exchange.tenant_id:
                 self._room.claim(exchange, known.place.tenant_id)
             if not self._gate.is_open:
@@ -364,7 +369,7 @@ class Door:
             admission.refused_count,
             _flags_of(target) if b"?" in target else 0,
             admission.meta,
-            body,
+            admission.body or body,
         )
         exchange.reply = admission.reply
         if b"?" in target:

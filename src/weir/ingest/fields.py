@@ -16,8 +16,9 @@ from weir.domain.event import ABSENT, Event
 from weir.domain.instants import is_beyond_years, parse_epoch, parse_time, parse_time_or_epoch
 from weir.ingest.jsontext import fold, is_absent, member_names
 
-Kind = Literal["text", "time", "object", "integer", "number"]
-"""An ``integer`` may be written as ``4.0``; numbers of any size are taken."""
+Kind = Literal["text", "time", "object", "labels", "integer", "number"]
+"""``labels`` is a list of texts, or an object. An ``integer`` may be written as ``4.0``; numbers of
+any size are taken."""
 
 EVENT_ID_CHARS_MAX = 256
 FIELDS_MAX = 500
@@ -32,6 +33,7 @@ YEARS_MESSAGE = "must lie in the years 1 to 9999"
 PROBLEMS_MAX = 100
 """Problems listed in one reply; the rest is the same again."""
 
+_LABELS = msgspec.json.Decoder(list[str])
 _INTEGER = re.compile(rb"-?\d+(?:\.0+)?")
 _TEXT = msgspec.json.Decoder(str)
 _TIME = msgspec.json.Decoder(datetime)
@@ -43,8 +45,8 @@ class Field(msgspec.Struct, frozen=True):
 
     A value of another kind in a field that is ``lenient`` (known to us, not to the vendor) makes
     it an unknown field, not a problem. A time with ``epoch`` may be a number as well
-    (``instants.parse_epoch``). A field without
-    a target is looked at and then kept as an unknown one is.
+    (``instants.parse_epoch``). A field without a target is looked at and then kept as an unknown
+    one is.
     """
 
     name: str
@@ -55,8 +57,12 @@ class Field(msgspec.Struct, frozen=True):
     epoch: bool = False
     chars_min: int = 0
     chars_max: int | None = None
+    empty_code: str = "validation.length"
+    """Of a text that is empty and may not be."""
     choices: tuple[str, ...] = ()
     """The texts that are taken; none: any."""
+    members_max: int | None = None
+    """Of an object."""
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -188,6 +194,8 @@ def _check_field(field: Field, raw: msgspec.Raw, problems: list[Problem]) -> obj
         return _check_time(field, raw, problems)
     if field.kind in ("integer", "number"):
         return _check_number(field, raw, problems)
+    if field.kind == "labels":
+        return _check_labels(field, raw, problems)
     try:
         text = _TEXT.decode(raw)
     except msgspec.ValidationError:
@@ -197,10 +205,31 @@ def _check_field(field: Field, raw: msgspec.Raw, problems: list[Problem]) -> obj
 
 
 def _check_object(field: Field, raw: msgspec.Raw, problems: list[Problem]) -> msgspec.Raw | None:
+    if not bytes(raw).startswith(b"{"):
+        problems.append(Problem(field.name, "validation.type", "must be an object"))
+        return None
+    if field.members_max is not None and has_more_members(raw, field.members_max):
+        message = f"must have at most {field.members_max} keys"
+        problems.append(Problem(field.name, "validation.maxItems", message))
+        return None
+    return raw
+
+
+def has_more_members(raw: msgspec.Raw, members_max: int) -> bool:
+    """Whether an object has more names, repeated ones counted once."""
+    return bytes(raw).count(b":") > members_max and len(member_names(raw)) > members_max
+
+
+def _check_labels(field: Field, raw: msgspec.Raw, problems: list[Problem]) -> msgspec.Raw | None:
     if bytes(raw).startswith(b"{"):
         return raw
-    problems.append(Problem(field.name, "validation.type", "must be an object"))
-    return None
+    try:
+        _LABELS.decode(raw)
+    except msgspec.ValidationError:
+        message = "must be an array of strings or an object"
+        problems.append(Problem(field.name, "validation.type", message))
+        return None
+    return raw
 
 
 def _check_time(field: Field, raw: msgspec.Raw, problems: list[Problem]) -> datetime | None:
@@ -226,7 +255,7 @@ def _check_number(field: Field, raw: msgspec.Raw, problems: list[Problem]) -> ms
 
 def _check_text(field: Field, text: str, problems: list[Problem]) -> str | None:
     if len(text) < field.chars_min:
-        problems.append(Problem(field.name, "validation.length", "must not be empty"))
+        problems.append(Problem(field.name, field.empty_code, "must not be empty"))
         return None
     if field.choices and text not in field.choices:
         message = f"must be one of: {', '.join(field.choices)}"

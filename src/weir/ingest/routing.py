@@ -4,6 +4,7 @@ Most routes are known by their path: one look into ``by_path``. The rest is deci
 ``POST /v1/endpoints/{id}/ingest`` and ``POST /ingest`` on the host ``<id>.ingest.<domain>`` are
 the data plane of the endpoint that they name. ``POST /ingest`` on any other host is the data
 plane of the key's endpoint when the body is NDJSON, else the route that stands under that path.
+``/`` takes events by POST; whoever asks for it otherwise wants something else.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 ENDPOINT_PATH = b"/v1/endpoints/{id}/ingest"
 SHARED_PATH = b"/ingest"
+ROOT_PATH = b"/"
 NDJSON_TYPES = frozenset(
     {
         b"application/x-ndjson",
@@ -35,12 +37,13 @@ _PREFIX, _SUFFIX = ENDPOINT_PATH.split(b"{id}")
 class Routing:
     """The ingest routes of a node; ``domain`` is what stands behind ``<id>.ingest.``, if any."""
 
-    __slots__ = ("_endpoint_route", "_host_end", "_shared_route", "by_path")
+    __slots__ = ("_endpoint_route", "_host_end", "_root_route", "_shared_route", "by_path")
 
     def __init__(self, routes: Mapping[bytes, IngestRoute], *, domain: str) -> None:
         by_path = dict(routes)
         self._endpoint_route = by_path.pop(ENDPOINT_PATH, None)
         self._shared_route = by_path.pop(SHARED_PATH, None)
+        self._root_route = by_path.pop(ROOT_PATH, None)
         self._host_end = b".ingest." + domain.lower().encode() if domain else b""
         self.by_path = by_path
 
@@ -50,6 +53,8 @@ class Routing:
         An endpoint that the request names is noted in the exchange.
         """
         path = exchange.head.path
+        if path == ROOT_PATH:
+            return self._root_route if exchange.head.method in (b"POST", b"OPTIONS") else None
         if path == SHARED_PATH:
             return self._choose_shared(exchange)
         if not (path.startswith(_PREFIX) and path.endswith(_SUFFIX)):
@@ -65,8 +70,6 @@ class Routing:
         exchange.endpoint = self._endpoint_of_host(headers.get(b"host", b""))
         if exchange.endpoint or is_ndjson(headers.get(b"content-type")):
             return self._endpoint_route
-        if self._shared_route is None and exchange.head.method == b"OPTIONS":
-            return self._endpoint_route  # a preflight names no type, and passes on every route
         return self._shared_route
 
     def _endpoint_of_host(self, host: bytes) -> bytes:

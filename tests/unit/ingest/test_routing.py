@@ -7,7 +7,7 @@ import pytest
 from weir.ingest.dialects import ROUTES
 from weir.ingest.exchange import Exchange
 from weir.ingest.head import Head
-from weir.ingest.routing import ENDPOINT_PATH, NDJSON_TYPES, SHARED_PATH, Routing
+from weir.ingest.routing import ENDPOINT_PATH, NDJSON_TYPES, ROOT_PATH, SHARED_PATH, Routing
 
 KNOWN, ENDPOINTS, SHARED = ROUTES[:3]
 ALL = {b"/v1/events": KNOWN, ENDPOINT_PATH: ENDPOINTS, SHARED_PATH: SHARED}
@@ -81,10 +81,20 @@ def test_other_types_on_the_plain_host_are_for_the_shared_route(media_type: byte
 
 
 def test_plain_path_without_a_shared_route_is_not_ingest() -> None:
-    """But for a preflight, which names no type and must pass for NDJSON."""
+    """Unless it is NDJSON."""
     routes = {ENDPOINT_PATH: ENDPOINTS}
     assert _choose(routes=routes) == (None, b"")
-    assert _choose(routes=routes, method=b"OPTIONS") == (ENDPOINTS, b"")
+    ndjson = b"application/x-ndjson"
+    assert _choose(routes=routes, content_type=ndjson) == (ENDPOINTS, b"")
+
+
+@pytest.mark.parametrize(
+    ("method", "route"),
+    [(b"POST", KNOWN), (b"OPTIONS", KNOWN), (b"GET", None), (b"HEAD", None), (b"PUT", None)],
+)
+def test_root_takes_events_by_post_only(method: bytes, route: object) -> None:
+    """Its other methods are for whoever has a page there; a preflight asks about the POST."""
+    assert _choose(b"/", method=method, routes={ROOT_PATH: KNOWN}) == (route, b"")
 
 
 def test_other_paths_are_not_ingest() -> None:

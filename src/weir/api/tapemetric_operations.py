@@ -1,18 +1,12 @@
-"""The ingest operations of other vendors' dialects, with their own examples."""
+"""The Tapemetric dialect in the OpenAPI description."""
 
 from collections.abc import Mapping
 
 import msgspec
 
-from weir.api.describing import INGEST_ERRORS, LANE, OBJECT, Body, Operation, Parameter
+from weir.api.describing import INGEST_ERRORS, LANE, OBJECT, SERVER_TS, Body, Operation, Parameter
 
-_SERVER_TS = Parameter(
-    name="server_ts",
-    words="`1`: every event has the server's time; the claimed one is kept beside it.",
-    schema={"type": "string", "enum": ["1"]},
-)
-
-TAPEMETRIC_EVENT: Mapping[str, object] = {
+_EVENT: Mapping[str, object] = {
     "type": "object",
     "required": ["event_type", "ts", "anonymous_id", "session_id"],
     "properties": {
@@ -51,15 +45,15 @@ _PLAY_START = {
     "bitrate_kbps": 4500,
     "context": {"device_type": "tv", "app_version": "4.12.0"},
 }
-_TAPEMETRIC_BODY = Body(
+_BODY = Body(
     schema={
         "type": "object",
         "required": ["events"],
-        "properties": {"events": {"type": "array", "maxItems": 500, "items": TAPEMETRIC_EVENT}},
+        "properties": {"events": {"type": "array", "maxItems": 500, "items": _EVENT}},
     },
     examples={"one": {"events": [_PLAY_START]}},
 )
-_TAPEMETRIC_REPLIES: Mapping[str, object] = {
+_REPLIES: Mapping[str, object] = {
     "taken": {"accepted": 1, "rejected": 0, "queued": True},
     "mixed": {
         "accepted": 1,
@@ -69,22 +63,22 @@ _TAPEMETRIC_REPLIES: Mapping[str, object] = {
     },
 }
 
-TAPEMETRIC_EVENTS = Operation(
+_EVENTS = Operation(
     method="POST",
     path="/v1/ingest/events",
     name="tapemetric_events",
     summary="Send up to 500 events in the Tapemetric dialect; the good ones are taken.",
     scope="ingest",
-    parameters=(_SERVER_TS, LANE),
-    body=_TAPEMETRIC_BODY,
+    parameters=(SERVER_TS, LANE),
+    body=_BODY,
     reply_words="Taken and on disk. `errors` stands there only where events were not taken.",
-    reply=Body(examples=_TAPEMETRIC_REPLIES),
+    reply=Body(examples=_REPLIES),
     errors=INGEST_ERRORS,
 )
 
 _BEACON_REPLY = Body(
     examples={
-        **_TAPEMETRIC_REPLIES,
+        **_REPLIES,
         "refused": {
             "accepted": 0,
             "rejected": 1,
@@ -99,20 +93,20 @@ _BEACON_KEY = Parameter(
     name="api_key", words="An API key with no other scope than `ingest`, unless a header has one."
 )
 
-TAPEMETRIC_BEACON = Operation(
+_BEACON = Operation(
     method="POST",
     path="/v1/ingest/beacon",
     name="tapemetric_beacon",
     summary="Send events as `navigator.sendBeacon` does, with any Content-Type.",
     scope="ingest",
-    parameters=(_BEACON_KEY, _SERVER_TS),
-    body=msgspec.structs.replace(_TAPEMETRIC_BODY, other_types=("text/plain",)),
+    parameters=(_BEACON_KEY, SERVER_TS),
+    body=msgspec.structs.replace(_BODY, other_types=("text/plain",)),
     reply_words=_BEACON_WORDS,
     reply=_BEACON_REPLY,
     errors=(405, 431),
 )
 
-TAPEMETRIC_PIXEL = Operation(
+_PIXEL = Operation(
     method="GET",
     path="/v1/ingest/beacon",
     name="tapemetric_pixel",
@@ -121,37 +115,11 @@ TAPEMETRIC_PIXEL = Operation(
     parameters=(
         _BEACON_KEY,
         Parameter(name="data", words="The body of a beacon, URL-encoded.", required=True),
-        _SERVER_TS,
+        SERVER_TS,
     ),
     reply_words=_BEACON_WORDS,
     reply=_BEACON_REPLY,
     errors=(405, 431),
 )
 
-EDGEMQ_INGEST = Operation(
-    method="POST",
-    path="/v1/endpoints/{id}/ingest",
-    name="edgemq_ingest",
-    summary=(
-        "Send records of any bytes to an endpoint: one a line of NDJSON, else one a body. Also"
-        " `POST /ingest` on the endpoint's host, and on any host for NDJSON."
-    ),
-    scope="ingest",
-    parameters=(
-        Parameter(
-            name="id", words="An endpoint of the key's project.", required=True, place="path"
-        ),
-        _SERVER_TS,
-        LANE,
-    ),
-    body=Body(
-        examples={"object": {"event": "reading", "ts": "2026-04-23T18:30:12Z", "value": 2.5}},
-        other_types=("application/x-ndjson", "application/octet-stream"),
-    ),
-    status=202,
-    reply_words="On disk: so many records, so many bytes (after decompression).",
-    reply=Body(examples={"taken": {"accepted": 3, "bytes": 182}}),
-    errors=(400, 401, 403, 404, 405, 408, 413, 415, 429, 431, 503),
-)
-
-VENDOR_OPERATIONS = (TAPEMETRIC_EVENTS, TAPEMETRIC_BEACON, TAPEMETRIC_PIXEL, EDGEMQ_INGEST)
+TAPEMETRIC = (_EVENTS, _BEACON, _PIXEL)
