@@ -76,6 +76,9 @@ class Settings:
     workers: int = _whole(0, "Edge workers; 0 is one per core.", 0, 64)
     node: str = _text("weir-1", "Name of this node, shown by /v1/health.")
     region: str = _text("local", "Region of this node, shown by /v1/health.")
+    ingest_domain: str = _text(
+        "", "Endpoints answer on <endpoint-id>.ingest.<this domain> too; empty: by path only."
+    )
     docs_url: str = _text("", "Where error messages send people; empty: this node's description.")
     log_format: str = _text(
         "auto", "Log lines: JSON, or for a person.", choices="auto json console"

@@ -30,6 +30,8 @@ class Submission(msgspec.Struct, frozen=True):
     """Random text that names the worker since its start."""
     number: int
     """Of this request at the worker."""
+    content_type: bytes | None = None
+    """As the client says; most dialects do not ask."""
 
     @property
     def batch_id(self) -> str:
@@ -58,13 +60,20 @@ class Admission(msgspec.Struct, frozen=True):
 
 Admit = Callable[[Submission], Admission]
 RenderError = Callable[[WeirError], Reply]
+ReadBody = Callable[[bytes, bytes], bytes]
+"""The body of a request's events from its target and the body that came; may raise."""
 
 
 class IngestRoute(msgspec.Struct, frozen=True):
-    """One ingest path of a dialect; it answers POST and preflights."""
+    """One ingest path of a dialect; it answers its methods and preflights."""
 
     path: str
     dialect: Dialect
     dialect_version: int
     admit: Admit
     render_error: RenderError
+    methods: tuple[bytes, ...] = (b"POST",)
+    key_parameter: str = ""
+    """Name of the query parameter that may hold a key, one for ingest only; empty: none."""
+    read_body: ReadBody | None = None
+    """Where events may also stand in the target; None: they are the body."""

@@ -41,6 +41,7 @@ from weir.ingest.responses import (
     render_json,
 )
 from weir.ingest.room import GUESTS, Room, no_room
+from weir.ingest.routing import Routing
 from weir.ingest.turns import Turns
 from weir.telemetry import Happening, emit
 
@@ -107,7 +108,8 @@ class Door:
         self._parts = parts
         self._aside: Aside[Judged | WeirError] = Aside(loop)
         self._turns = Turns(loop)
-        self._routes = parts.routes
+        self._routing = Routing(parts.routes, domain=parts.settings.ingest_domain)
+        self._routes = self._routing.by_path
         self._registry = parts.registry
         self._journal = parts.journal
         self._gate = parts.gate
@@ -186,7 +188,7 @@ class Door:
     def take(self, exchange: Exchange) -> None:
         """A complete request; its answer comes now or later through ``answer`` or ``refuse``."""
         try:
-            route = self._routes.get(exchange.head.path)
+            route = self._routes.get(exchange.head.path) or self._routing.choose(exchange)
             if route is not None:
                 exchange.route = route
                 self._take_ingest(exchange, route)
@@ -238,7 +240,7 @@ class Door:
 
     def refuse_unread(self, exchange: Exchange, error: WeirError) -> None:
         """Sends an error about a request that was not received whole."""
-        exchange.route = self._routes.get(exchange.head.path)
+        exchange.route = self._routes.get(exchange.head.path) or self._routing.choose(exchange)
         self.refuse(exchange, error)
 
     def _fail(self, exchange: Exchange, error: Exception) -> None:
@@ -253,7 +255,8 @@ class Door:
         Tells of any other whether its body has to do with the guests' room.
         """
         head = exchange.head
-        if head.method == b"POST" and head.path in self._routes:
+        route = exchange.route = self._routes.get(head.path) or self._routing.choose(exchange)
+        if route is not None and head.method in route.methods:
             known = self.callers.recognize(exchange, self._now_us())
             exchange.tenant_id = known.place.tenant_id
         elif brings_body_unknown(head, self._registry.current(), now_us=self._now_us()):
@@ -263,8 +266,8 @@ class Door:
         if exchange.head.method == b"OPTIONS":
             self._preflight(exchange)
             return
-        if exchange.head.method != b"POST":
-            exchange.extra_headers += b"Allow: POST, OPTIONS\r\n"
+        if exchange.head.method not in route.methods:
+            exchange.extra_headers += b"Allow: %s, OPTIONS\r\n" % b", ".join(route.methods)
             self.answer(exchange, _METHOD_NOT_ALLOWED)
             return
         known: Known | None = None
@@ -281,6 +284,8 @@ class Door:
                 )
             if known.is_limited:
                 self._count_request(exchange, known.principal, now_us)
+            if route.read_body is not None:
+                exchange.parts = [route.read_body(exchange.head.target, exchange.body)]
             body = exchange.body
             encoding = encoding_of(exchange.head.headers.get(b"content-encoding"), body)
             small = body if encoding == "identity" else inflate_small(encoding, body)
@@ -292,7 +297,8 @@ class Door:
             if len(small) > TURN_BYTES_MIN and not self._turns.take():
                 self._await_turn(exchange, route, known, small)
                 return
-            self._store(exchange, route, known, small, route.admit(self._submission(small)))
+            admission = route.admit(self._submission(exchange, small))
+            self._store(exchange, route, known, small, admission)
         except WeirError as error:
             self._refuse_events(exchange, route, known, error)
 
@@ -306,7 +312,8 @@ class Door:
         def judge() -> None:
             exchange.is_away = False
             try:
-                self._store(exchange, route, known, body, route.admit(self._submission(body)))
+                admission = route.admit(self._submission(exchange, body))
+                self._store(exchange, route, known, body, admission)
             except WeirError as error:
                 self._refuse_events(exchange, route, known, error)
             except Exception as error:  # as in ``take``
@@ -321,9 +328,10 @@ class Door:
         if refusal is not None:
             raise refusal
 
-    def _submission(self, body: bytes) -> Submission:
+    def _submission(self, exchange: Exchange, body: bytes) -> Submission:
         self._taken_count += 1
-        return Submission(body, self._limits, self._worker, self._taken_count)
+        content_type = exchange.head.headers.get(b"content-type")
+        return Submission(body, self._limits, self._worker, self._taken_count, content_type)
 
     def _store(
         self,
@@ -390,7 +398,7 @@ class Door:
                 connection.unhold()
 
         bytes_max = self.settings.inflated_bytes_max
-        submission = self._submission(received)
+        submission = self._submission(exchange, received)
         work = partial(judge, route, submission, encoding, bytes_max)
         self._aside.run(known.place.tenant_id, work, settle)
 
