@@ -11,23 +11,35 @@ LEASE_S_MAX = 600.0
 
 
 class RemovalHold:
-    """Until when nothing may be removed. A lease ends by itself and is extended by a new one."""
+    """Until when nothing may be removed. A lease ends by itself and is extended by a new one.
 
-    __slots__ = ("_clock", "_lock", "_until_s")
+    Those that remove do not wait for each other; who asks for a hold waits for them.
+    """
+
+    __slots__ = ("_changed", "_clock", "_removing", "_until_s")
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
+        self._removing = 0
         self._until_s = 0.0
 
     def extend(self, lease_s: float) -> None:
-        """Nothing is being removed when it returns, nor for so long after."""
-        with self._lock:
+        """Nothing is being removed when it returns, nor for so long after the call."""
+        with self._changed:
             until_s = self._clock.monotonic_s() + min(lease_s, LEASE_S_MAX)
             self._until_s = max(self._until_s, until_s)
+            self._changed.wait_for(lambda: not self._removing)
 
     @contextlib.contextmanager
     def removing(self) -> Generator[bool]:
-        """Whether files may be removed now; who asks for a hold waits until the block ends."""
-        with self._lock:
-            yield self._clock.monotonic_s() >= self._until_s
+        """Whether files may be removed in the block."""
+        with self._changed:
+            may_remove = self._clock.monotonic_s() >= self._until_s
+            self._removing += may_remove
+        try:
+            yield may_remove
+        finally:
+            with self._changed:
+                self._removing -= may_remove
+                self._changed.notify_all()
