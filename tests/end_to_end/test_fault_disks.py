@@ -26,7 +26,8 @@ def test_full_disk_refuses_and_resumes_by_itself(start_node: StartNode, tmp_path
         await_more(load)
         disk.fill()
         wait_until(lambda: 503 in load.refused_statuses, within_s=20, what="503")
-        assert node.ask("SELECT count() FROM events").status_code == 200
+        answer = node.ask("SELECT count() FROM events")
+        assert answer.status_code == 200, answer.text
         disk.free()
         load.refused_statuses.clear()
         await_more(load)
