@@ -225,6 +225,7 @@ class Machine:
             _REAL["unlink"](path)
         content = self._durable.get(inode, b"")
         path.write_bytes(content)
+        _REAL["utime"](path, (self.now_s, self.now_s))
         self._durable[path.stat().st_ino] = content
 
     def _blend(self, path: Path) -> None:
@@ -245,6 +246,7 @@ class Machine:
             )
             self.trace.append(f"reboot: {self._short(path)} has {keeps:.0%} of what was unsynced")
             path.write_bytes(blended)
+            _REAL["utime"](path, (self.now_s, self.now_s))
             content = blended
         self._durable[inode] = content
 
@@ -342,8 +344,10 @@ class Machine:
             _REAL[name](descriptor)
             return
         path = file.path
-        self.step(f"{name} {self._short(path)}")
         is_directory = path.is_dir()
+        if not is_directory:
+            _REAL["utime"](descriptor, (self.now_s, self.now_s))
+        self.step(f"{name} {self._short(path)}")
         if self.choice.random() < self.faults.sync_fails:
             self.trace.append(f"EIO of {name} {self._short(path)}")
             if not is_directory:
@@ -353,7 +357,6 @@ class Machine:
             self._keep_entries(path)
             return
         self._keep_content(descriptor)
-        _REAL["utime"](descriptor, (self.now_s, self.now_s))
         if path.name.endswith((".wal", ".next.tmp")):
             self._write_back_states(path.parent)
 
