@@ -64,18 +64,26 @@
     else store.remove(tab);
   };
 
+  // A tab holds a lock with its name while it lives. Without locks (http) the time tells.
+  let release = () => {};
+  const hold = () => navigator.locks?.request(tab, () => new Promise((done) => (release = done)));
+
   // Queues of tabs that are gone: a closed one, a crashed one, the last page of this one.
-  const adopt = () => {
+  const adopt = async () => {
+    let held;
+    try { held = (await navigator.locks.query()).held.map((lock) => lock.name); } catch {}
     const now = Date.now();
     for (const name of store.names()) {
       if (!name.startsWith(PREFIX) || name === tab) continue;
       const other = store.get(name);
-      if (other && now - other.seen < OTHER_TAB_MS && !other.left) continue;
+      const lives = held ? held.includes(name) : !other?.left && now - other?.seen < OTHER_TAB_MS;
+      if (lives) continue;
       store.remove(name);
       if (other) queue = other.queue.concat(queue);
     }
     queue = queue.filter(([, made, sent]) => (sent ? now - sent < SENT_MS : now - made < KEPT_MS));
     save();
+    plan(0);
   };
 
   const visitor = () => {
@@ -185,6 +193,10 @@
     }
     if (queue.length) store.set(tab, { seen: Date.now(), left: true, queue });
   };
+  const back = () => {
+    save();
+    plan(0);
+  };
 
   let last = "";
   const view = () => {
@@ -213,13 +225,19 @@
   if (!settings.key) return console.warn("weir: data-key is missing");
   const early = window.weir;
   window.weir = api;
-  adopt();
+  hold();
   addEventListener("online", () => plan(0));
-  addEventListener("pagehide", leave);
-  document.addEventListener("visibilitychange", () => {
-    if (document.visibilityState === "hidden") leave();
-    else { save(); plan(0); }
+  addEventListener("pagehide", () => {
+    leave();
+    release(); // a page with a lock could not be kept for the back button
   });
+  addEventListener("pageshow", (event) => {
+    if (!event.persisted) return;
+    hold();
+    back();
+  });
+  document.addEventListener("visibilitychange", () =>
+    document.visibilityState === "hidden" ? leave() : back());
   setInterval(() => queue.length && document.visibilityState !== "hidden" && save(), MINUTE);
   if (Array.isArray(early)) early.forEach(api.push);
   if ("auto" in settings) {
@@ -233,5 +251,5 @@
     addEventListener("popstate", view);
     view();
   }
-  plan(0);
+  adopt();
 })();
