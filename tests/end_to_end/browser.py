@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import httpx
 import pytest
@@ -110,7 +110,7 @@ def _address(driver: "subprocess.Popen[str]") -> str:
     raise AssertionError("chromedriver did not start")
 
 
-def _value(answer: httpx.Response) -> object:
+def _value(answer: httpx.Response) -> Any:
     value = answer.json()["value"]
     assert answer.is_success, value
     return value

@@ -45,7 +45,7 @@ def test_page_tracks_identifies_and_views(start_node: StartNode, tmp_path: Path)
         Browser(tmp_path / "profile") as browser,
     ):
         browser.open(f"{origin}/?q=1")
-        wait_until(lambda: browser.run("return !!weir.identify"), within_s=20, what="the script")
+        _await_script(browser)
         browser.run('weir.identify("u-7", {team: "red"}); weir.track("late", {n: 1})')
         browser.run('history.pushState({}, "", "/second")')
         wait_until(lambda: _count(node) == 5, within_s=20, what="events")
@@ -76,7 +76,7 @@ def test_event_of_a_page_that_goes_away_arrives(start_node: StartNode, tmp_path:
         Browser(tmp_path / "profile") as browser,
     ):
         browser.open(origin)
-        wait_until(lambda: browser.run("return !!weir.track"), within_s=20, what="the script")
+        _await_script(browser)
         browser.run('addEventListener("pagehide", () => {}); weir.track("last click")')
         browser.open(f"{origin}/other")
         wait_until(lambda: _count(node) == 1, within_s=20, what="the event")
@@ -93,7 +93,7 @@ def test_events_of_an_offline_time_arrive_later(start_node: StartNode, tmp_path:
     with pages({"/": _page(node)}) as origin:
         with Browser(tmp_path / "profile") as browser:
             browser.open(origin)
-            wait_until(lambda: browser.run("return !!weir.track"), within_s=20, what="the script")
+            _await_script(browser)
             browser.set_offline(offline=True)
             browser.run('weir.track("in the tunnel"); weir.track("still there")')
             browser.set_offline(offline=False)
@@ -112,13 +112,17 @@ def test_node_that_was_away_gets_every_event_once(start_node: StartNode, tmp_pat
     node = start_node()
     with pages({"/": _page(node)}) as origin, Browser(tmp_path / "profile") as browser:
         browser.open(origin)
-        wait_until(lambda: browser.run("return !!weir.track"), within_s=20, what="the script")
+        _await_script(browser)
         browser.run("for (let n = 0; n < 60; n++) weir.track('first', {n})")
         node.kill_all()
         browser.run("for (let n = 0; n < 60; n++) weir.track('second', {n})")
         node.start()
         wait_until(lambda: _count(node) == 120, within_s=60, what="all events")
     assert node.query("SELECT count(DISTINCT event_id) FROM events") == [[120]]
+
+
+def _await_script(browser: Browser) -> None:
+    wait_until(lambda: browser.run("return !!weir.flush") is True, within_s=20, what="the script")
 
 
 def _count(node: Node) -> object:
