@@ -288,6 +288,7 @@ def _api_routes(
     key_names: Callable[[int], Mapping[int, str]],
 ) -> list["Route"]:
     from weir.api.auth import authenticator
+    from weir.api.browser_routes import browser_routes
     from weir.api.ledger_routes import ledger_routes
     from weir.api.query_routes import query_routes
     from weir.api.trace_routes import TraceParts, trace_routes
@@ -313,6 +314,7 @@ def _api_routes(
             settings=settings,
         ),
         *trace_routes(traced),
+        *browser_routes(),
     ]
 
 

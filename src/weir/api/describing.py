@@ -21,10 +21,11 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True):
-    """A JSON body by examples; ``other_types`` are media types that may stand in its place."""
+    """A body by examples; ``other_types`` are media types that may stand in its place."""
 
     examples: Mapping[str, object]
     schema: Mapping[str, object] = msgspec.field(default_factory=lambda: OBJECT)
+    media_type: str = "application/json"
     other_types: tuple[str, ...] = ()
 
 
@@ -54,6 +55,10 @@ LANE = Parameter(
     name="lane",
     words="`backfill`: taken only as fast as live traffic does not feel it, else 503.",
     schema={"type": "string", "enum": ["backfill"]},
+)
+
+URL_KEY = Parameter(
+    name="api_key", words="An API key with no other scope than `ingest`, unless a header has one."
 )
 
 SERVER_TS = Parameter(

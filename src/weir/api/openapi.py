@@ -113,7 +113,7 @@ def _parameter(parameter: Parameter) -> dict[str, object]:
 def _content(body: Body) -> dict[str, object]:
     examples = {name: {"value": value} for name, value in body.examples.items()}
     content: dict[str, object] = {
-        "application/json": {"schema": body.schema, "examples": examples},
+        body.media_type: {"schema": body.schema, "examples": examples},
     }
     for media_type in body.other_types:
         content[media_type] = {"schema": {"type": "string"}}

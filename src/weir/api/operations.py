@@ -6,7 +6,16 @@ The door serves health and ingest, the api process the rest; a client sees one s
 from collections.abc import Mapping
 
 from weir.api.clickstream_operations import CLICKSTREAM
-from weir.api.describing import INGEST_ERRORS, LANE, OBJECT, TEXT, Body, Operation, Parameter
+from weir.api.describing import (
+    INGEST_ERRORS,
+    LANE,
+    OBJECT,
+    TEXT,
+    URL_KEY,
+    Body,
+    Operation,
+    Parameter,
+)
 from weir.api.edgemq_operations import EDGEMQ
 from weir.api.realanalytics_operations import REALANALYTICS
 from weir.api.tapemetric_operations import TAPEMETRIC
@@ -98,7 +107,7 @@ NATIVE = Operation(
     name="send_events",
     summary="Send up to 1000 events. The reply comes when they are on disk.",
     scope="ingest",
-    parameters=(LANE,),
+    parameters=(URL_KEY, LANE),
     body=Body(
         schema={
             "oneOf": [
@@ -347,6 +356,15 @@ DESCRIPTION = Operation(
     reply=Body(examples={}),
 )
 
+SCRIPT = Operation(
+    method="GET",
+    path="/weir.js",
+    name="browser_client",
+    summary="The client for web pages, for pages of any origin.",
+    reply_words="The script; 304 when the one that the client has is still this one.",
+    reply=Body(examples={}, schema=TEXT, media_type="text/javascript"),
+)
+
 OPERATIONS = (
     HEALTH,
     LIVEZ,
@@ -362,5 +380,6 @@ OPERATIONS = (
     QUERY_BY_BODY,
     LEDGER,
     TRACE,
+    SCRIPT,
     DESCRIPTION,
 )

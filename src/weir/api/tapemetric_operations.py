@@ -4,7 +4,16 @@ from collections.abc import Mapping
 
 import msgspec
 
-from weir.api.describing import INGEST_ERRORS, LANE, OBJECT, SERVER_TS, Body, Operation, Parameter
+from weir.api.describing import (
+    INGEST_ERRORS,
+    LANE,
+    OBJECT,
+    SERVER_TS,
+    URL_KEY,
+    Body,
+    Operation,
+    Parameter,
+)
 
 _EVENT: Mapping[str, object] = {
     "type": "object",
@@ -89,9 +98,6 @@ _BEACON_REPLY = Body(
     }
 )
 _BEACON_WORDS = "Always, whatever happened: the counts tell, and `error` why nothing was taken."
-_BEACON_KEY = Parameter(
-    name="api_key", words="An API key with no other scope than `ingest`, unless a header has one."
-)
 
 _BEACON = Operation(
     method="POST",
@@ -99,7 +105,7 @@ _BEACON = Operation(
     name="tapemetric_beacon",
     summary="Send events as `navigator.sendBeacon` does, with any Content-Type.",
     scope="ingest",
-    parameters=(_BEACON_KEY, SERVER_TS),
+    parameters=(URL_KEY, SERVER_TS),
     body=msgspec.structs.replace(_BODY, other_types=("text/plain",)),
     reply_words=_BEACON_WORDS,
     reply=_BEACON_REPLY,
@@ -113,7 +119,7 @@ _PIXEL = Operation(
     summary="Send events in the URL, as a pixel does.",
     scope="ingest",
     parameters=(
-        _BEACON_KEY,
+        URL_KEY,
         Parameter(name="data", words="The body of a beacon, URL-encoded.", required=True),
         SERVER_TS,
     ),

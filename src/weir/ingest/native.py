@@ -2,7 +2,9 @@
 
 Source: spec/ingest.md section 2. The body is one event, an array, ``{"events": […], "context":
 {…}, "sent_at": …}`` or NDJSON; at most ``EVENTS_MAX`` events. Valid events of a mixed batch are
-taken; the reply lists the others, so that a client knows exactly what to send again.
+taken; the reply lists the others, so that a client knows exactly what to send again. The key may
+also stand in the query parameter ``api_key``, if it is good for ingest only: a browser's beacon has
+no headers.
 """
 
 from collections.abc import Sequence
@@ -287,5 +289,6 @@ ROUTES = (
         dialect_version=VERSION,
         admit=admit,
         render_error=render_error,
+        key_parameter="api_key",
     ),
 )
