@@ -56,7 +56,7 @@ class WeirClient:
         ``make_http`` makes the httpx client, for proxies and certificates of your own.
 
         Raises ``ValueError`` for a wrong address, key or limit, and ``SpoolUnusable`` when the
-        directory is in use or cannot be written.
+        directory is in use or cannot be written, and what ``make_http`` raises.
         """
         options.check()
         self._target = find_target(url, key)
@@ -65,10 +65,11 @@ class WeirClient:
         self._make_http = make_http
         self._losses = Losses(on_loss, time.monotonic)
         self._random = random.Random()  # noqa: S311  # ids and jitter are no secrets
+        http = make_http()  # here, where a failure is seen, and httpx imports what it needs
         queue: Queue = MemoryQueue(options.queue_bytes_max)
         if spool is not None:
             queue = Spool(Path(spool), bytes_max=options.spool_bytes_max)
-        self._delivery = self._begin(queue)
+        self._delivery = self._begin(queue, http)
         _clients.add(self)
         atexit.register(self.close)
 
@@ -205,9 +206,10 @@ class WeirClient:
         if code:
             self._losses.tell([Loss(encoded.event_id, code, "not taken", encoded.body)])
 
-    def _begin(self, queue: Queue) -> Delivery:
+    def _begin(self, queue: Queue, http: httpx.Client | None) -> Delivery:
         return Delivery(
             queue,
+            http,
             self._target,
             self._options,
             losses=self._losses,
@@ -220,7 +222,7 @@ class WeirClient:
         self._losses = self._losses.renewed()
         self._random = random.Random()  # noqa: S311  # as above; no id may be made twice
         self._delivery.abandon()
-        self._delivery = self._begin(MemoryQueue(self._options.queue_bytes_max))
+        self._delivery = self._begin(MemoryQueue(self._options.queue_bytes_max), None)
 
 
 _clients: weakref.WeakSet[WeirClient] = weakref.WeakSet()

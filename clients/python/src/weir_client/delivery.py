@@ -26,6 +26,7 @@ class Delivery:
     def __init__(
         self,
         queue: Queue,
+        http: httpx.Client | None,
         target: Target,
         options: Options,
         *,
@@ -34,6 +35,7 @@ class Delivery:
         random: Callable[[], float],
     ) -> None:
         self._queue = queue
+        self._http = http
         self._target = target
         self._options = options
         self._losses = losses
@@ -104,6 +106,8 @@ class Delivery:
             self._ended = True
             left = self._queue.close()
             self._changed.notify_all()
+        if self._http and not self._threads:
+            self._http.close()
         for thread in self._threads:
             if thread is not threading.current_thread():
                 thread.join(max(0.0, deadline_s - time.monotonic()))
@@ -159,7 +163,8 @@ class Delivery:
 
     def _work(self) -> None:
         try:
-            with self._make_http() as http:
+            ready, self._http = self._http, None
+            with ready or self._make_http() as http:
                 while (events := self._next_batch()) is not None:
                     self._deliver(http, events)
         except Exception:  # no failure may end the delivery: it is logged and tried again

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import encodings.idna  # noqa: F401  # sockets import it late, where a fork could cut it in two
 import gzip
 import time
 from collections.abc import Callable
