@@ -368,6 +368,23 @@ def test_a_callback_may_fail_and_may_call_the_client(fake_node: FakeNode) -> Non
     assert fake_node.taken == [good]
 
 
+def test_a_program_out_of_threads_keeps_its_events(
+    fake_node: FakeNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tracking raises nothing, and the next event finds a thread for both."""
+
+    def fail(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with _make(fake_node.url) as client:
+        with monkeypatch.context() as patched:
+            patched.setattr(threading.Thread, "start", fail)
+            first = client.track("a")
+        second = client.track("a")
+        assert client.flush(10)
+    assert fake_node.taken == [first, second]
+
+
 def test_no_log_line_and_no_text_of_the_client_holds_the_key(
     fake_node: FakeNode, caplog: pytest.LogCaptureFixture
 ) -> None:

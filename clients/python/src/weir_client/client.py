@@ -163,6 +163,7 @@ class WeirClient:
         ``undelivered``. Closing again does nothing.
         """
         atexit.unregister(self.close)
+        _clients.discard(self)
         delivery = self._delivery
         done, left = delivery.close(self._timeout(timeout_s))
         message = "not delivered before the client was closed"

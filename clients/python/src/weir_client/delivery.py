@@ -150,12 +150,17 @@ class Delivery:
         self._was_full = is_full
 
     def _start(self) -> None:
-        self._threads = [threading.Thread(target=self._run, name="weir-client", daemon=True)]
+        """Begins the threads; where the system has none left, the next event tries again."""
+        threads = [threading.Thread(target=self._run, name="weir-client", daemon=True)]
         if isinstance(self._queue, Spool):
             syncing = threading.Thread(target=self._keep_synced, name="weir-spool", daemon=True)
-            self._threads.append(syncing)
-        for thread in self._threads:
-            thread.start()
+            threads.append(syncing)
+        try:
+            for thread in threads:
+                thread.start()
+                self._threads.append(thread)
+        except RuntimeError as error:
+            log.error("events wait, there is no thread for them: %s", error)
 
     def _run(self) -> None:
         while not self._ended:
