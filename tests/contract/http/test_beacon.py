@@ -119,7 +119,7 @@ def _with_all_scopes(text: str) -> Registry:
 
 def test_url_key_is_taken_on_no_other_route(node: Node) -> None:
     """Only where the dialect says so."""
-    for path in ("/v1/events", "/v1/ingest/events", "/v1/batch"):
+    for path in ("/v1/ingest/events", "/v1/batch", "/ingest/batch", "/"):
         assert _ask(node, request(f"{path}?api_key={INGEST}", BODY)).status == 401
 
 
