@@ -44,7 +44,7 @@ simulate: $(VENV)/.dev ## Play histories of faults (SEEDS=1000), or one again (S
 
 soak: $(VENV)/.dev ## 100,000 histories and four times KILLS=50 kills: an hour or two.
 	@$(BIN)/python -m pytest -q -s tests/end_to_end/test_kills.py --kills $(KILLS) --timeout 3600
-	@$(BIN)/python -m pytest -q -m soak tests/end_to_end
+	@$(BIN)/python -m pytest -q -m soak tests/end_to_end tests/clients
 	@$(BIN)/python -m tests.simulation --seeds 100000
 
 bench: $(VENV)/.dev ## Measure this machine; figures, not verdicts.

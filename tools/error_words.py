@@ -22,7 +22,8 @@ ERROR_WORDS = {
     "a new one.",
     "disk_full": "Free disk fell below `disk_reserve_bytes`. Make room; events are taken again by "
     "themselves.",
-    "endpoint_not_found": "The project has no such endpoint. `weir projects list` shows it.",
+    "endpoint_not_found": "The project of the key has no such endpoint. `weir projects list` shows "
+    "those that there are.",
     "event_not_found": "No event with this id is known in the project of the key.",
     "events_damaged": "A file of the lake is not what was written; the log names it. Restore it "
     "from a backup: queries are answered again by themselves.",
@@ -97,8 +98,11 @@ ERROR_WORDS = {
     "unprocessable": "A value is out of its range; the message names the range.",
     "unsupported_encoding": "`Content-Encoding` may be gzip, deflate or zstd.",
     "version_not_supported": "The door speaks HTTP/1.0 and HTTP/1.1.",
+    "validation.enum": "The text is none of those that the field takes; the message lists them.",
     "validation.format": "The text does not have the form that the field needs.",
     "validation.length": "The text is empty, too long, or the event too large.",
+    "validation.maxItems": "The object has more keys than the field takes.",
+    "validation.minItems": "The list is empty.",
     "validation.required": "The field must be there.",
     "validation.type": "The value has another type than the field needs.",
     "wrong_command_line": "Command line only: an option or argument is wrong; nothing was done.",

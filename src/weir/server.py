@@ -235,7 +235,7 @@ def run_edge(
             ),
             tally=Tally(),
             routes=routes_by_path(),
-            local=local_routes(board, settings),
+            local=local_routes(board, settings, clock),
             relay=Relay(directory.api_socket, loop, settings).pass_on,
         )
         listener = bind(settings.host, settings.port) if listen_fd is None else adopt(listen_fd)
@@ -311,6 +311,7 @@ def _api_routes(
     key_names: Callable[[int], Mapping[int, str]],
 ) -> list["Route"]:
     from weir.api.auth import authenticator
+    from weir.api.browser_routes import browser_routes
     from weir.api.ledger_routes import ledger_routes
     from weir.api.query_routes import query_routes
     from weir.api.trace_routes import TraceParts, trace_routes
@@ -336,6 +337,7 @@ def _api_routes(
             settings=settings,
         ),
         *trace_routes(traced),
+        *browser_routes(),
     ]
 
 

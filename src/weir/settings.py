@@ -76,6 +76,9 @@ class Settings:
     workers: int = _whole(0, "Edge workers; 0 is one per core.", 0, 64)
     node: str = _text("weir-1", "Name of this node, shown by /v1/health.")
     region: str = _text("local", "Region of this node, shown by /v1/health.")
+    ingest_domain: str = _text(
+        "", "Endpoints answer on <endpoint-id>.ingest.<this domain> too; empty: by path only."
+    )
     docs_url: str = _text("", "Where error messages send people; empty: this node's description.")
     log_format: str = _text(
         "auto", "Log lines: JSON, or for a person.", choices="auto json console"
@@ -99,7 +102,8 @@ class Settings:
     )
     trusted_proxies: str = _networks(
         "127.0.0.0/8, ::1",
-        "Addresses and networks whose connections stand for many clients.",
+        "Proxies (addresses, networks) that stand for many clients: not bounded as one, and"
+        " believed in X-Forwarded-For.",
     )
     pipelined_requests_max: int = _whole(64, "Unanswered requests of one connection.", 1)
     in_flight_bytes_max: int = _whole(256 * MIB, "Bodies being handled by one edge worker.", MIB)

@@ -39,7 +39,9 @@ def test_every_metric_that_a_guide_names_exists(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_name_that_a_guide_quotes_exists(page: Path) -> None:
     """A quoted word of several parts is known to the code or to another page."""
-    sources = [*(ROOT / "src").rglob("*.py"), *REFERENCE.glob("*.md")]
+    folders = [ROOT / "src", ROOT / "clients" / "python" / "src"]
+    sources = [path for folder in folders for path in folder.rglob("*.py")]
+    sources += REFERENCE.glob("*.md")
     known = "\n".join(source.read_text() for source in sources)
     quoted = set(re.findall(r"`([a-z]+(?:_[a-z]+)+)(?: = [^`]*)?`", page.read_text()))
     assert {name for name in quoted if not re.search(rf"\b{name}\b", known)} == set()

@@ -12,6 +12,7 @@ from tools.reference import FOLDER, PAGES, ROOT, command_helps, error_codes
 from weir.api.operations import OPERATIONS
 from weir.board import Board
 from weir.cli.main import COMMANDS
+from weir.clock import SystemClock
 from weir.ingest.dialects import routes_by_path
 from weir.ingest.local import local_routes
 from weir.settings import SPECS, Settings
@@ -58,7 +59,7 @@ def test_error_code_scan_finds_each_way_of_giving_one() -> None:
 def test_every_route_of_the_door_is_described(tmp_path: Path) -> None:
     """A path that the door answers is one of the operations."""
     board = Board.create(tmp_path / "board")
-    answered: set[bytes] = {*routes_by_path(), *local_routes(board, Settings())}
+    answered: set[bytes] = {*routes_by_path(), *local_routes(board, Settings(), SystemClock())}
     described = {operation.path.encode() for operation in OPERATIONS}
     assert answered - described == set()
 

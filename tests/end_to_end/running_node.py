@@ -99,6 +99,10 @@ class Node:
         return self.first_run["secret_key"]
 
     @property
+    def public_key(self) -> str:
+        return self.first_run["public_key"]
+
+    @property
     def headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.key}"}
 

@@ -1,6 +1,8 @@
 """Limits of a real node with two workers: monthly quotas over kills, windows that are shared."""
 
 import json
+import os
+import signal
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -51,6 +53,8 @@ def test_monthly_quota_holds_over_workers_duplicates_and_kills(start_node: Start
     assert node.send("/v1/events", [{"event": "a"}] * 3).status_code == 429
     rejected = 3 + sum(answer.status_code == 429 for answer in answers)
     wait_until(lambda: _total(node, "rejected") == rejected, within_s=20, what="refusals are told")
+    _kill_a_worker(node)
+    assert {_post(node, "/v1/ingest", {"event": "a"}).status_code for _ in range(8)} == {429}
     node.kill_all()
     node.start()
     assert node.send("/v1/ingest", {"event": "a"}).status_code == 429
@@ -59,7 +63,10 @@ def test_monthly_quota_holds_over_workers_duplicates_and_kills(start_node: Start
 
 
 def test_request_windows_are_shared_by_the_workers(start_node: StartNode) -> None:
-    """A key's limit holds over both; every answer tells the window, and what is left of it."""
+    """A key's limit holds over both; every answer tells the window, and what is left of it.
+
+    Once it is full it stays so until its end, also for the successor of a worker that was killed.
+    """
     limit = 30
     node = start_node(workers=WORKERS)
     _change(node, "--requests-per-minute", str(limit))
@@ -75,16 +82,53 @@ def test_request_windows_are_shared_by_the_workers(start_node: StartNode) -> Non
     assert windows
     assert max(windows.values()) <= limit + WORKERS - 1
 
+    _kill_a_worker(node)
+    for answer in _send_until_refused(node, "/v1/ingest"):
+        if answer.status_code == 202:
+            windows[answer.headers["x-ratelimit-reset"]] += 1
+    assert max(windows.values()) <= limit + WORKERS - 1
 
-def _send_until_refused(node: Node, path: str) -> list[httpx.Response]:
-    """Sends from several clients, each on new connections, until each is refused."""
+
+def test_event_windows_are_shared_by_the_workers(start_node: StartNode) -> None:
+    """A tenant's limit holds over both; the overshoot is one batch for the other worker."""
+    limit, size = 40, 4
+    node = start_node(workers=WORKERS)
+    _change(node, "--events-per-minute", str(limit))
+    windows: Counter[str] = Counter()
+    for answer in _send_until_refused(node, "/v1/batch", size=size):
+        assert answer.headers["x-ratelimit-limit"] == str(limit)
+        if answer.status_code == 202:
+            windows[answer.headers["x-ratelimit-reset"]] += size
+        else:
+            assert answer.json()["error"] == "rate_limited"
+            assert int(answer.headers["x-ratelimit-remaining"]) < size
+    assert windows
+    assert max(windows.values()) <= limit + size * (WORKERS - 1)
+
+
+def _kill_a_worker(node: Node) -> None:
+    """Returns when it has a successor."""
+    killed = node.pids("edge")[0]
+    os.kill(killed, signal.SIGKILL)
+    wait_until(
+        lambda: len(node.pids("edge")) == WORKERS and killed not in node.pids("edge"),
+        within_s=20,
+        what="a new worker",
+    )
+
+
+def _send_until_refused(node: Node, path: str, *, size: int = 0) -> list[httpx.Response]:
+    """Sends from several clients, each on new connections, until each is refused.
+
+    Single events, or batches of ``size``.
+    """
     numbers = count()
 
     def send() -> list[httpx.Response]:
         answers: list[httpx.Response] = []
         while not answers or answers[-1].status_code == 202:
             event = {"event": "a", "event_id": f"sent-{next(numbers)}"}
-            answers.append(_post(node, path, event))
+            answers.append(_post(node, path, {"events": [event] * size} if size else event))
         return answers
 
     with ThreadPoolExecutor(CLIENTS) as pool:

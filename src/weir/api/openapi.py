@@ -4,7 +4,8 @@ Source: spec.openapis.org/oas/v3.1.0.
 """
 
 from weir import __version__
-from weir.api.operations import OPERATIONS, Body, Operation, Parameter
+from weir.api.describing import Body, Operation, Parameter
+from weir.api.operations import OPERATIONS
 
 _ERROR = {
     "type": "object",
@@ -15,6 +16,7 @@ _ERROR = {
         "details": {"type": "array", "items": {"type": "object"}},
     },
 }
+_ERROR_REFERENCE = {"$ref": "#/components/schemas/Error"}
 _ERROR_WORDS = {
     400: "The request cannot be taken as it is.",
     401: "No API key, or one that is unknown, revoked or expired.",
@@ -86,15 +88,22 @@ def _responses(operation: Operation) -> dict[str, object]:
     for status in operation.errors:
         responses[str(status)] = {
             "description": _ERROR_WORDS[status],
-            "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}},
+            "content": _refusal(operation, status),
         }
     return responses
+
+
+def _refusal(operation: Operation, status: int) -> dict[str, object]:
+    own = operation.refusals.get(status)
+    if own is not None:
+        return _content(own)
+    return {"application/json": {"schema": operation.error_schema or _ERROR_REFERENCE}}
 
 
 def _parameter(parameter: Parameter) -> dict[str, object]:
     return {
         "name": parameter.name,
-        "in": "query",
+        "in": parameter.place,
         "required": parameter.required,
         "description": parameter.words,
         "schema": parameter.schema,
@@ -104,7 +113,7 @@ def _parameter(parameter: Parameter) -> dict[str, object]:
 def _content(body: Body) -> dict[str, object]:
     examples = {name: {"value": value} for name, value in body.examples.items()}
     content: dict[str, object] = {
-        "application/json": {"schema": body.schema, "examples": examples},
+        body.media_type: {"schema": body.schema, "examples": examples},
     }
     for media_type in body.other_types:
         content[media_type] = {"schema": {"type": "string"}}

@@ -5,54 +5,21 @@ The door serves health and ingest, the api process the rest; a client sees one s
 
 from collections.abc import Mapping
 
-import msgspec
-
-from weir.query.request import CONTENT_TYPES, ROWS_DEFAULT, Format
-
-OBJECT: Mapping[str, object] = {"type": "object"}
-TEXT: Mapping[str, object] = {"type": "string"}
-
-
-class Parameter(msgspec.Struct, frozen=True, kw_only=True):
-    """One parameter in the query string."""
-
-    name: str
-    words: str
-    schema: Mapping[str, object] = msgspec.field(default_factory=lambda: TEXT)
-    required: bool = False
-
-
-class Body(msgspec.Struct, frozen=True, kw_only=True):
-    """A JSON body by examples; ``other_types`` are media types that may stand in its place."""
-
-    examples: Mapping[str, object]
-    schema: Mapping[str, object] = msgspec.field(default_factory=lambda: OBJECT)
-    other_types: tuple[str, ...] = ()
-
-
-class Operation(msgspec.Struct, frozen=True, kw_only=True):
-    """One method of one path. ``scope`` is what the key needs; ``None``: no key."""
-
-    method: str
-    path: str
-    name: str
-    summary: str
-    reply: Body
-    reply_words: str
-    scope: str | None = None
-    status: int = 200
-    parameters: tuple[Parameter, ...] = ()
-    body: Body | None = None
-    errors: tuple[int, ...] = ()
-
-
-INGEST_ERRORS = (400, 401, 403, 405, 408, 413, 415, 429, 431, 503)
-
-_LANE = Parameter(
-    name="lane",
-    words="`backfill`: taken only as fast as live traffic does not feel it, else 503.",
-    schema={"type": "string", "enum": ["backfill"]},
+from weir.api.clickstream_operations import CLICKSTREAM
+from weir.api.describing import (
+    INGEST_ERRORS,
+    LANE,
+    OBJECT,
+    TEXT,
+    URL_KEY,
+    Body,
+    Operation,
+    Parameter,
 )
+from weir.api.edgemq_operations import EDGEMQ
+from weir.api.realanalytics_operations import REALANALYTICS
+from weir.api.tapemetric_operations import TAPEMETRIC
+from weir.query.request import CONTENT_TYPES, ROWS_DEFAULT, Format
 
 NATIVE_EVENT: Mapping[str, object] = {
     "type": "object",
@@ -63,7 +30,11 @@ NATIVE_EVENT: Mapping[str, object] = {
         "user_id": TEXT,
         "anonymous_id": TEXT,
         "session_id": TEXT,
-        "ts": {"type": "string", "format": "date-time"},
+        "ts": {
+            "description": "ISO 8601 text, or a number since 1970-01-01 UTC whose size tells the"
+            " unit: seconds, milliseconds, microseconds or nanoseconds.",
+            "oneOf": [{"type": "string", "format": "date-time"}, {"type": "number"}],
+        },
         "properties": OBJECT,
         "context": OBJECT,
     },
@@ -136,7 +107,7 @@ NATIVE = Operation(
     name="send_events",
     summary="Send up to 1000 events. The reply comes when they are on disk.",
     scope="ingest",
-    parameters=(_LANE,),
+    parameters=(URL_KEY, LANE),
     body=Body(
         schema={
             "oneOf": [
@@ -188,7 +159,7 @@ NOVAMESH_SINGLE = Operation(
     name="ingest",
     summary="Send one event in the NovaMesh dialect.",
     scope="ingest",
-    parameters=(_LANE,),
+    parameters=(LANE,),
     body=Body(schema=NOVAMESH_EVENT, examples={"one": _PAGE_VIEW}),
     status=202,
     reply_words="Taken and on disk.",
@@ -202,7 +173,7 @@ NOVAMESH_BATCH = Operation(
     name="ingest_batch",
     summary="Send up to 500 events in the NovaMesh dialect, taken whole or refused whole.",
     scope="ingest",
-    parameters=(_LANE,),
+    parameters=(LANE,),
     body=Body(
         schema={
             "type": "object",
@@ -385,6 +356,15 @@ DESCRIPTION = Operation(
     reply=Body(examples={}),
 )
 
+SCRIPT = Operation(
+    method="GET",
+    path="/weir.js",
+    name="browser_client",
+    summary="The client for web pages, for pages of any origin.",
+    reply_words="The script; 304 when the one that the client has is still this one.",
+    reply=Body(examples={}, schema=TEXT, media_type="text/javascript"),
+)
+
 OPERATIONS = (
     HEALTH,
     LIVEZ,
@@ -392,9 +372,14 @@ OPERATIONS = (
     NATIVE,
     NOVAMESH_SINGLE,
     NOVAMESH_BATCH,
+    *REALANALYTICS,
+    EDGEMQ,
+    *CLICKSTREAM,
+    *TAPEMETRIC,
     QUERY,
     QUERY_BY_BODY,
     LEDGER,
     TRACE,
+    SCRIPT,
     DESCRIPTION,
 )

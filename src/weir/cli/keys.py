@@ -18,7 +18,7 @@ from weir.domain.keys import KEY_CHARS_MAX, Scope
 from weir.errors import InvalidInput
 
 _IN_LIST = ("id", "name", "kind", "last_four", "tenant", "project", "scopes", "state")
-_NETWORK_HELP = "Address or network that may use it; behind a proxy that is the proxy's own."
+_NETWORK_HELP = "Address or network that may use it; behind trusted_proxies, the client's."
 
 
 @click.group(cls=CommandGroup)
@@ -30,11 +30,19 @@ def _request_options(command: Callable[..., None]) -> Callable[..., None]:
     scopes = ", ".join(Scope)
     for option in (
         click.option(
-            "--expires", "expires_at", type=click.DateTime(), help="When it ends, in UTC."
+            "--expires",
+            "expires_at",
+            type=click.DateTime(),
+            help="The second when it ends, in UTC.",
         ),
         click.option("--events-per-minute", type=options.Limit(), help="Default: its tenant's."),
         click.option("--requests-per-minute", type=options.Limit(), help="Default: its tenant's."),
-        click.option("--origin", "origins", multiple=True, help="Web origin that may use it."),
+        click.option(
+            "--origin",
+            "origins",
+            multiple=True,
+            help="Web origin that may use it; requests without one may.",
+        ),
         click.option("--network", "networks", multiple=True, help=_NETWORK_HELP),
         click.option("--endpoint", help="Where its events go. Default: the project's endpoint."),
         click.option("--scopes", default="ingest", show_default=True, help=f"Of {scopes}."),
@@ -76,8 +84,8 @@ def create(public: bool, test: bool, data_dir: str | None, as_json: bool, **want
 def import_key(data_dir: str | None, as_json: bool, **wanted: object) -> None:
     """Take in a key made elsewhere, so that SDKs in the field go on working.
 
-    Its text (16 to 512 printable characters) is read from standard input, never from the command
-    line, which other users of the machine can see.
+    Its text (16 to 512 printable characters, such as nm_live_..., tm_live_... or ak_...) is read
+    from standard input, never from the command line, which other users of the machine can see.
     """
     request = _request(wanted)
     text = _read_secret()

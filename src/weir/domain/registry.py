@@ -132,13 +132,18 @@ def admits_address(principal: Principal, address: str) -> bool:
 def credential_of(*, authorization: str | None, api_key: str | None) -> str | None:
     """The key's text from ``Authorization: Bearer`` or ``X-API-Key``, the former first."""
     if authorization is not None and is_bearer(authorization):
-        return authorization[7:].strip() or None
+        return bearer_token(authorization) or None
     return (api_key or "").strip() or None
 
 
 def is_bearer(authorization: str) -> bool:
     """Whether a value of ``Authorization`` is the credential that decides."""
     return authorization[:7].lower() == "bearer "
+
+
+def bearer_token(authorization: str) -> str:
+    """What stands behind ``Bearer`` in a value of which ``is_bearer`` is true."""
+    return authorization[7:].strip()
 
 
 def encode_registry(registry: Registry) -> bytes:

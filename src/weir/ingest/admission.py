@@ -10,6 +10,7 @@ import msgspec
 
 from weir.domain.event import Dialect
 from weir.errors import WeirError
+from weir.ingest.limits import Limits as RateLimits
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -30,6 +31,8 @@ class Submission(msgspec.Struct, frozen=True):
     """Random text that names the worker since its start."""
     number: int
     """Of this request at the worker."""
+    content_type: bytes | None = None
+    """As the client says; most dialects do not ask."""
 
     @property
     def batch_id(self) -> str:
@@ -54,17 +57,30 @@ class Admission(msgspec.Struct, frozen=True):
     refused_count: int
     meta: bytes
     reply: Reply
+    body: bytes | None = None
+    """What is written instead of the body: the same events without the key that stood by them."""
 
 
 Admit = Callable[[Submission], Admission]
 RenderError = Callable[[WeirError], Reply]
+ReadBody = Callable[[bytes, bytes], bytes]
+"""The body of a request's events from its target and the body that came; may raise."""
 
 
 class IngestRoute(msgspec.Struct, frozen=True):
-    """One ingest path of a dialect; it answers POST and preflights."""
+    """One ingest path of a dialect; it answers its methods and preflights."""
 
     path: str
     dialect: Dialect
     dialect_version: int
     admit: Admit
     render_error: RenderError
+    methods: tuple[bytes, ...] = (b"POST",)
+    key_parameter: str = ""
+    """Name of the query parameter that may hold a key, one for ingest only; empty: none."""
+    find_key: Callable[[bytes], str | None] | None = None
+    """The key in a body, for ingest only too, of a request with none in its headers; None: none."""
+    read_body: ReadBody | None = None
+    """Where events may also stand in the target; None: they are the body."""
+    rates: RateLimits | None = None
+    """The dialect's own limits per minute, for whom nobody has said anything."""

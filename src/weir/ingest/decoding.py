@@ -21,6 +21,7 @@ from weir.ingest.fields import (
     check_event,
     judge_event,
 )
+from weir.ingest.hygiene import check_depth
 from weir.ingest.jsontext import extend, is_absent, members, share
 
 _ACCEPTABLE_STARTS = {b"{", b"n", b""}
@@ -35,6 +36,10 @@ SHARED_MEMBERS_MAX = 500
 MEMBERS_MAX = 250_000
 """Members that the events of one request may make us take apart: their fields, their contexts'
 members, and those of properties that unknown fields are put behind."""
+
+
+Tell = Callable[[int, Problem], dict[str, object]]
+"""What a reply's ``details`` hold of a problem of the event with that index."""
 
 
 class _Item(msgspec.Struct, gc=False):
@@ -71,6 +76,9 @@ def malformed(body: bytes, error: Exception) -> InvalidInput:
 
 def plain_properties(events: Sequence[Event]) -> list[bytes] | None:
     """The text of every event's properties; None when one, or a context, is not an object."""
+    if len(events) == 1:
+        piece = plain_piece(events[0])
+        return None if piece is None else [piece]
     pieces = [bytes(event.properties) for event in events]
     if not {piece[:1] for piece in pieces} <= _ACCEPTABLE_STARTS:
         return None
@@ -188,20 +196,29 @@ def judge_each(raws: Sequence[msgspec.Raw], fields: Mapping[str, Field]) -> list
     return found
 
 
-def check_members(body: bytes, raws: Sequence[msgspec.Raw], fields: Mapping[str, Field]) -> None:
+def tell_index(index: int, problem: Problem) -> dict[str, object]:
+    """A problem by its event's index, field and message."""
+    return {"index": index, "field": problem.field, "message": problem.message}
+
+
+def check_members(
+    body: bytes,
+    raws: Sequence[msgspec.Raw],
+    fields: Mapping[str, Field],
+    tell: Tell = tell_index,
+) -> None:
     """Raises ``InvalidInput`` as judging events that are known to be valid else would.
 
     Only events with many commas can have many fields.
     """
     if body.count(b",") >= MEMBERS_MAX:
-        refuse_problems(judge_each(raws, fields))
+        refuse_problems(judge_each(raws, fields), tell)
         return
-    refuse_problems(
-        [
-            judge_event(raw, fields).problems if bytes(raw).count(b",") >= FIELDS_MAX else []
-            for raw in raws
-        ]
-    )
+    found = [
+        judge_event(raw, fields).problems if bytes(raw).count(b",") >= FIELDS_MAX else []
+        for raw in raws
+    ]
+    refuse_problems(found, tell)
 
 
 def _too_many_members(event_count: int) -> InvalidInput:
@@ -222,16 +239,26 @@ def check_sizes(raws: Sequence[msgspec.Raw], limits: Limits) -> None:
             )
 
 
-def refuse_problems(found: Sequence[Sequence[Problem]]) -> None:
+def excesses(raw: msgspec.Raw, levels_around: int, limits: Limits) -> list[Problem]:
+    """What of one event is over a limit, where the others are taken without it."""
+    text = bytes(raw)
+    if len(text) > limits.event_bytes_max:
+        message = f"is larger than {limits.event_bytes_max} bytes"
+        return [Problem("", "validation.length", message)]
+    try:
+        depth_max = limits.json_depth_max
+        check_depth(text, [b""], depth_max=depth_max, levels_around=levels_around)
+    except InvalidInput as error:
+        return [Problem("", "invalid_json", error.message)]
+    return []
+
+
+def refuse_problems(found: Sequence[Sequence[Problem]], tell: Tell = tell_index) -> None:
     """Raises ``InvalidInput`` with every problem of every event, if there is one."""
     refused = sum(1 for problems in found if problems)
     if not refused:
         return
-    details: list[dict[str, object]] = [
-        {"index": index, "field": problem.field, "message": problem.message}
-        for index, problems in enumerate(found)
-        for problem in problems
-    ]
+    details = [tell(index, problem) for index, each in enumerate(found) for problem in each]
     raise InvalidInput(
         f"{refused} of {len(found)} events are not valid; nothing was stored.",
         details=details[:PROBLEMS_MAX],

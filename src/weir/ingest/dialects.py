@@ -3,10 +3,17 @@
 from collections.abc import Mapping
 
 from weir.domain.event import Dialect
-from weir.ingest import native, novamesh
+from weir.ingest import clickstream, edgemq, native, novamesh, realanalytics, tapemetric
 from weir.ingest.admission import IngestRoute
 
-ROUTES: tuple[IngestRoute, ...] = (*native.ROUTES, *novamesh.ROUTES)
+ROUTES: tuple[IngestRoute, ...] = (
+    *native.ROUTES,
+    *novamesh.ROUTES,
+    *tapemetric.ROUTES,
+    *edgemq.ROUTES,
+    *realanalytics.ROUTES,
+    *clickstream.ROUTES,
+)
 
 
 def routes_by_path() -> Mapping[bytes, IngestRoute]:

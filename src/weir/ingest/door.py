@@ -15,7 +15,6 @@ from urllib.parse import parse_qs
 
 from weir.domain.frame import Draft, FrameFlag
 from weir.domain.networks import parse_networks
-from weir.domain.registry import Principal
 from weir.errors import Unavailable, WeirError
 from weir.ingest.addresses import Addresses
 from weir.ingest.admission import Limits, Reply, Submission
@@ -27,10 +26,10 @@ from weir.ingest.body import (
 )
 from weir.ingest.callers import Callers, Known
 from weir.ingest.cors import cors_headers, preflight_headers
-from weir.ingest.guests import brings_body_unknown
+from weir.ingest.guests import brings_body_unknown, is_keyless
 from weir.ingest.head import HeadMemory
 from weir.ingest.judging import Judged, inflate_small, judge
-from weir.ingest.limits import Usage
+from weir.ingest.limits import Usage, usage_headers
 from weir.ingest.replies import encode_reply, render_error
 from weir.ingest.responses import (
     CLOSE,
@@ -41,6 +40,7 @@ from weir.ingest.responses import (
     render_json,
 )
 from weir.ingest.room import GUESTS, Room, no_room
+from weir.ingest.routing import Routing
 from weir.ingest.turns import Turns
 from weir.telemetry import Happening, emit
 
@@ -107,7 +107,8 @@ class Door:
         self._parts = parts
         self._aside: Aside[Judged | WeirError] = Aside(loop)
         self._turns = Turns(loop)
-        self._routes = parts.routes
+        self._routing = Routing(parts.routes, domain=parts.settings.ingest_domain)
+        self._routes = self._routing.by_path
         self._registry = parts.registry
         self._journal = parts.journal
         self._gate = parts.gate
@@ -119,7 +120,12 @@ class Door:
             parts.settings.json_depth_max,
             parts.settings.shared_context_bytes_max,
         )
-        self.callers = Callers(parts.registry, parts.limits, docs_url=parts.settings.docs_url)
+        self.callers = Callers(
+            parts.registry,
+            parts.limits,
+            docs_url=parts.settings.docs_url,
+            trusted=parse_networks(parts.settings.trusted_proxies),
+        )
         self._backfill = Backfill(parts.settings.backfill_bytes_per_s)
         self._saturated: set[str] = set()
         self._room = Room(
@@ -186,7 +192,7 @@ class Door:
     def take(self, exchange: Exchange) -> None:
         """A complete request; its answer comes now or later through ``answer`` or ``refuse``."""
         try:
-            route = self._routes.get(exchange.head.path)
+            route = self._routes.get(exchange.head.path) or self._routing.choose(exchange)
             if route is not None:
                 exchange.route = route
                 self._take_ingest(exchange, route)
@@ -230,7 +236,7 @@ class Door:
         """Sends an error in the shape of the route's dialect."""
         usage = error.context.get("usage")
         if isinstance(usage, Usage):
-            exchange.extra_headers = _usage_headers(usage)
+            exchange.extra_headers = usage_headers(usage)
         if error.retry_after_s is not None:
             exchange.extra_headers += header_line("Retry-After", error.retry_after_s)
         route = exchange.route
@@ -238,7 +244,7 @@ class Door:
 
     def refuse_unread(self, exchange: Exchange, error: WeirError) -> None:
         """Sends an error about a request that was not received whole."""
-        exchange.route = self._routes.get(exchange.head.path)
+        exchange.route = self._routes.get(exchange.head.path) or self._routing.choose(exchange)
         self.refuse(exchange, error)
 
     def _fail(self, exchange: Exchange, error: Exception) -> None:
@@ -253,7 +259,11 @@ class Door:
         Tells of any other whether its body has to do with the guests' room.
         """
         head = exchange.head
-        if head.method == b"POST" and head.path in self._routes:
+        route = exchange.route = self._routes.get(head.path) or self._routing.choose(exchange)
+        if route is not None and head.method in route.methods:
+            if route.find_key is not None and is_keyless(head):
+                exchange.tenant_id = GUESTS
+                return
             known = self.callers.recognize(exchange, self._now_us())
             exchange.tenant_id = known.place.tenant_id
         elif brings_body_unknown(head, self._registry.current(), now_us=self._now_us()):
@@ -263,14 +273,16 @@ class Door:
         if exchange.head.method == b"OPTIONS":
             self._preflight(exchange)
             return
-        if exchange.head.method != b"POST":
-            exchange.extra_headers += b"Allow: POST, OPTIONS\r\n"
+        if exchange.head.method not in route.methods:
+            exchange.extra_headers += b"Allow: %s, OPTIONS\r\n" % b", ".join(route.methods)
             self.answer(exchange, _METHOD_NOT_ALLOWED)
             return
         known: Known | None = None
         now_us = self._now_us()
         try:
             known = self.callers.recognize(exchange, now_us)
+            if exchange.tenant_id == GUESTS:
+                self._room.adopt(exchange, known.place.tenant_id)
             if self._room.bytes_in_flight > self._room.watched_bytes and not exchange.tenant_id:
                 self._room.claim(exchange, known.place.tenant_id)
             if not self._gate.is_open:
@@ -279,8 +291,11 @@ class Door:
                 self._backfill.check(
                     exchange.head.target, is_open=self._gate.is_open, now_us=now_us
                 )
-            if known.is_limited:
-                self._count_request(exchange, known.principal, now_us)
+            if known.is_limited or route.rates:
+                count = self._parts.limits.count_request
+                exchange.extra_headers = count(known.principal, route.rates, now_us=now_us)
+            if route.read_body is not None:
+                exchange.parts = [route.read_body(exchange.head.target, exchange.body)]
             body = exchange.body
             encoding = encoding_of(exchange.head.headers.get(b"content-encoding"), body)
             small = body if encoding == "identity" else inflate_small(encoding, body)
@@ -292,7 +307,8 @@ class Door:
             if len(small) > TURN_BYTES_MIN and not self._turns.take():
                 self._await_turn(exchange, route, known, small)
                 return
-            self._store(exchange, route, known, small, route.admit(self._submission(small)))
+            admission = route.admit(self._submission(exchange, small))
+            self._store(exchange, route, known, small, admission)
         except WeirError as error:
             self._refuse_events(exchange, route, known, error)
 
@@ -306,7 +322,8 @@ class Door:
         def judge() -> None:
             exchange.is_away = False
             try:
-                self._store(exchange, route, known, body, route.admit(self._submission(body)))
+                admission = route.admit(self._submission(exchange, body))
+                self._store(exchange, route, known, body, admission)
             except WeirError as error:
                 self._refuse_events(exchange, route, known, error)
             except Exception as error:  # as in ``take``
@@ -321,9 +338,10 @@ class Door:
         if refusal is not None:
             raise refusal
 
-    def _submission(self, body: bytes) -> Submission:
+    def _submission(self, exchange: Exchange, body: bytes) -> Submission:
         self._taken_count += 1
-        return Submission(body, self._limits, self._worker, self._taken_count)
+        content_type = exchange.head.headers.get(b"content-type")
+        return Submission(body, self._limits, self._worker, self._taken_count, content_type)
 
     def _store(
         self,
@@ -336,12 +354,11 @@ class Door:
         taken = admission.event_count
         if not taken:
             self._count_refused(route, known, admission.refused_count)
+            self._tell_window(exchange, route, known)
             self.answer(exchange, admission.reply)
             return
-        if known.quota:
-            self._quota.check(known.place.tenant_id, taken, known.quota, now_us=self._now_us())
-        if known.is_limited:
-            self._count_events(exchange, known.principal, taken)
+        if known.is_metered or known.quota or route.rates:
+            self._count_events(exchange, route, known, taken)
         target = exchange.head.target
         place = known.place
         draft = Draft(
@@ -352,7 +369,7 @@ class Door:
             admission.refused_count,
             _flags_of(target) if b"?" in target else 0,
             admission.meta,
-            body,
+            admission.body or body,
         )
         exchange.reply = admission.reply
         if b"?" in target:
@@ -390,7 +407,7 @@ class Door:
                 connection.unhold()
 
         bytes_max = self.settings.inflated_bytes_max
-        submission = self._submission(received)
+        submission = self._submission(exchange, received)
         work = partial(judge, route, submission, encoding, bytes_max)
         self._aside.run(known.place.tenant_id, work, settle)
 
@@ -402,16 +419,27 @@ class Door:
             raise no_room()
         exchange.body_bytes += len(body)
 
-    def _count_request(self, exchange: Exchange, principal: Principal, now_us: int) -> None:
-        usage = self._parts.limits.count_request(principal, now_us=now_us)
-        if usage is not None:
-            exchange.extra_headers += _usage_headers(usage)
+    def _count_events(
+        self, exchange: Exchange, route: IngestRoute, known: Known, events: int
+    ) -> None:
+        now_us = self._now_us()
+        if known.quota:
+            self._quota.check(known.place.tenant_id, events, known.quota, now_us=now_us)
+        told = self._parts.limits.count_events(
+            known.principal, known.tenant, events, route.rates, now_us=now_us
+        )
+        if told and not exchange.extra_headers:
+            exchange.extra_headers = told
 
-    def _count_events(self, exchange: Exchange, principal: Principal, events: int) -> None:
-        tenant = self._registry.current().tenants[principal.tenant_id]
-        usage = self._parts.limits.count_events(principal, tenant, events, now_us=self._now_us())
-        if usage is not None and not exchange.extra_headers:
-            exchange.extra_headers += _usage_headers(usage)
+    def _tell_window(self, exchange: Exchange, route: IngestRoute, known: Known) -> None:
+        """An answer to events that were not counted tells their sender's window all the same."""
+        if exchange.extra_headers or not (known.is_limited or route.rates):
+            return
+        usage = self._parts.limits.look(
+            known.principal, known.tenant, route.rates, now_us=self._now_us()
+        )
+        if usage is not None:
+            exchange.extra_headers = usage_headers(usage)
 
     def _refuse_events(
         self, exchange: Exchange, route: IngestRoute, known: Known | None, error: WeirError
@@ -419,6 +447,7 @@ class Door:
         if known is not None:
             refused = error.context.get("refused_count", 1)
             self._count_refused(route, known, refused if isinstance(refused, int) else 1)
+            self._tell_window(exchange, route, known)
         self.refuse(exchange, error)
 
     def _count_refused(self, route: IngestRoute, known: Known, events: int) -> None:
@@ -461,11 +490,3 @@ def _flags_of(target: bytes) -> int:
     query = parse_qs(target.partition(b"?")[2].decode("latin-1"))
     asked = query.get("server_ts", ["0"])[-1] in ("1", "true")
     return FrameFlag.SERVER_TS if asked else FrameFlag.NONE
-
-
-def _usage_headers(usage: Usage) -> bytes:
-    return (
-        header_line("X-RateLimit-Limit", usage.limit)
-        + header_line("X-RateLimit-Remaining", usage.remaining)
-        + header_line("X-RateLimit-Reset", usage.reset_s)
-    )

@@ -115,6 +115,8 @@ class Exchange:
     is_last: bool = False
     """The connection closes after this answer."""
     route: IngestRoute | None = None
+    endpoint: bytes = b""
+    """Public id of the endpoint that the request names; empty: the key's."""
     reply: Reply | None = None
     """What is answered once the frame is durable."""
     is_away: bool = False

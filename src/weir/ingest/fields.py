@@ -5,6 +5,7 @@ the events are looked at here one by one, every problem is collected, times are 
 8601 forms, and unknown fields are folded into ``properties``.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Literal, NamedTuple
@@ -12,9 +13,12 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from weir.domain.event import ABSENT, Event
+from weir.domain.instants import is_beyond_years, parse_epoch, parse_time, parse_time_or_epoch
 from weir.ingest.jsontext import fold, is_absent, member_names
 
-Kind = Literal["text", "time", "object"]
+Kind = Literal["text", "time", "object", "labels", "integer", "number"]
+"""``labels`` is a list of texts, or an object. An ``integer`` may be written as ``4.0``; numbers of
+any size are taken."""
 
 EVENT_ID_CHARS_MAX = 256
 FIELDS_MAX = 500
@@ -23,18 +27,26 @@ FIELDS_MAX = 500
 COLONS_UNREAD = 100
 """Colons of an object up to which its members are not counted exactly."""
 
+TIME_MESSAGE = "must be a valid ISO 8601 datetime"
+YEARS_MESSAGE = "must lie in the years 1 to 9999"
+
 PROBLEMS_MAX = 100
 """Problems listed in one reply; the rest is the same again."""
 
+_LABELS = msgspec.json.Decoder(list[str])
+_INTEGER = re.compile(rb"-?\d+(?:\.0+)?")
 _TEXT = msgspec.json.Decoder(str)
 _TIME = msgspec.json.Decoder(datetime)
+_NUMBER_STARTS = frozenset(b"%d" % digit for digit in range(10)) | {b"-"}
 
 
 class Field(msgspec.Struct, frozen=True):
     """A field of a dialect: its name on the wire and where it goes in ``Event``.
 
     A value of another kind in a field that is ``lenient`` (known to us, not to the vendor) makes
-    it an unknown field, not a problem.
+    it an unknown field, not a problem. A time with ``epoch`` may be a number as well
+    (``instants.parse_epoch``). A field without a target is looked at and then kept as an unknown
+    one is.
     """
 
     name: str
@@ -42,8 +54,15 @@ class Field(msgspec.Struct, frozen=True):
     kind: Kind
     required: bool = False
     lenient: bool = False
+    epoch: bool = False
     chars_min: int = 0
     chars_max: int | None = None
+    empty_code: str = "validation.length"
+    """Of a text that is empty and may not be."""
+    choices: tuple[str, ...] = ()
+    """The texts that are taken; none: any."""
+    members_max: int | None = None
+    """Of an object."""
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -96,12 +115,20 @@ def table(*fields: Field) -> dict[str, Field]:
     return {field.name: field for field in fields}
 
 
-def parse_time(text: str) -> datetime | None:
-    """A time in any ISO 8601 form; without a zone it is UTC; None when it is not one."""
+def time_in(raw: msgspec.Raw, *, epoch: bool) -> datetime | str:
+    """The time in a JSON value, or what is wrong with it; ``epoch``: it may be a number."""
+    value = bytes(raw)
+    if epoch and (value[:1].isdigit() or value[:1] == b"-"):
+        return parse_epoch(value.decode()) or YEARS_MESSAGE
     try:
-        return datetime.fromisoformat(text.strip())
-    except ValueError:
-        return None
+        text = _TEXT.decode(raw)
+    except msgspec.ValidationError:
+        return "must be a string or a number" if epoch else "must be a string"
+    try:
+        return _TIME.decode(raw)
+    except msgspec.ValidationError:
+        parsed = parse_time_or_epoch(text) if epoch else parse_time(text)
+    return parsed or (YEARS_MESSAGE if is_beyond_years(text) else TIME_MESSAGE)
 
 
 def _count_members(value: object) -> int:
@@ -133,10 +160,12 @@ def _open(raw: msgspec.Raw, fields: Mapping[str, Field]) -> _Opened | list[Probl
     problems: list[Problem] = []
     values: dict[str, object] = {}
     for field in fields.values():
-        raw_value = sent.pop(field.name, ABSENT)
+        raw_value = sent.pop(field.name, ABSENT) if field.target else sent.get(field.name, ABSENT)
         found: list[Problem] = []
         value = _check_field(field, raw_value, found)
-        if value is not None:
+        if not field.target:
+            problems.extend(found)
+        elif value is not None:
             values[field.target] = value
         elif found and field.lenient:
             sent[field.name] = raw_value
@@ -161,40 +190,76 @@ def _check_field(field: Field, raw: msgspec.Raw, problems: list[Problem]) -> obj
         return None
     if field.kind == "object":
         return _check_object(field, raw, problems)
+    if field.kind == "time":
+        return _check_time(field, raw, problems)
+    if field.kind in ("integer", "number"):
+        return _check_number(field, raw, problems)
+    if field.kind == "labels":
+        return _check_labels(field, raw, problems)
     try:
         text = _TEXT.decode(raw)
     except msgspec.ValidationError:
         problems.append(Problem(field.name, "validation.type", "must be a string"))
         return None
-    if field.kind == "time":
-        return _check_time(field, text, raw, problems)
     return _check_text(field, text, problems)
 
 
 def _check_object(field: Field, raw: msgspec.Raw, problems: list[Problem]) -> msgspec.Raw | None:
+    if not bytes(raw).startswith(b"{"):
+        problems.append(Problem(field.name, "validation.type", "must be an object"))
+        return None
+    if field.members_max is not None and has_more_members(raw, field.members_max):
+        message = f"must have at most {field.members_max} keys"
+        problems.append(Problem(field.name, "validation.maxItems", message))
+        return None
+    return raw
+
+
+def has_more_members(raw: msgspec.Raw, members_max: int) -> bool:
+    """Whether an object has more names, repeated ones counted once."""
+    return bytes(raw).count(b":") > members_max and len(member_names(raw)) > members_max
+
+
+def _check_labels(field: Field, raw: msgspec.Raw, problems: list[Problem]) -> msgspec.Raw | None:
     if bytes(raw).startswith(b"{"):
         return raw
-    problems.append(Problem(field.name, "validation.type", "must be an object"))
+    try:
+        _LABELS.decode(raw)
+    except msgspec.ValidationError:
+        message = "must be an array of strings or an object"
+        problems.append(Problem(field.name, "validation.type", message))
+        return None
+    return raw
+
+
+def _check_time(field: Field, raw: msgspec.Raw, problems: list[Problem]) -> datetime | None:
+    found = time_in(raw, epoch=field.epoch)
+    if isinstance(found, datetime):
+        return found
+    kind = "format" if found in (TIME_MESSAGE, YEARS_MESSAGE) else "type"
+    problems.append(Problem(field.name, f"validation.{kind}", found))
     return None
 
 
-def _check_time(
-    field: Field, text: str, raw: msgspec.Raw, problems: list[Problem]
-) -> datetime | None:
-    try:
-        return _TIME.decode(raw)
-    except msgspec.ValidationError:
-        parsed = parse_time(text)
-    if parsed is None:
-        problems.append(
-            Problem(field.name, "validation.format", "must be a valid ISO 8601 datetime")
-        )
-    return parsed
+def _check_number(field: Field, raw: msgspec.Raw, problems: list[Problem]) -> msgspec.Raw | None:
+    text = bytes(raw)
+    if field.kind == "number" and text[:1] in _NUMBER_STARTS:
+        return raw
+    if field.kind == "integer" and _INTEGER.fullmatch(text):
+        return raw
+    article = "an" if field.kind == "integer" else "a"
+    message = f"must be {article} {field.kind}"
+    problems.append(Problem(field.name, "validation.type", message))
+    return None
 
 
 def _check_text(field: Field, text: str, problems: list[Problem]) -> str | None:
     if len(text) < field.chars_min:
-        problems.append(Problem(field.name, "validation.length", "must not be empty"))
+        problems.append(Problem(field.name, field.empty_code, "must not be empty"))
+        return None
+    if field.choices and text not in field.choices:
+        message = f"must be one of: {', '.join(field.choices)}"
+        problems.append(Problem(field.name, "validation.enum", message))
         return None
     if field.chars_max is not None and len(text) > field.chars_max:
         message = f"must have at most {field.chars_max} characters"

@@ -6,10 +6,38 @@ from typing import TYPE_CHECKING
 
 from weir.domain.registry import credential_of
 from weir.errors import Forbidden, Unauthenticated
+from weir.ingest.body import BodyTooLarge, encoding_of
+from weir.ingest.judging import inflate_small
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from weir.domain.registry import Registry
+    from weir.ingest.exchange import Exchange
     from weir.ingest.head import Head
+
+
+KEYLESS_BODY_BYTES_MAX = 65536
+"""Of a body in which a key is looked for, as received: what browsers let a beacon have."""
+
+
+def is_keyless(head: Head) -> bool:
+    """Whether no header holds a key. Raises ``BodyTooLarge`` when none can stand in the body."""
+    if _credential(head) is not None:
+        return False
+    if head.content_length is not None and head.content_length > KEYLESS_BODY_BYTES_MAX:
+        raise _too_large()
+    return True
+
+
+def key_in_body(exchange: Exchange, find_key: Callable[[bytes], str | None]) -> str:
+    """The key in the body, or nothing; ``BodyTooLarge`` as above."""
+    body = exchange.body
+    encoding = encoding_of(exchange.head.headers.get(b"content-encoding"), body)
+    small = inflate_small(encoding, body) if len(body) <= KEYLESS_BODY_BYTES_MAX else None
+    if small is None:
+        raise _too_large()
+    return find_key(small) or ""
 
 
 def brings_body_unknown(head: Head, registry: Registry, *, now_us: int) -> bool:
@@ -17,10 +45,7 @@ def brings_body_unknown(head: Head, registry: Registry, *, now_us: int) -> bool:
     headers = head.headers
     if b"content-length" not in headers and b"transfer-encoding" not in headers:
         return False
-    text = credential_of(
-        authorization=headers.get(b"authorization", b"").decode("latin-1"),
-        api_key=headers.get(b"x-api-key", b"").decode("latin-1"),
-    )
+    text = _credential(head)
     if text is None:
         return True
     try:
@@ -28,3 +53,18 @@ def brings_body_unknown(head: Head, registry: Registry, *, now_us: int) -> bool:
     except (Unauthenticated, Forbidden):
         return True
     return False
+
+
+def _credential(head: Head) -> str | None:
+    headers = head.headers
+    return credential_of(
+        authorization=headers.get(b"authorization", b"").decode("latin-1"),
+        api_key=headers.get(b"x-api-key", b"").decode("latin-1"),
+    )
+
+
+def _too_large() -> BodyTooLarge:
+    return BodyTooLarge(
+        f"A body that brings its API key has at most {KEYLESS_BODY_BYTES_MAX} bytes.",
+        hint="Send the key in a header.",
+    )

@@ -6,7 +6,7 @@ malformed escapes itself, also inside ``Raw``, but checks no encoding and no dep
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from weir.errors import InvalidInput
 
@@ -61,6 +61,20 @@ def check_depth(
     if not _is_within(body, own_max):
         what = f"JSON is nested deeper than {depth_max} levels"
         raise _malformed(what, _place_of_depth(body, own_max))
+
+
+def check_depth_apart(
+    body: bytes, events_of: Callable[[bytes], Sequence[bytes]], *, depth_max: int
+) -> None:
+    """As ``check_depth``, by the whole texts of the events that stand beside each other in it."""
+    total = body.count(b"{") + body.count(b"[")
+    if total <= depth_max:
+        return
+    inside = [event.count(b"{") + event.count(b"[") for event in events_of(body)]
+    outside = total - sum(inside)
+    if max(inside, default=0) + outside > depth_max and not _is_within(body, depth_max):
+        what = f"JSON is nested deeper than {depth_max} levels"
+        raise _malformed(what, _place_of_depth(body, depth_max))
 
 
 _DEPTH_OUTSIDE = 3

@@ -1,14 +1,16 @@
 """Rate limits shared by the edge workers without locks.
 
 A file of 8-byte cells in ``run/``, one row of cells for each worker. A cell holds the minute and
-the count of that minute, stored together in one aligned word; only its worker writes it, all
-read it, and what a key has used is the sum over the workers. Two workers that count at the same
-instant may each miss the other's last increments: the overshoot is at most one request (or one
-batch) per other worker. Fixed windows of 60 s.
+the count of that minute, stored together in one aligned word, so that nobody reads half of one;
+only its worker writes it, all read it, and what a key has used is the sum over the workers. Two
+workers that count at the same instant may each miss the other's last increments: the overshoot is
+at most one request (or one batch) per other worker. Fixed windows of 60 s.
+
+Which limit applies: the key's, else its tenant's, else its plan's (``control`` resolves these
+three), else the node's setting, else what the route's dialect is known for.
 """
 
 import mmap
-import struct
 from pathlib import Path
 
 import msgspec
@@ -17,17 +19,21 @@ from weir.domain.registry import KEY_SLOTS_MAX, TENANTS_MAX, Principal, Tenant
 from weir.errors import LimitExceeded
 
 WINDOW_S = 60
+_WINDOW_US = WINDOW_S * 1_000_000
 _ROW_CELLS = KEY_SLOTS_MAX + TENANTS_MAX
-_CELL = struct.Struct("<Q")
+_CELL_BYTES = 8
 _COUNT_BITS = 32
-_COUNT_MASK = (1 << _COUNT_BITS) - 1
+_COUNT_MAX = (1 << _COUNT_BITS) - 1
+_HEADERS = b"X-RateLimit-Limit: %d\r\nX-RateLimit-Remaining: %d\r\nX-RateLimit-Reset: %d\r\n"
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """The node's limits, for what key, tenant and plan leave open; 0 is none."""
+    """Limits for what key, tenant and plan leave open, the node's or a dialect's; 0 is none."""
 
-    requests: int
-    events: int
+    requests: int = 0
+    """Of a key, in a window."""
+    events: int = 0
+    """Of a tenant, in a window."""
 
 
 class Usage(msgspec.Struct, frozen=True):
@@ -42,75 +48,141 @@ class Usage(msgspec.Struct, frozen=True):
 def create_limit_table(path: Path, *, workers: int) -> None:
     """An empty table for so many workers, replacing whatever stood there."""
     path.unlink(missing_ok=True)
-    path.write_bytes(bytes(workers * _ROW_CELLS * _CELL.size))
+    path.write_bytes(bytes(workers * _ROW_CELLS * _CELL_BYTES))
     path.chmod(0o600)
 
 
-class LimitTable:
-    """One worker's view of the table: writes its own row, reads all."""
+def usage_headers(usage: Usage) -> bytes:
+    """Header lines that tell a client of its window."""
+    return _HEADERS % (usage.limit, usage.remaining, usage.reset_s)
 
-    __slots__ = ("_cells", "_defaults", "_own", "_workers")
+
+class LimitTable:
+    """One worker's view of the table: writes its own row, reads all.
+
+    ``rates`` of its methods are those of the route's dialect, if it has any.
+    """
+
+    __slots__ = (
+        "_begins_us",
+        "_cells",
+        "_defaults",
+        "_empty",
+        "_ends_us",
+        "_other_rows",
+        "_own_row",
+        "_reset_s",
+    )
 
     def __init__(self, path: Path, *, worker: int, defaults: Limits) -> None:
         with path.open("r+b") as file:
-            self._cells = mmap.mmap(file.fileno(), 0)
-        self._workers = len(self._cells) // (_ROW_CELLS * _CELL.size)
-        self._own = worker
+            # Native words: each is loaded and stored in one piece.
+            self._cells = memoryview(mmap.mmap(file.fileno(), 0)).cast("Q")
+        self._own_row = worker * _ROW_CELLS
+        rows = range(0, len(self._cells), _ROW_CELLS)
+        self._other_rows = tuple(row for row in rows if row != self._own_row)
         self._defaults = defaults
+        self._turn(0)
 
     def applies(self, principal: Principal, tenant: Tenant) -> bool:
-        """Whether any limit is to be counted for the key."""
-        return bool(self._requests_limit(principal) or self._events_limit(principal, tenant))
+        """Whether any limit is to be counted for the key, whatever the dialect."""
+        return bool(
+            self._requests_limit(principal, None) or self.events_limit(principal, tenant, None)
+        )
 
-    def count_request(self, principal: Principal, *, now_us: int) -> Usage | None:
-        """Counts a request of a key; ``LimitExceeded`` when the window is full already."""
-        limit = self._requests_limit(principal)
+    def count_request(
+        self, principal: Principal, rates: Limits | None = None, *, now_us: int
+    ) -> bytes:
+        """Counts a request of a key and gives the header lines that tell its window, if any.
+
+        Raises ``LimitExceeded`` when the window is full already.
+        """
+        limit = principal.requests_per_minute
+        if limit is None:
+            limit = self._requests_limit(principal, rates)
         if not limit:
-            return None
+            return b""
         cell = principal.slot
         return self._count(cell, 1, limit, now_us, "requests per minute of this API key")
 
     def count_events(
-        self, principal: Principal, tenant: Tenant, events: int, *, now_us: int
-    ) -> Usage | None:
-        """Counts events of a tenant; ``LimitExceeded``, and none counted, when they do not fit."""
-        limit = self._events_limit(principal, tenant)
+        self,
+        principal: Principal,
+        tenant: Tenant,
+        events: int,
+        rates: Limits | None = None,
+        *,
+        now_us: int,
+    ) -> bytes:
+        """The same of a tenant's events; none is counted when they do not fit all."""
+        limit = principal.events_per_minute
+        if limit is None:
+            limit = self.events_limit(principal, tenant, rates)
         if not limit:
-            return None
+            return b""
         cell = KEY_SLOTS_MAX + tenant.tenant_id
         return self._count(cell, events, limit, now_us, "events per minute of this account")
 
-    def _requests_limit(self, principal: Principal) -> int:
-        own = principal.requests_per_minute
-        return self._defaults.requests if own is None else own
+    def look(
+        self, principal: Principal, tenant: Tenant, rates: Limits | None, *, now_us: int
+    ) -> Usage | None:
+        """The window a client is told of when nothing was counted: requests', else events'."""
+        limit, cell = self._requests_limit(principal, rates), principal.slot
+        if not limit:
+            limit = self.events_limit(principal, tenant, rates)
+            cell = KEY_SLOTS_MAX + tenant.tenant_id
+        if not limit:
+            return None
+        self._turn(now_us)
+        counts = [word - self._empty for word in self._cells[cell::_ROW_CELLS].tolist()]
+        used = sum(count for count in counts if 0 <= count <= _COUNT_MAX)
+        return Usage(limit, max(0, limit - used), self._reset_s)
 
-    def _events_limit(self, principal: Principal, tenant: Tenant) -> int:
+    def events_limit(self, principal: Principal, tenant: Tenant, rates: Limits | None) -> int:
+        """Events in a window that the key may send; 0 is no limit."""
         own = principal.events_per_minute
         if own is None:
             own = tenant.events_per_minute
-        return self._defaults.events if own is None else own
+        if own is not None:
+            return own
+        return self._defaults.events or (rates.events if rates else 0)
 
-    def _count(self, cell: int, amount: int, limit: int, now_us: int, what: str) -> Usage:
-        minute = now_us // (WINDOW_S * 1_000_000)
-        reset_s = (minute + 1) * WINDOW_S
-        used = sum(self._read(worker, cell, minute) for worker in range(self._workers))
-        if used + amount > limit:
-            wait_s = max(1, reset_s - now_us // 1_000_000)
-            raise LimitExceeded(
-                f"The limit of {limit} {what} is reached.",
-                retry_after_s=wait_s,
-                usage=Usage(limit, max(0, limit - used), reset_s),
-                refused_count=amount,
-            )
-        own = self._read(self._own, cell, minute)
-        self._write(cell, minute, min(own + amount, _COUNT_MASK))
-        return Usage(limit, limit - used - amount, reset_s)
+    def _requests_limit(self, principal: Principal, rates: Limits | None) -> int:
+        own = principal.requests_per_minute
+        if own is not None:
+            return own
+        return self._defaults.requests or (rates.requests if rates else 0)
 
-    def _read(self, worker: int, cell: int, minute: int) -> int:
-        offset = (worker * _ROW_CELLS + cell) * _CELL.size
-        word: int = _CELL.unpack_from(self._cells, offset)[0]
-        return word & _COUNT_MASK if word >> _COUNT_BITS == minute else 0
+    def _count(self, cell: int, amount: int, limit: int, now_us: int, what: str) -> bytes:
+        # In one piece, and with little arithmetic: it is done for each request that is counted.
+        if not self._begins_us <= now_us < self._ends_us:
+            self._turn(now_us)
+        cells, empty = self._cells, self._empty
+        own = cells[self._own_row + cell] - empty
+        if not 0 <= own <= _COUNT_MAX:
+            own = 0
+        left = limit - own
+        for row in self._other_rows:
+            count = cells[row + cell] - empty
+            if 0 < count <= _COUNT_MAX:
+                left -= count
+        if amount > left:
+            raise _refusal(Usage(limit, max(0, left), self._reset_s), amount, now_us, what)
+        cells[self._own_row + cell] = empty + own + amount
+        return _HEADERS % (limit, left - amount, self._reset_s)
 
-    def _write(self, cell: int, minute: int, count: int) -> None:
-        offset = (self._own * _ROW_CELLS + cell) * _CELL.size
-        _CELL.pack_into(self._cells, offset, minute << _COUNT_BITS | count)
+    def _turn(self, now_us: int) -> None:
+        """The window is the minute that it is, also when the clock went back."""
+        minute = now_us // _WINDOW_US
+        self._begins_us, self._ends_us = minute * _WINDOW_US, (minute + 1) * _WINDOW_US
+        self._reset_s = (minute + 1) * WINDOW_S
+        self._empty = minute << _COUNT_BITS
+
+
+def _refusal(usage: Usage, amount: int, now_us: int, what: str) -> LimitExceeded:
+    return LimitExceeded(
+        f"The limit of {usage.limit} {what} is reached.",
+        retry_after_s=max(1, usage.reset_s - now_us // 1_000_000),
+        usage=usage,
+        refused_count=amount,
+    )

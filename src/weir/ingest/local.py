@@ -1,20 +1,26 @@
 """What an edge worker answers itself besides ingest: health and readiness."""
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 
 from weir import __version__
 from weir.board import Board, Slot
+from weir.clock import Clock
 from weir.ingest.admission import Reply
 from weir.ingest.replies import encode_reply
 from weir.settings import Settings
 
 PPM_PER_PERCENT = 10_000
+SECOND_US = 1_000_000
 
 
-def local_routes(board: Board, settings: Settings) -> Mapping[bytes, Callable[[], Reply]]:
+def local_routes(
+    board: Board, settings: Settings, clock: Clock
+) -> Mapping[bytes, Callable[[], Reply]]:
     """The paths and their answers."""
     return {
         b"/v1/health": lambda: _health(board, settings),
+        b"/health": lambda: _clickstream_health(board, clock),
         b"/livez": lambda: encode_reply(200, {"alive": True}),
         b"/readyz": lambda: _ready(board),
     }
@@ -35,6 +41,18 @@ def _ready(board: Board) -> Reply:
     parts = _parts(board)
     is_ready = all(parts.values()) and not board.get(Slot.DRAINING)
     return encode_reply(200 if is_ready else 503, {"ready": is_ready, **parts})
+
+
+def _clickstream_health(board: Board, clock: Clock) -> Reply:
+    """In the clickstream dialect's shape: 503 while a part is missing, or the node stops."""
+    parts = _parts(board)
+    is_healthy = all(parts.values()) and not board.get(Slot.DRAINING)
+    value = {
+        "status": "healthy" if is_healthy else "unhealthy",
+        "timestamp": datetime.fromtimestamp(clock.now_us() // SECOND_US, UTC),
+        **parts,
+    }
+    return encode_reply(200 if is_healthy else 503, value)
 
 
 def _parts(board: Board) -> dict[str, bool]:

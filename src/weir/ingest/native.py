@@ -2,7 +2,9 @@
 
 Source: spec/ingest.md section 2. The body is one event, an array, ``{"events": […], "context":
 {…}, "sent_at": …}`` or NDJSON; at most ``EVENTS_MAX`` events. Valid events of a mixed batch are
-taken; the reply lists the others, so that a client knows exactly what to send again.
+taken; the reply lists the others, so that a client knows exactly what to send again. The key may
+also stand in the query parameter ``api_key``, if it is good for ingest only: a browser's beacon has
+no headers.
 """
 
 from collections.abc import Sequence
@@ -23,6 +25,7 @@ from weir.ingest.decoding import (
     check_shared,
     count_array,
     count_envelope,
+    excesses,
     is_object,
     judge_each,
     malformed,
@@ -30,7 +33,7 @@ from weir.ingest.decoding import (
     plain_properties,
     share_context,
 )
-from weir.ingest.fields import EVENT_ID_CHARS_MAX, Field, Problem, parse_time, table
+from weir.ingest.fields import EVENT_ID_CHARS_MAX, Field, Problem, table, time_in
 from weir.ingest.hygiene import check_depth, check_text
 from weir.ingest.jsontext import is_absent
 from weir.ingest.replies import encode_reply, render_error
@@ -49,8 +52,8 @@ FIELDS = table(
     Field("user_id", "user_id", "text"),
     Field("anonymous_id", "anonymous_id", "text"),
     Field("session_id", "session_id", "text"),
-    Field("ts", "ts", "time"),
-    Field("sent_at", "sent_at", "time"),
+    Field("ts", "ts", "time", epoch=True),
+    Field("sent_at", "sent_at", "time", epoch=True),
     Field("properties", "properties", "object"),
     Field("context", "context", "object"),
 )
@@ -101,7 +104,6 @@ _decode_events = msgspec.json.Decoder(list[_NativeEvent]).decode
 _decode_array = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode_envelope = msgspec.json.Decoder(_Envelope).decode
 _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
-_decode_time = msgspec.json.Decoder(str).decode
 
 
 def admit(submission: Submission) -> Admission:
@@ -122,7 +124,7 @@ def admit(submission: Submission) -> Admission:
     refused = {
         index: problems
         for index, raw in enumerate(split.raws)
-        if (problems := judged[index] or _excesses(raw, split.levels_around, limits))
+        if (problems := judged[index] or excesses(raw, split.levels_around, limits))
     }
     return _admission(len(judged) - len(refused), refused, submission.batch_id)
 
@@ -241,26 +243,10 @@ def _split_envelope(text: bytes) -> _Split:
 def _envelope_time(raw: msgspec.Raw) -> datetime | None:
     if is_absent(raw):
         return None
-    try:
-        sent_at = parse_time(_decode_time(raw))
-    except msgspec.ValidationError:
-        sent_at = None
-    if sent_at is None:
-        raise _shape_problem("sent_at", "validation.format", "must be a valid ISO 8601 datetime")
-    return sent_at
-
-
-def _excesses(raw: msgspec.Raw, levels_around: int, limits: Limits) -> list[Problem]:
-    text = bytes(raw)
-    if len(text) > limits.event_bytes_max:
-        message = f"is larger than {limits.event_bytes_max} bytes"
-        return [Problem("", "validation.length", message)]
-    try:
-        depth_max = limits.json_depth_max
-        check_depth(text, [b""], depth_max=depth_max, levels_around=levels_around)
-    except InvalidInput as error:
-        return [Problem("", "invalid_json", error.message)]
-    return []
+    found = time_in(raw, epoch=True)
+    if isinstance(found, str):
+        raise _shape_problem("sent_at", "validation.format", found)
+    return found
 
 
 def _admission(taken: int, refused: dict[int, list[Problem]], batch_id: str) -> Admission:
@@ -303,5 +289,6 @@ ROUTES = (
         dialect_version=VERSION,
         admit=admit,
         render_error=render_error,
+        key_parameter="api_key",
     ),
 )

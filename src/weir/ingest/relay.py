@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, cast
 
 import httptools
 
+from weir.domain.networks import parse_networks
 from weir.errors import Unavailable
+from weir.ingest.addresses import client_behind
 from weir.ingest.responses import CLOSE, KEEP_ALIVE, status_line
 from weir.storage.sockets import connect_unix
 from weir.telemetry import Happening, emit
@@ -20,6 +22,7 @@ from weir.telemetry import Happening, emit
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from weir.domain.networks import Network
     from weir.ingest.exchange import Exchange
     from weir.settings import Settings
 
@@ -38,12 +41,13 @@ _NOT_RETURNED = {b"connection", b"keep-alive", b"transfer-encoding", b"upgrade",
 class Relay:
     """The way to the api process."""
 
-    __slots__ = ("_begins_within_s", "_loop", "_path")
+    __slots__ = ("_begins_within_s", "_loop", "_path", "_trusted")
 
     def __init__(self, path: Path, loop: asyncio.AbstractEventLoop, settings: Settings) -> None:
         self._path = path
         self._loop = loop
         self._begins_within_s = settings.query_timeout_s + SLACK_S
+        self._trusted = parse_networks(settings.trusted_proxies)
 
     def pass_on(self, exchange: Exchange) -> None:
         """Relays the request as soon as its answer may be written."""
@@ -57,9 +61,10 @@ class Relay:
             _refuse(exchange, type(error).__name__)
             return
         begins_within_s = self._begins_within_s
+        trusted = self._trusted
         task = self._loop.create_task(
             self._loop.create_connection(
-                lambda: _Upstream(exchange, begins_within_s=begins_within_s), sock=upstream
+                lambda: _Upstream(exchange, trusted, begins_within_s=begins_within_s), sock=upstream
             )
         )
         exchange.cancel = lambda: _cancel(task)
@@ -88,10 +93,14 @@ class _Upstream(asyncio.Protocol):
         "_is_done",
         "_parser",
         "_transport",
+        "_trusted",
     )
 
-    def __init__(self, exchange: Exchange, *, begins_within_s: float) -> None:
+    def __init__(
+        self, exchange: Exchange, trusted: tuple[Network, ...], *, begins_within_s: float
+    ) -> None:
         self._exchange = exchange
+        self._trusted = trusted
         self._begins_within_s = begins_within_s
         self._deadline: asyncio.TimerHandle | None = None
         self._parser = httptools.HttpResponseParser(self)
@@ -105,7 +114,7 @@ class _Upstream(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         self._exchange.cancel = self._cancel
         self._exchange.connection.follow(self._transport)
-        self._transport.write(_request_bytes(self._exchange))
+        self._transport.write(_request_bytes(self._exchange, self._trusted))
         self._deadline = asyncio.get_running_loop().call_later(
             self._begins_within_s, self._break, "no answer in time"
         )
@@ -206,8 +215,10 @@ def _refuse(exchange: Exchange, reason: str) -> None:
     )
 
 
-def _request_bytes(exchange: Exchange) -> bytes:
+def _request_bytes(exchange: Exchange, trusted: tuple[Network, ...]) -> bytes:
     body = exchange.body
+    forwarded = exchange.head.headers.get(b"x-forwarded-for", b"")
+    client = client_behind(exchange.connection.peer, forwarded, trusted=trusted)
     lines = [b"%s %s HTTP/1.1\r\n" % (exchange.head.method, exchange.head.target)]
     lines.extend(
         b"%s: %s\r\n" % (name, value)
@@ -218,7 +229,7 @@ def _request_bytes(exchange: Exchange) -> bytes:
         lines.append(b"host: localhost\r\n")
     lines.append(
         b"%s: %s\r\ncontent-length: %d\r\nconnection: close\r\n\r\n"
-        % (CLIENT_ADDRESS_HEADER, exchange.connection.peer.encode(), len(body))
+        % (CLIENT_ADDRESS_HEADER, client.encode(), len(body))
     )
     lines.append(body)
     return b"".join(lines)

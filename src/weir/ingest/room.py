@@ -105,6 +105,12 @@ class Room:
         exchange.tenant_id = tenant_id
         self._held[tenant_id] += wanted
 
+    def adopt(self, exchange: Exchange, tenant_id: int) -> None:
+        """A guest's body has told whose it is; raises as ``claim`` does."""
+        self._held[GUESTS] -= exchange.body_bytes
+        exchange.tenant_id = 0
+        self.claim(exchange, tenant_id)
+
     def release(self, exchange: Exchange) -> None:
         """Gives an exchange's room back; a second time changes nothing."""
         self.bytes_in_flight -= exchange.body_bytes

@@ -25,6 +25,7 @@ http {{
     listen 127.0.0.1:{port};
     location / {{
       proxy_pass http://weir; proxy_http_version 1.1; proxy_set_header Connection "";
+      proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
       proxy_request_buffering {buffering};
     }}
   }}

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from tests.contract.http.nginx import NGINX, running_nginx
 from tests.contract.http.smuggling import BODY, CLOSING, HARMLESS, INNER, INNER_BODY, REFUSED
-from tests.unit.ingest.node import INGEST, Node, running_node
+from tests.unit.ingest.node import ELSEWHERE, HERE, INGEST, Node, running_node
 from tests.unit.ingest.wire import Wire, request
 
 pytestmark = pytest.mark.skipif(NGINX is None, reason="needs the package nginx-light")
@@ -46,6 +47,22 @@ def test_proxy_and_door_agree_on_where_a_request_ends(proxied: Proxied, name: st
         with Wire.connect(address) as wire:
             answer = wire.ask(own)
         assert (answer.status, answer.json["events"]) == (202, count)
+
+
+def test_proxy_tells_whom_it_saw_whatever_a_client_claims(tmp_path: Path) -> None:
+    """A key for the client's network passes, one for the network that it claims does not."""
+    with (
+        running_node(tmp_path / "node", trusted_proxies="127.0.0.1") as node,
+        running_nginx(tmp_path, node.address, buffering="on") as address,
+        Wire.connect(address, source="127.0.0.9") as wire,
+    ):
+        claim = "X-Forwarded-For: 203.0.113.9"
+        statuses = [
+            wire.ask(request("/v1/ingest", BODY, *lines, key=key)).status
+            for key in (HERE, ELSEWHERE)
+            for lines in ((), (claim,))
+        ]
+    assert statuses == [202, 202, 403, 403]
 
 
 def _send(address: tuple[str, int], words: bytes) -> bytes:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from tests.unit.ingest.node import (
     BROWSER,
@@ -22,7 +23,7 @@ from tests.unit.ingest.node import (
     wait_for,
 )
 from tests.unit.ingest.wire import Answer, request
-from weir.domain.keys import make_key
+from weir.domain.keys import digest_of, make_key
 
 BODY = b'{"event":"a"}'
 PATHS = ["/v1/events", "/v1/ingest", "/v1/batch"]
@@ -118,6 +119,38 @@ def test_only_credentials_that_can_be_keys_are_remembered(node: Node) -> None:
     assert len(node.door.callers._bearers) == len(node.door.callers._api_keys) == 1
 
 
+@pytest.mark.parametrize(
+    ("key", "forwarded", "status"),
+    [
+        (ELSEWHERE, "203.0.113.9", 202),
+        (ELSEWHERE, "198.51.100.1, 203.0.113.9, 127.0.0.3", 202),
+        (ELSEWHERE, "203.0.113.9, 198.51.100.1", 403),
+        (ELSEWHERE, "2001:db8::1", 202),
+        (ELSEWHERE, "2001:db9::1", 403),
+        (ELSEWHERE, "nonsense", 403),
+        (HERE, "203.0.113.9", 403),
+        (HERE, "127.0.0.2", 202),
+    ],
+)
+def test_address_behind_a_trusted_proxy_counts(
+    node: Node, key: str, forwarded: str, status: int
+) -> None:
+    """By default a proxy on the same machine is trusted; what comes before it is only claimed."""
+    sent = request("/v1/ingest", BODY, f"X-Forwarded-For: {forwarded}", key=key)
+    assert _ask(node, sent).status == status
+
+
+def test_address_is_only_claimed_without_a_trusted_proxy(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """Then the connection's own counts."""
+    root = tmp_path_factory.mktemp("node")
+    with running_node(root, trusted_proxies="192.0.2.1") as node, node.connect() as wire:
+        line = "X-Forwarded-For: 203.0.113.9"
+        assert wire.ask(request("/v1/ingest", BODY, line, key=HERE)).status == 202
+        assert wire.ask(request("/v1/ingest", BODY, line, key=ELSEWHERE)).status == 403
+
+
 def test_remembered_api_key_is_no_bearer(node: Node) -> None:
     """A key is known only in the header, and the form, in which it was sent."""
     assert _ask(node, request("/v1/ingest", BODY, f"X-API-Key: {INGEST}")).status == 202
@@ -157,6 +190,22 @@ def test_key_expires_while_it_is_in_use(node: Node) -> None:
     with node.connect() as wire:
         assert wire.ask(sent).status == 202
         node.clock.now_s *= 2
+        assert wire.ask(sent).status == 401
+
+
+def test_key_ends_at_its_second(node: Node) -> None:
+    """Good in the last second before, refused in the one that it names."""
+    registry = make_registry(2)
+    digest = digest_of(INGEST).hex()
+    end_s = node.clock.now_s + 2
+    principal = structs.replace(registry.keys[digest], expires_at_us=end_s * 1_000_000)
+    node.publish(structs.replace(registry, keys={**registry.keys, digest: principal}))
+    sent = request("/v1/ingest", BODY, key=INGEST)
+    with node.connect() as wire:
+        assert wire.ask(sent).status == 202
+        node.clock.now_s = end_s - 1
+        assert wire.ask(sent).status == 202
+        node.clock.now_s = end_s
         assert wire.ask(sent).status == 401
 
 
@@ -229,6 +278,21 @@ def test_both_limits_of_a_node_are_told_once(tmp_path_factory: pytest.TempPathFa
         answer = wire.ask(sent)
         assert (answer.status, answer["x-ratelimit-limit"]) == (429, "1")
         assert answer["x-ratelimit-remaining"] == "0"
+
+
+def test_refused_events_are_told_their_window_too(node: Node) -> None:
+    """With a limit on events alone nothing is counted, and the answer says how much is left."""
+    bad = request("/v1/ingest", b"{}", key=FEW_EVENTS)
+    none_taken = request("/v1/events", b"[{}]", key=FEW_EVENTS)
+    with node.connect() as wire:
+        assert wire.ask(request("/v1/ingest", BODY, key=FEW_EVENTS)).status == 202
+        for sent in (bad, none_taken):
+            answer = wire.ask(sent)
+            assert answer.status == 400
+            assert answer["x-ratelimit-limit"] == str(EVENTS_PER_MINUTE)
+            assert answer["x-ratelimit-remaining"] == str(EVENTS_PER_MINUTE - 1)
+        plain = wire.ask(request("/v1/ingest", b"{}", key=INGEST))
+        assert plain["x-ratelimit-limit"] is None
 
 
 # Browsers.
@@ -309,7 +373,7 @@ def test_wrong_method_is_told_which_are_right(node: Node, method: str) -> None:
 def test_unknown_paths_belong_to_the_api(node: Node) -> None:
     """Whatever is no ingest path exactly is relayed."""
     with node.connect() as wire:
-        for path in ("/v1/events/", "/V1/EVENTS", "/v1//events", "/v1/%65vents", "/", "/v1/query"):
+        for path in ("/v1/events/", "/V1/EVENTS", "/v1//events", "/v1/%65vents", "//", "/v1/query"):
             assert wire.ask(request(path, b"x", key=INGEST)).json["target"] == path
     assert node.frames() == []
 

@@ -51,6 +51,17 @@ def test_client_address_is_told_by_the_door_alone(node: Node) -> None:
     assert told == ["127.0.0.1"]
 
 
+@pytest.mark.parametrize(
+    ("forwarded", "told"),
+    [("198.51.100.1, 203.0.113.9", "203.0.113.9"), ("x\xe9", ""), ("2001:db8::1", "2001:db8::1")],
+)
+def test_client_behind_a_trusted_proxy_is_told(node: Node, forwarded: str, told: str) -> None:
+    """So that address lists hold for queries as they do for events."""
+    with node.connect() as wire:
+        wire.ask(request("/echo", b"", f"X-Forwarded-For: {forwarded}", method="GET"))
+    assert dict(node.upstream.requests[0].headers)["x-weir-client-address"] == told
+
+
 def test_headers_between_two_servers_are_not_passed_on(node: Node) -> None:
     """Hop-by-hop headers end at the door (RFC 9110 section 7.6.1)."""
     lines = ("Connection: keep-alive", "Keep-Alive: 5", "TE: trailers", "Upgrade: h2c")

@@ -132,6 +132,32 @@ def test_impossible_key_is_refused_by_field(
     assert service.list_keys() == known
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "nm_live_8fK2mZ0qLr7TnV4x",
+        "tm_live_4c1f9be2a7d04f2e",
+        "emq_live_Zm9vYmFyYmF6cXV4",
+        "ing_live_a1b2c3d4e5f60718",
+        "ak_3f9d2c1b0a8e7d6c",
+        "6f1d2c3b-4a59-4877-9e6d-000000000000",
+        "!$%&/()=?{[]}+~*'#-_.:,;<>|@^`",
+        "x" * 16,
+        "x" * 512,
+        "sk_live_of_another_system",
+    ],
+)
+def test_keys_of_other_systems_are_taken_in_as_they_are(
+    service: ControlService, view: RegistryView, text: str
+) -> None:
+    """Each vendor's form, and any other; revoked, they end like our own."""
+    key = service.import_key(text, KeyRequest())
+    assert view.current().authenticate(text, now_us=0).public_id == key.id
+    service.revoke_key(key.id)
+    with pytest.raises(Unauthenticated):
+        view.current().authenticate(text, now_us=0)
+
+
 def test_imported_key_goes_on_working(service: ControlService, view: RegistryView) -> None:
     """Any text of 16 characters or more can be a key."""
     key = service.import_key(IMPORTED, KeyRequest(name="from before"))

@@ -63,9 +63,14 @@ BROWSER = "browser-key-0123456789"
 LIMITED = "limited-key-0123456789"
 FEW_EVENTS = "few-events-key-0123456789"
 INACTIVE = "inactive-key-0123456789"
+SECRET = "secret-key-0123456789"
+"""Good for events and more."""
+
+USED_UP = "used-up-key-0123456789"
 
 REQUESTS_PER_MINUTE = 3
 EVENTS_PER_MINUTE = 5
+EVENTS_PER_MONTH = 3
 
 
 class StillClock(SystemClock):
@@ -106,11 +111,13 @@ def make_registry(epoch: int, *, without: str = "") -> Registry:
         QUERY: _principal(2, frozenset({Scope.QUERY.value})),
         EXPIRED: _principal(3, ingest, expires_at_us=START_US - 1),
         HERE: _principal(4, ingest, networks=("127.0.0.0/8",)),
-        ELSEWHERE: _principal(5, ingest, networks=("203.0.113.0/24",)),
+        ELSEWHERE: _principal(5, ingest, networks=("203.0.113.0/24", "2001:db8::/32")),
         BROWSER: _principal(6, ingest, origins=("https://shop.example",)),
         LIMITED: _principal(7, ingest, requests_per_minute=REQUESTS_PER_MINUTE),
         FEW_EVENTS: _principal(8, ingest, tenant_id=2),
         INACTIVE: _principal(9, ingest, tenant_id=3),
+        SECRET: _principal(10, ingest | {Scope.QUERY.value}),
+        USED_UP: _principal(11, ingest, tenant_id=4),
     }
     return Registry(
         epoch=epoch,
@@ -120,6 +127,7 @@ def make_registry(epoch: int, *, without: str = "") -> Registry:
             1: Tenant(1, "one"),
             2: Tenant(2, "two", events_per_minute=EVENTS_PER_MINUTE),
             3: Tenant(3, "three", active=False),
+            4: Tenant(4, "four", events_per_month=EVENTS_PER_MONTH),
         },
         endpoints={1: Endpoint(1, 1, "11111111-1111-4111-8111-111111111111")},
     )
@@ -293,7 +301,7 @@ async def _serve(
         gate=gate,
         tally=Tally(),
         routes=routes_by_path(),
-        local=local_routes(board, settings),
+        local=local_routes(board, settings, clock),
         relay=Relay(directory.api_socket, loop, settings).pass_on,
     )
     door = Door(parts, loop)

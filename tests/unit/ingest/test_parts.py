@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from weir.board import Board, Slot
+from weir.clock import SystemClock
 from weir.domain.frame import Draft
 from weir.errors import Unavailable
 from weir.ingest.dialects import ROUTES, dialects_by_code, routes_by_path
@@ -114,7 +115,7 @@ def board(tmp_path: Path) -> Board:
 
 
 def _local(board: Board, path: bytes) -> tuple[int, dict[str, object]]:
-    reply = local_routes(board, Settings(node="n", region="r"))[path]()
+    reply = local_routes(board, Settings(node="n", region="r"), SystemClock())[path]()
     return reply.status, msgspec.json.decode(reply.body)
 
 
@@ -144,14 +145,28 @@ def test_readiness_needs_every_part_and_ends_with_draining(board: Board) -> None
     assert _local(board, b"/livez") == (200, {"alive": True})
 
 
+def test_clickstream_health_needs_every_part_and_ends_with_draining(board: Board) -> None:
+    """503 says which part is missing; the time is the node's."""
+    status, told = _local(board, b"/health")
+    assert (status, told["status"]) == (503, "unhealthy")
+    assert (told["registry"], told["api"], told["loader"]) == (False, False, False)
+    for slot in (Slot.REGISTRY_EPOCH, Slot.API_READY, Slot.LOADER_READY):
+        board.set(slot, 1)
+    status, told = _local(board, b"/health")
+    assert (status, told["status"]) == (200, "healthy")
+    assert str(told["timestamp"]).endswith("Z")
+    board.set(Slot.DRAINING, 1)
+    assert _local(board, b"/health")[0] == 503
+
+
 # Routes and heads.
 
 
 def test_routes_and_codes_are_unique() -> None:
     """A frame's code means one dialect for ever; a path belongs to one."""
     assert len(routes_by_path()) == len(ROUTES)
-    assert len(dialects_by_code()) == len(ROUTES)
-    assert sorted(dialects_by_code()) == [1, 2, 3]
+    assert {id(route.dialect) for route in ROUTES} == set(map(id, dialects_by_code().values()))
+    assert sorted(dialects_by_code()) == [1, 2, 3, 4, 5, 10, 11, 12]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.ingest.windows import usage_of
 from weir.domain.registry import KEY_SLOTS_MAX, Principal, Tenant
 from weir.errors import LimitExceeded
 from weir.ingest.limits import Limits, LimitTable, Usage, create_limit_table
@@ -32,7 +33,7 @@ def test_window_counts_up_to_the_limit(tmp_path: Path) -> None:
     (table,) = _tables(tmp_path, 1)
     reset_s = NOW_US // MINUTE_US * 60 + 60
     for left in range(9, -1, -1):
-        assert table.count_request(_key(), now_us=NOW_US) == Usage(10, left, reset_s)
+        assert usage_of(table.count_request(_key(), now_us=NOW_US)) == Usage(10, left, reset_s)
     for _ in range(3):
         with pytest.raises(LimitExceeded) as caught:
             table.count_request(_key(), now_us=NOW_US)
@@ -104,7 +105,7 @@ def _joined(before: bytes, after: list[bytes]) -> bytes:
 def test_events_that_do_not_fit_are_not_counted(tmp_path: Path) -> None:
     """A batch takes nothing of what it leaves for smaller ones."""
     (table,) = _tables(tmp_path, 1)
-    usage = table.count_events(_key(), TENANT, 95, now_us=NOW_US)
+    usage = usage_of(table.count_events(_key(), TENANT, 95, now_us=NOW_US))
     assert usage is not None
     assert usage.remaining == 5
     with pytest.raises(LimitExceeded) as caught:
@@ -112,7 +113,7 @@ def test_events_that_do_not_fit_are_not_counted(tmp_path: Path) -> None:
     shown = caught.value.context["usage"]
     assert isinstance(shown, Usage)
     assert shown.remaining == 5
-    usage = table.count_events(_key(), TENANT, 5, now_us=NOW_US)
+    usage = usage_of(table.count_events(_key(), TENANT, 5, now_us=NOW_US))
     assert usage is not None
     assert usage.remaining == 0
 
@@ -125,9 +126,9 @@ def test_keys_and_tenants_do_not_touch_each_other(tmp_path: Path) -> None:
             table.count_request(_key(slot), now_us=NOW_US)
         with pytest.raises(LimitExceeded):
             table.count_request(_key(slot), now_us=NOW_US)
-    assert table.count_events(_key(), TENANT, 1, now_us=NOW_US) is not None
+    assert usage_of(table.count_events(_key(), TENANT, 1, now_us=NOW_US))
     other = Tenant(2, "two", events_per_minute=100)
-    usage = table.count_events(_key(), other, 1, now_us=NOW_US)
+    usage = usage_of(table.count_events(_key(), other, 1, now_us=NOW_US))
     assert usage is not None
     assert usage.remaining == 99
 
@@ -141,11 +142,11 @@ def test_own_limits_go_before_the_nodes(tmp_path: Path) -> None:
         assert usage is not None
         return usage.limit
 
-    assert limit_of(table.count_request(_key(requests=None), now_us=NOW_US)) == 7
-    assert limit_of(table.count_request(_key(), now_us=NOW_US)) == 10
-    assert limit_of(table.count_events(_key(), free, 1, now_us=NOW_US)) == 70
-    assert limit_of(table.count_events(_key(), TENANT, 1, now_us=NOW_US)) == 100
-    assert limit_of(table.count_events(_key(events=5), TENANT, 1, now_us=NOW_US)) == 5
+    assert limit_of(usage_of(table.count_request(_key(requests=None), now_us=NOW_US))) == 7
+    assert limit_of(usage_of(table.count_request(_key(), now_us=NOW_US))) == 10
+    assert limit_of(usage_of(table.count_events(_key(), free, 1, now_us=NOW_US))) == 70
+    assert limit_of(usage_of(table.count_events(_key(), TENANT, 1, now_us=NOW_US))) == 100
+    assert limit_of(usage_of(table.count_events(_key(events=5), TENANT, 1, now_us=NOW_US))) == 5
 
 
 def test_without_limits_nothing_is_counted(tmp_path: Path) -> None:
@@ -153,8 +154,8 @@ def test_without_limits_nothing_is_counted(tmp_path: Path) -> None:
     (table,) = _tables(tmp_path, 1)
     key = _key(requests=None)
     free = Tenant(3, "three")
-    assert table.count_request(key, now_us=NOW_US) is None
-    assert table.count_events(key, free, 10**9, now_us=NOW_US) is None
+    assert not table.count_request(key, now_us=NOW_US)
+    assert not table.count_events(key, free, 10**9, now_us=NOW_US)
     assert not table.applies(key, free)
     assert table.applies(_key(), free)
     assert table.applies(key, TENANT)
@@ -165,7 +166,7 @@ def test_table_is_made_anew(tmp_path: Path) -> None:
     (table,) = _tables(tmp_path, 1)
     table.count_request(_key(), now_us=NOW_US)
     (again,) = _tables(tmp_path, 1)
-    usage = again.count_request(_key(), now_us=NOW_US)
+    usage = usage_of(again.count_request(_key(), now_us=NOW_US))
     assert usage is not None
     assert usage.remaining == 9
     assert (tmp_path / "limits").stat().st_mode & 0o777 == 0o600

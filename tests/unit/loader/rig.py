@@ -147,7 +147,7 @@ class Rig:
         """Writes one frame durably; its received time."""
         body = events if isinstance(events, bytes) else msgspec.json.encode(events)
         draft = Draft(
-            place=Place(1, project, 7, key),
+            place=Place(1, project, fields.get("endpoint", 7), key),
             dialect=fields.get("dialect", 1),
             dialect_version=1,
             event_count=fields.get("event_count", len(events)),

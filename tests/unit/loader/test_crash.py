@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,34 @@ def test_crash_at_every_step_changes_nothing(
         check(rig)
         assert rig.file_names() == expected, fuse.steps
     assert steps >= 12
+
+
+def test_copies_stay_out_when_a_later_commit_dies(
+    new_rig: Callable[..., Rig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of copies in different commits and journals the first committed is kept, at each third step.
+
+    The steps between are those of ``test_crash_at_every_step_changes_nothing``.
+    """
+    monkeypatch.setattr(client, "PATIENCE_S", 0.0)
+    crashes = 0
+    for steps in count(0, 3):
+        rig = new_rig()
+        rig.write([event(1, user_id="first")], worker=1)
+        assert load(rig, Fuse(10**9))
+        rig.write([event(1, user_id="copy"), event(2)])
+        rig.write([event(1, user_id="copy"), event(2)], worker=1)
+        fuse = Fuse(steps)
+        if load(rig, fuse):
+            break
+        crashes += 1
+        assert load(rig, Fuse(10**9)), fuse.steps
+        rows = {row["event_id"]: row["user_id"] for row in rig.committed()}
+        assert (rows, len(rig.committed())) == ({"id-1": "first", "id-2": None}, 2)
+        total = rig.ledger_total()
+        assert (total.stored, total.duplicate, total.balance) == (2, 3, 0)
+        rig.close()
+    assert crashes >= 4
 
 
 def test_intent_is_repeated_without_what_came_later(

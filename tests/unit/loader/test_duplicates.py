@@ -5,6 +5,8 @@ from collections.abc import Callable
 import pytest
 
 from tests.unit.loader.rig import Rig, event
+from weir.domain.registry import Endpoint, Registry
+from weir.storage.registry import publish_registry
 
 
 def outcome(rig: Rig) -> tuple[int, int, int]:
@@ -93,3 +95,32 @@ def test_sidecars_stay_few(rig: Rig) -> None:
     listed = {name for name in rig.file_names() if name.startswith("dedup/")}
     assert listed == {sidecar.path for sidecar in state.sidecars}
     assert outcome(rig) == (12, 12, 0)
+
+
+def test_id_is_unique_over_endpoints_and_not_over_projects(rig: Rig) -> None:
+    """Whatever the key and the worker; another project's ids are its own."""
+    endpoints = {number: Endpoint(number, 1, f"e-{number}") for number in (7, 8)}
+    publish_registry(rig.directory, rig.board(), Registry(2, {}, {}, {}, endpoints))
+    rig.write([event(1)])
+    rig.write([event(1)], endpoint=8, key=2, worker=1)
+    rig.write([event(1)], project=2, key=3)
+    with rig.running() as loader:
+        loader.cut()
+        rig.write([event(1)], endpoint=8, key=2)
+        rig.write([event(1)], project=2, key=3, worker=1)
+        loader.cut()
+    assert [row["endpoint"] for row in rig.committed(1)] == ["e-7"]
+    assert len(rig.committed(2)) == 1
+    total = rig.ledger_total()
+    assert (total.stored, total.duplicate, total.duplicate_conflict) == (2, 3, 0)
+
+
+@pytest.mark.parametrize("length", [1, 256])
+def test_ids_of_any_length_are_told_apart(rig: Rig, length: int) -> None:
+    """By their whole text, whatever the script, not by how it begins or is composed."""
+    ids = ["e\u0301", "\u00e9", "\u00c9", "e", "E"]
+    texts = [text.rjust(length, "x") for text in ids]
+    rig.write([event(1, event_id=text) for text in texts * 2])
+    with rig.running() as loader:
+        loader.cut()
+    assert outcome(rig) == (len(ids), len(ids), 0)

@@ -1,0 +1,36 @@
+"""``GET /weir.js``: the client for web pages, for pages of any origin, cached for an hour."""
+
+import gzip
+import hashlib
+from importlib.resources import files
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+CACHE_S = 3600
+
+
+def browser_routes() -> list[Route]:
+    """The route of the script. It has no secrets, and needs no key."""
+    plain = files("weir.browser").joinpath("weir.js").read_bytes()
+    packed = gzip.compress(plain, mtime=0)
+    tag = f'"{hashlib.sha256(plain).hexdigest()[:16]}"'
+    headers = {
+        "Access-Control-Allow-Origin": "*",
+        "Cache-Control": f"public, max-age={CACHE_S}",
+        "Cross-Origin-Resource-Policy": "cross-origin",
+        "ETag": f"W/{tag}",
+        "Vary": "Accept-Encoding",
+        "X-Content-Type-Options": "nosniff",
+    }
+
+    async def show_script(request: Request) -> Response:
+        if tag in request.headers.get("If-None-Match", ""):
+            return Response(status_code=304, headers=headers)
+        if "gzip" in request.headers.get("Accept-Encoding", ""):
+            encoded = headers | {"Content-Encoding": "gzip"}
+            return Response(packed, headers=encoded, media_type="text/javascript")
+        return Response(plain, headers=headers, media_type="text/javascript")
+
+    return [Route("/weir.js", show_script, methods=["GET"])]

@@ -1,0 +1,131 @@
+"""The Tapemetric dialect in the OpenAPI description."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from weir.api.describing import (
+    INGEST_ERRORS,
+    LANE,
+    OBJECT,
+    SERVER_TS,
+    URL_KEY,
+    Body,
+    Operation,
+    Parameter,
+)
+
+_EVENT: Mapping[str, object] = {
+    "type": "object",
+    "required": ["event_type", "ts", "anonymous_id", "session_id"],
+    "properties": {
+        "event_type": {"type": "string", "minLength": 1, "maxLength": 48},
+        "ts": {"type": "string", "format": "date-time"},
+        "anonymous_id": {"type": "string", "minLength": 1},
+        "session_id": {"type": "string", "minLength": 1},
+        "event_id": {"type": "string", "minLength": 1, "maxLength": 256},
+        "user_id": {"type": "string", "maxLength": 128},
+        "content_id": {"type": "string", "maxLength": 128},
+        "content_type": {"type": "string", "enum": ["series", "film", "live", "short"]},
+        "content_title": {"type": "string", "maxLength": 255},
+        "season": {"type": "integer"},
+        "episode": {"type": "integer"},
+        "position_sec": {"type": "number"},
+        "duration_sec": {"type": "number"},
+        "bitrate_kbps": {"type": "integer"},
+        "buffer_count": {"type": "integer"},
+        "buffer_duration_ms": {"type": "integer"},
+        "plan": {"type": "string", "enum": ["svod", "avod", "tvod", "free"]},
+        "revenue_inr": {"type": "number"},
+        "context": OBJECT,
+        "properties": OBJECT,
+    },
+}
+
+_PLAY_START = {
+    "event_type": "play_start",
+    "ts": "2026-04-23T18:30:12.456Z",
+    "anonymous_id": "a8f3c2d0-1e5b-4a9c-8d4e-7f2a1b3c4d5e",
+    "session_id": "sess_a1b2c3d4",
+    "content_id": "aashiqana_s04e12",
+    "content_type": "series",
+    "content_title": "Aashiqana S4 E12",
+    "position_sec": 0,
+    "bitrate_kbps": 4500,
+    "context": {"device_type": "tv", "app_version": "4.12.0"},
+}
+_BODY = Body(
+    schema={
+        "type": "object",
+        "required": ["events"],
+        "properties": {"events": {"type": "array", "maxItems": 500, "items": _EVENT}},
+    },
+    examples={"one": {"events": [_PLAY_START]}},
+)
+_REPLIES: Mapping[str, object] = {
+    "taken": {"accepted": 1, "rejected": 0, "queued": True},
+    "mixed": {
+        "accepted": 1,
+        "rejected": 1,
+        "queued": True,
+        "errors": [{"index": 1, "field": "event_type", "message": "is required"}],
+    },
+}
+
+_EVENTS = Operation(
+    method="POST",
+    path="/v1/ingest/events",
+    name="tapemetric_events",
+    summary="Send up to 500 events in the Tapemetric dialect; the good ones are taken.",
+    scope="ingest",
+    parameters=(SERVER_TS, LANE),
+    body=_BODY,
+    reply_words="Taken and on disk. `errors` stands there only where events were not taken.",
+    reply=Body(examples=_REPLIES),
+    errors=INGEST_ERRORS,
+)
+
+_BEACON_REPLY = Body(
+    examples={
+        **_REPLIES,
+        "refused": {
+            "accepted": 0,
+            "rejected": 1,
+            "queued": False,
+            "error": "unauthorized",
+            "message": "The API key is unknown or revoked.",
+        },
+    }
+)
+_BEACON_WORDS = "Always, whatever happened: the counts tell, and `error` why nothing was taken."
+
+_BEACON = Operation(
+    method="POST",
+    path="/v1/ingest/beacon",
+    name="tapemetric_beacon",
+    summary="Send events as `navigator.sendBeacon` does, with any Content-Type.",
+    scope="ingest",
+    parameters=(URL_KEY, SERVER_TS),
+    body=msgspec.structs.replace(_BODY, other_types=("text/plain",)),
+    reply_words=_BEACON_WORDS,
+    reply=_BEACON_REPLY,
+    errors=(405, 431),
+)
+
+_PIXEL = Operation(
+    method="GET",
+    path="/v1/ingest/beacon",
+    name="tapemetric_pixel",
+    summary="Send events in the URL, as a pixel does.",
+    scope="ingest",
+    parameters=(
+        URL_KEY,
+        Parameter(name="data", words="The body of a beacon, URL-encoded.", required=True),
+        SERVER_TS,
+    ),
+    reply_words=_BEACON_WORDS,
+    reply=_BEACON_REPLY,
+    errors=(405, 431),
+)
+
+TAPEMETRIC = (_EVENTS, _BEACON, _PIXEL)

@@ -1,0 +1,239 @@
+"""The client beside a real node: what is killed, who is killed, every event is stored once."""
+
+import asyncio
+import os
+import re
+import threading
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.clients.client_program import run_program, start_program
+from tests.end_to_end.running_node import Node, StartNode, memory_of, wait_until
+from weir_client import AsyncWeirClient, Loss, Options, WeirClient
+
+QUICK = Options(batch_age_s=0.05, backoff_s=0.05, backoff_s_max=0.5, close_timeout_s=30)
+
+
+def _stored(node: Node) -> tuple[object, object]:
+    [[rows, ids]] = node.query("SELECT count(*), count(DISTINCT event_id) FROM events")
+    return rows, ids
+
+
+def _assert_stored_once(node: Node, ids: set[str]) -> None:
+    """Every id is a row, no id is two, and the ledger has no gap."""
+    expected = (len(ids), len(ids))
+    wait_until(lambda: _stored(node) == expected, within_s=30, what=f"{len(ids)} events in SQL")
+    assert _ids(node) == ids
+    assert _ledger_balance(node) == 0
+
+
+def _ids(node: Node) -> set[str]:
+    return {row[0] for row in node.ask("SELECT event_id FROM events", limit="50000").json()["rows"]}
+
+
+def _ledger_balance(node: Node) -> object:
+    answer = httpx.get(
+        node.url + "/v1/ledger", params={"by": "total"}, headers=node.headers, timeout=20
+    )
+    return answer.json()["balance"]
+
+
+def _survive(start_node: StartNode, directory: Path, *, kills: int, events_between: int) -> None:
+    """Two clients send while their node is killed and started; then all is counted."""
+    node = start_node(inflated_bytes_max=40_000, cut_age_s=1)
+    losses: list[Loss] = []
+    clients = [
+        WeirClient(node.url, node.key, spool=directory, on_loss=losses.append, options=QUICK),
+        WeirClient(node.url, node.key, on_loss=losses.append, options=QUICK),
+    ]
+    ids: set[str] = set()
+
+    def send(client: WeirClient, stop: threading.Event) -> None:
+        while not stop.wait(0.001):
+            ids.add(client.track("load", {"text": "x" * 100}, user_id="u"))
+
+    stop = threading.Event()
+    threads = [threading.Thread(target=send, args=(client, stop)) for client in clients]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(kills):
+            _wait_for_more(clients, events_between)
+            node.kill_all()
+            _wait_for_retry(clients[0])
+            node.start()
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert [client.close() for client in clients] == [True, True]
+    assert losses == []
+    _assert_stored_once(node, ids)
+
+
+def _wait_for_more(clients: list[WeirClient], events: int) -> None:
+    """Until each client has delivered so many more."""
+    wanted = [client.stats().delivered + events for client in clients]
+    wait_until(
+        lambda: all(
+            client.stats().delivered >= count for client, count in zip(clients, wanted, strict=True)
+        ),
+        within_s=60,
+        what="more events delivered",
+    )
+
+
+def _wait_for_retry(client: WeirClient) -> None:
+    retries = client.stats().retries
+    wait_until(lambda: client.stats().retries > retries, within_s=30, what="a retry")
+
+
+@pytest.mark.timeout(240)  # two starts of a node, on whatever machine
+def test_a_node_killed_while_clients_send_gets_every_event_once(
+    start_node: StartNode, tmp_path: Path
+) -> None:
+    """From memory and from a spool, with requests that the node finds too large besides."""
+    _survive(start_node, tmp_path / "spool", kills=1, events_between=100)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+def test_a_node_killed_for_a_minute_gets_every_event_once(
+    start_node: StartNode, tmp_path: Path
+) -> None:
+    """The same twenty times over."""
+    _survive(start_node, tmp_path / "spool", kills=20, events_between=400)
+
+
+PROGRAM = """if True:
+    import sys
+    from weir_client import Options, WeirClient
+    client = WeirClient(*sys.argv[1:3], spool=sys.argv[3], options=Options(batch_age_s=0.02))
+    for number in range(int(sys.argv[4])):
+        print(client.track("step", {"number": number}), flush=True)
+    sys.exit(0 if client.close(30) else 1)
+"""
+
+
+def test_a_program_killed_in_a_loop_loses_and_doubles_nothing(
+    start_node: StartNode, tmp_path: Path
+) -> None:
+    """SIGKILL in the middle of its work, with a node that takes events meanwhile, three times."""
+    node = start_node()
+    ids: list[str] = []
+    for lines in (1, 150, 700):
+        program = start_program(PROGRAM, node.url, node.key, tmp_path, 100_000)
+        assert program.stdout is not None
+        ids += [program.stdout.readline().strip() for _ in range(lines)]
+        program.kill()
+        ids += program.stdout.read().split("\n")[:-1]
+        program.communicate(timeout=30)
+    program = start_program(PROGRAM, node.url, node.key, tmp_path, 3)
+    ids += program.communicate(timeout=60)[0].split()
+    assert program.returncode == 0
+    wait_until(
+        lambda: set(ids) <= _ids(node),
+        within_s=30,
+        what=f"{len(ids)} events in SQL",
+    )
+    rows, distinct = _stored(node)
+    assert rows == distinct
+    assert len(ids) <= int(str(rows)) <= len(ids) + 3  # taken in the moment of a kill, not printed
+    assert _ledger_balance(node) == 0
+
+
+def test_every_field_arrives_as_it_was_given(shared_node: Node) -> None:
+    """Names, people, properties, contexts and times, in SQL."""
+    losses: list[Loss] = []
+    with WeirClient(
+        shared_node.url, shared_node.key, context={"app": "shop"}, on_loss=losses.append
+    ) as client:
+        client.track(
+            "order",
+            {"plan": "pro", "lines": [1, {"a": None}], "name": "Zoë 🎉"},
+            user_id="u_1",
+            anonymous_id="a_1",
+            session_id="s_1",
+            ts="2026-03-01T10:00:00+01:00",
+            context={"os": "linux"},
+        )
+        client.identify("u_1", {"plan": "pro"})
+        client.page("home")
+        client.send({"event": "mine", "event_id": "order-7", "extra": 1})
+        bad = client.track("order", user_id=7)  # type: ignore[arg-type]  # wrong on purpose
+        assert client.flush(20)
+    assert [(loss.event_id, loss.code) for loss in losses] == [(bad, "validation.type")]
+    columns = "event, user_id, anonymous_id, session_id, properties, context, epoch(ts)"
+    sql = f"SELECT {columns} FROM events WHERE event = 'order'"
+    wait_until(lambda: len(shared_node.query(sql)) == 1, within_s=20, what="the order in SQL")
+    [[*people, properties, context, ts]] = shared_node.query(sql)
+    assert people == ["order", "u_1", "a_1", "s_1"]
+    assert properties in (
+        {"plan": "pro", "lines": [1, {"a": None}], "name": "Zoë 🎉"},
+        '{"plan":"pro","lines":[1,{"a":null}],"name":"Zoë 🎉"}',
+    )
+    assert context in ({"app": "shop", "os": "linux"}, '{"app":"shop","os":"linux"}')
+    assert ts == 1772355600
+    sql = "SELECT event FROM events WHERE event_id = 'order-7' OR context.app = 'shop'"
+    names = {str(name) for [name] in shared_node.query(sql)}
+    assert names >= {"identify", "mine", "order", "page"}
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+def test_100_000_events_of_8_threads_arrive_in_bounded_memory(start_node: StartNode) -> None:
+    """Faster than the node takes them, into a queue of 4 MB, and nothing is lost."""
+    node = start_node()
+    options = Options(queue_bytes_max=4_000_000, room_timeout_s=60)
+    before = memory_of(os.getpid(), "VmRSS")
+    with WeirClient(node.url, node.key, options=options) as client:
+
+        def run() -> None:
+            for number in range(12_500):
+                client.track("load", {"number": number, "text": "x" * 100})
+
+        threads = [threading.Thread(target=run) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert client.flush(120)
+        assert client.stats().lost == 0
+    assert memory_of(os.getpid(), "VmHWM") - before < 60_000_000
+    wait_until(lambda: _stored(node) == (100_000, 100_000), within_s=60, what="all in SQL")
+
+
+def test_the_async_client_delivers_to_a_node(shared_node: Node, tmp_path: Path) -> None:
+    """Many tasks, one spool, every event once."""
+
+    async def run() -> set[str]:
+        async with AsyncWeirClient(
+            shared_node.url, shared_node.key, spool=tmp_path / "spool", options=QUICK
+        ) as client:
+
+            async def work(number: int) -> list[str]:
+                return [await client.track("async", {"task": number}) for _ in range(50)]
+
+            taken = await asyncio.gather(*[work(number) for number in range(10)])
+            assert await client.flush(30)
+            return {event_id for ids in taken for event_id in ids}
+
+    ids = asyncio.run(run())
+    sql = "SELECT count(*), count(DISTINCT event_id) FROM events WHERE event = 'async'"
+    wait_until(lambda: shared_node.query(sql) == [[500, 500]], within_s=30, what="500 events")
+    assert ids <= _ids(shared_node)
+
+
+def test_every_block_of_the_guide_works(shared_node: Node, tmp_path: Path) -> None:
+    """In one program, one after the other, with address and key of a real node."""
+    guide = Path(__file__).parents[2] / "docs" / "guide" / "python-client.md"
+    blocks = re.findall(r"```python\n(.*?)```", guide.read_text(), flags=re.DOTALL)
+    assert len(blocks) >= 6
+    text = "\n".join(blocks).replace("http://127.0.0.1:8080", shared_node.url)
+    text = text.replace('"KEY"', repr(shared_node.key)).replace("weir-spool", str(tmp_path))
+    done = run_program(text)
+    assert "invalid Out of range float" in done.stdout
+    sql = "SELECT event FROM events WHERE event IN ('signup', 'delivered', 'paid', 'pricing')"
+    wait_until(lambda: len(shared_node.query(sql)) == 3, within_s=20, what="the guide's events")

@@ -1,0 +1,104 @@
+"""Which route a request is for: by path, by host, and by Content-Type on the plain path."""
+
+from typing import Any, cast
+
+import pytest
+
+from weir.ingest.dialects import ROUTES
+from weir.ingest.exchange import Exchange
+from weir.ingest.head import Head
+from weir.ingest.routing import ENDPOINT_PATH, NDJSON_TYPES, ROOT_PATH, SHARED_PATH, Routing
+
+KNOWN, ENDPOINTS, SHARED = ROUTES[:3]
+ALL = {b"/v1/events": KNOWN, ENDPOINT_PATH: ENDPOINTS, SHARED_PATH: SHARED}
+UUID = b"11111111-1111-4111-8111-111111111111"
+NOBODY = cast("Any", None)
+
+
+def _choose(
+    path: bytes = b"/ingest",
+    *,
+    method: bytes = b"POST",
+    domain: str = "example.org",
+    routes: Any = ALL,
+    **headers: bytes,
+) -> tuple[object, bytes]:
+    exchange = Exchange(NOBODY)
+    named = {name.replace("_", "-").encode(): value for name, value in headers.items()}
+    exchange.head = Head(method, path, path, named)
+    return Routing(routes, domain=domain).choose(exchange), exchange.endpoint
+
+
+def test_routes_with_a_rule_of_their_own_are_not_found_by_path() -> None:
+    """The template of a path is no path, and the shared one depends on more."""
+    assert Routing(ALL, domain="").by_path == {b"/v1/events": KNOWN}
+
+
+def test_endpoint_in_the_path_is_found() -> None:
+    """Whatever stands between the two parts, but not nothing and not two parts."""
+    assert _choose(b"/v1/endpoints/%s/ingest" % UUID) == (ENDPOINTS, UUID)
+    assert _choose(b"/v1/endpoints/x%20y/ingest") == (ENDPOINTS, b"x%20y")
+    for path in (b"/v1/endpoints//ingest", b"/v1/endpoints/ingest", b"/v1/endpoints/a/b/ingest"):
+        assert _choose(path) == (None, b"")
+
+
+@pytest.mark.parametrize(
+    ("host", "endpoint"),
+    [
+        (UUID + b".ingest.example.org", UUID),
+        (UUID.upper() + b".Ingest.EXAMPLE.org:8443", UUID),
+        (UUID + b".ingest.example.org.", UUID),
+        (b"a.b.ingest.example.org", b"a.b"),
+        (b"ingest.example.org", b""),
+        (UUID + b".ingest.example.com", b""),
+        (UUID + b".xingest.example.org", b""),
+        (b"", b""),
+    ],
+)
+def test_endpoint_in_the_host_is_found(host: bytes, endpoint: bytes) -> None:
+    """Case, port and a last dot do not matter; other hosts name no endpoint."""
+    found = _choose(host=host, content_type=b"application/json")
+    assert found == (ENDPOINTS if endpoint else SHARED, endpoint)
+
+
+def test_without_a_domain_no_host_names_an_endpoint() -> None:
+    """The setting is empty unless somebody has made the names."""
+    assert _choose(domain="", host=UUID + b".ingest.example.org") == (SHARED, b"")
+
+
+@pytest.mark.parametrize("media_type", sorted(NDJSON_TYPES))
+def test_ndjson_on_the_plain_host_is_for_the_keys_endpoint(media_type: bytes) -> None:
+    """By media type, whatever its case and parameters."""
+    assert _choose(content_type=media_type) == (ENDPOINTS, b"")
+    assert _choose(content_type=media_type.upper() + b" ; charset=utf-8") == (ENDPOINTS, b"")
+
+
+@pytest.mark.parametrize("media_type", [b"", b"application/json", b"text/plain", b"x-ndjson"])
+def test_other_types_on_the_plain_host_are_for_the_shared_route(media_type: bytes) -> None:
+    """JSON, nothing, and what only looks like NDJSON."""
+    assert _choose(content_type=media_type) == (SHARED, b"")
+    assert _choose() == (SHARED, b"")
+
+
+def test_plain_path_without_a_shared_route_is_not_ingest() -> None:
+    """Unless it is NDJSON."""
+    routes = {ENDPOINT_PATH: ENDPOINTS}
+    assert _choose(routes=routes) == (None, b"")
+    ndjson = b"application/x-ndjson"
+    assert _choose(routes=routes, content_type=ndjson) == (ENDPOINTS, b"")
+
+
+@pytest.mark.parametrize(
+    ("method", "route"),
+    [(b"POST", KNOWN), (b"OPTIONS", KNOWN), (b"GET", None), (b"HEAD", None), (b"PUT", None)],
+)
+def test_root_takes_events_by_post_only(method: bytes, route: object) -> None:
+    """Its other methods are for whoever has a page there; a preflight asks about the POST."""
+    assert _choose(b"/", method=method, routes={ROOT_PATH: KNOWN}) == (route, b"")
+
+
+def test_other_paths_are_not_ingest() -> None:
+    """Whatever their host and type."""
+    host = UUID + b".ingest.example.org"
+    for path in (b"/", b"/ingest/", b"/ingest/batch", b"/v1/endpoints/x", b"/v1/query"):
+        assert _choose(path, host=host, content_type=b"application/x-ndjson") == (None, b"")
