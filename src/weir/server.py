@@ -19,6 +19,7 @@ from weir.board import Board, Slot
 from weir.clock import Clock, SystemClock
 from weir.domain.directory import Directory
 from weir.errors import Conflict, WeirError
+from weir.listening import LISTEN_BACKLOG, adopt, bind, url_of
 from weir.process import end_with_parent, ignore_interrupts, raise_file_limit
 from weir.settings import Settings, as_environment, worker_count
 from weir.storage.damage import find_damage, note_damage
@@ -29,7 +30,6 @@ from weir.usage import UsageTable, create_usage_table
 
 LOCK_WAIT_S = 10.0
 LOCK_POLL_S = 0.02
-LISTEN_BACKLOG = 4096
 GARBAGE_THRESHOLD = 50_000
 """Objects made and not yet freed before an edge worker looks for cycles."""
 
@@ -389,37 +389,6 @@ def prepare_run(directory: Directory, *, workers: int) -> Board:
     create_limit_table(directory.limits, workers=workers)
     create_usage_table(directory.usage, workers=workers)
     return Board.create(directory.board)
-
-
-def bind(host: str, port: int) -> socket.socket:
-    """The listening socket; ``Conflict`` when the address is taken."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=LISTEN_BACKLOG)
-    except OSError as error:
-        raise Conflict(
-            f"Cannot listen on {host} port {port}: {bind_failure(error)}.",
-            code="address_in_use",
-            hint="Choose another --port (0 takes a free one) or --host.",
-        ) from error
-
-
-def bind_failure(error: OSError) -> str:
-    """The system's words alone: Python adds the address, which is told already."""
-    return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error.strerror)
-
-
-def adopt(descriptor: int) -> socket.socket:
-    """The listening socket that the supervisor handed down."""
-    return socket.socket(fileno=descriptor)
-
-
-def url_of(listener: socket.socket, settings: Settings) -> str:
-    """Where clients on this machine reach the door."""
-    host = settings.host
-    name = f"[{host}]" if ":" in host else host
-    scheme = "https" if settings.tls_cert else "http"
-    return f"{scheme}://{name}:{listener.getsockname()[1]}"
 
 
 def _with_absolute_files(settings: Settings) -> Settings:
