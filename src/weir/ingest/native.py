@@ -16,7 +16,7 @@ import msgspec
 from weir.domain.event import ABSENT, Dialect, Event
 from weir.domain.frame import Frame, FrameMeta, decode_meta, encode_meta
 from weir.errors import InvalidInput
-from weir.ingest.admission import Admission, IngestRoute, Limits, Submission
+from weir.ingest.admission import Admission, IngestRoute, Limits, Reply, Submission
 from weir.ingest.decoding import (
     check_count,
     check_each,
@@ -98,6 +98,8 @@ class _Split(NamedTuple):
     sent_at: datetime | None = None
 
 
+_TAKEN = b'{"accepted":%d,"rejected":0,"batch_id":"%b","results":[]}'
+
 _decode_event = msgspec.json.Decoder(_NativeEvent).decode
 _decode_known_envelope = msgspec.json.Decoder(_KnownEnvelope).decode
 _decode_events = msgspec.json.Decoder(list[_NativeEvent]).decode
@@ -115,7 +117,7 @@ def admit(submission: Submission) -> Admission:
         _check_around(len(known.events), known.context, limits)
         try:
             check_depth(body, pieces_of(known.events), depth_max=limits.json_depth_max)
-            return _admission(len(known.events), {}, submission.batch_id)
+            return _taken(len(known.events), submission.batch_id)
         except InvalidInput:
             pass  # an event is too deep: looked at one by one, the others are taken
     split = _split(body)
@@ -126,7 +128,9 @@ def admit(submission: Submission) -> Admission:
         for index, raw in enumerate(split.raws)
         if (problems := judged[index] or excesses(raw, split.levels_around, limits))
     }
-    return _admission(len(judged) - len(refused), refused, submission.batch_id)
+    if not refused:
+        return _taken(len(judged), submission.batch_id)
+    return _mixed(len(judged) - len(refused), refused, submission.batch_id)
 
 
 def decode_frame(frame: Frame) -> Sequence[Event]:
@@ -148,6 +152,8 @@ def decode_frame(frame: Frame) -> Sequence[Event]:
 def _check_around(event_count: int, context: msgspec.Raw, limits: Limits) -> None:
     """What is asked of a body besides its events."""
     _check_count(event_count)
+    if is_absent(context):
+        return
     check_depth(bytes(context), [b""], depth_max=limits.json_depth_max, levels_around=1)
     check_shared(context, event_count, limits)
 
@@ -249,7 +255,12 @@ def _envelope_time(raw: msgspec.Raw) -> datetime | None:
     return found
 
 
-def _admission(taken: int, refused: dict[int, list[Problem]], batch_id: str) -> Admission:
+def _taken(count: int, batch_id: str) -> Admission:
+    """Of a request without anything to refuse: nearly all of them."""
+    return Admission(count, 0, b"", Reply(202, _TAKEN % (count, batch_id.encode())))
+
+
+def _mixed(taken: int, refused: dict[int, list[Problem]], batch_id: str) -> Admission:
     results = [
         {
             "index": index,
