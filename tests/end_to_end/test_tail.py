@@ -18,6 +18,8 @@ class Tail:
         self.ids: list[str] = []
         self.process = subprocess.Popen(
             [
+                # Tests that run in the background inherit that it is ignored.
+                *("env", "--default-signal=INT"),
                 *(sys.executable, "-m", "weir", "tail", "--json"),
                 *("--url", node.url, "--key", node.key, *arguments),
             ],
