@@ -247,12 +247,15 @@ def test_second_writer_is_refused(open_writer: Open) -> None:
 
 def test_closing_writes_what_was_appended(open_writer: Open, directory: Path) -> None:
     """Nothing that was taken is dropped by an orderly end."""
-    writer = open_writer()
+    calls: list[Callable[[], None]] = []
+    writer = open_writer(notify=calls.append)
     answers = [Answer() for _ in range(50)]
     for answer in answers:
         writer.append(draft(), answer)
     writer.close()
     writer.close()
+    for call in calls:  # here, on the thread that appends, as an event loop would
+        call()
     assert all(answer.received_at_us for answer in answers)
     assert len(read_all(directory).frames) == 50
     with pytest.raises(Unavailable):
