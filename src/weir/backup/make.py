@@ -19,6 +19,8 @@ from weir.backup.copying import Advance, copy_durable, hash_of
 from weir.backup.manifest import (
     BACKUP_VERSION,
     MANIFEST_NAME,
+    MOMENT,
+    SHARED,
     Entry,
     Manifest,
     read_manifest,
@@ -34,8 +36,6 @@ from weir.storage.node_file import read_node
 ATTEMPTS = 3
 """How often a backup begins again when files went away under it: the loader was restarted."""
 
-_MOMENT = "moment-"
-_SHARED = ("lake", "raw", "dedup")
 _LOCK = "lock"
 
 Belief = Callable[[os.stat_result, Entry], bool]
@@ -132,9 +132,9 @@ def _check_own(target: Path) -> None:
     """A sweep removes what the manifest does not name: never from somebody else's directory."""
     if (target / MANIFEST_NAME).exists():
         return
-    moments = [path.name for path in target.glob(f"{_MOMENT}*")]
+    moments = [path.name for path in target.glob(f"{MOMENT}*")]
     has_begun = (target / _LOCK).exists()  # and was not finished
-    if strangers(target, own={_LOCK, *moments, *_SHARED} if has_begun else ()):
+    if strangers(target, own={_LOCK, *moments, *SHARED} if has_begun else ()):
         raise Conflict(
             f"{target} is not empty, and no backup.",
             code="directory_not_empty",
@@ -154,7 +154,7 @@ def _attempt(
     node = read_node(source)
     keeper.settle()
     made_at_us = clock.now_us()
-    folder = f"{_MOMENT}{made_at_us}"
+    folder = f"{MOMENT}{made_at_us}"
     own, listed = copy_moment(
         source, target, folder, is_running=keeper.is_running, advance=lambda _count: keeper.hold()
     )
@@ -258,10 +258,10 @@ def _entry(target: Path, file: Listed) -> Entry:
 def _sweep(target: Path, folder: str, wanted: Iterable[str]) -> None:
     """Removes what the manifest does not name."""
     wanted = set(wanted)
-    for moment in target.glob(f"{_MOMENT}*"):
+    for moment in target.glob(f"{MOMENT}*"):
         if moment.name != folder:
             shutil.rmtree(moment)
-    for name in _SHARED:
+    for name in SHARED:
         for path in [each for each in (target / name).rglob("*") if each.is_file()]:
             if path.relative_to(target).as_posix() not in wanted:
                 path.unlink()

@@ -15,6 +15,14 @@ from weir.storage.local import write_durable
 MANIFEST_NAME = "backup.json"
 BACKUP_VERSION = 2
 
+MOMENT = "moment-"
+"""How the folder of what is copied anew each time begins; the time of it follows."""
+
+SHARED = ("lake", "raw", "dedup")
+"""What lies in the backup under the names that it has in the node's directory."""
+
+_ANEW = ("catalog.db", "control.db", "journal", "quarantine")
+
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     """One file: its path in the node's directory, and where the backup has it."""
@@ -72,7 +80,7 @@ def read_manifest(target: Path) -> Manifest | None:
         manifest = msgspec.json.decode(text, type=Manifest)
     except msgspec.MsgspecError as error:
         raise damaged(target / MANIFEST_NAME) from error
-    if manifest.checksum != _checksum(manifest) or not all(map(_is_inside, manifest.entries)):
+    if manifest.checksum != _checksum(manifest) or not all(map(_is_own, manifest.entries)):
         raise damaged(target / MANIFEST_NAME)
     return manifest
 
@@ -96,6 +104,11 @@ def _checksum(manifest: Manifest) -> str:
     return sha256(msgspec.json.encode(plain)).hexdigest()
 
 
-def _is_inside(entry: Entry) -> bool:
-    paths = PurePosixPath(entry.path), PurePosixPath(entry.stored)
-    return all(path.parts and not path.is_absolute() and ".." not in path.parts for path in paths)
+def _is_own(entry: Entry) -> bool:
+    """Whether a backup has such a file there: a restore writes nothing else, and nowhere else."""
+    path, stored = PurePosixPath(entry.path), PurePosixPath(entry.stored)
+    if ".." in (*path.parts, *stored.parts) or not (path.parts and stored.parts):
+        return False
+    if stored.parts[0].startswith(MOMENT):
+        return path.parts[0] in _ANEW
+    return path == stored and path.parts[0] in SHARED

@@ -284,6 +284,34 @@ def test_restore_refuses_a_damaged_backup(rig: Rig, tmp_path: Path, what: str) -
     assert read_node(Directory(tmp_path / "copy")).epoch
 
 
+@pytest.mark.parametrize(
+    ("path", "stored"),
+    [
+        ("../outside", "lake/1"),
+        ("/outside", "lake/1"),
+        ("lake/1", "../outside"),
+        ("lake/1", "/outside"),
+        ("", ""),
+        ("node.json", "moment-1/node.json"),
+        ("run/registry", "moment-1/run/registry"),
+        ("first-run.json", "lake/1"),
+        ("lake/1", "lake/2"),
+        ("lake/1", "moment-1/lake/1"),
+    ],
+)
+def test_a_manifest_of_other_files_is_refused(
+    rig: Rig, tmp_path: Path, path: str, stored: str
+) -> None:
+    """A restore writes the files of a backup, each in its own place, and nothing besides."""
+    target = tmp_path / "backup"
+    made = _back_up(rig, target).manifest
+    entry = msgspec.structs.replace(made.entries[-1], path=path, stored=stored)
+    write_manifest(target, msgspec.structs.replace(made, entries=(*made.entries, entry)))
+    with pytest.raises(Corrupt):
+        _restore(target, tmp_path / "copy")
+    assert not (tmp_path / "copy").exists()
+
+
 def test_places_that_make_no_sense_are_refused(rig: Rig, tmp_path: Path) -> None:
     """No node, no backup, and a backup inside the node."""
     with pytest.raises(NotFound):
