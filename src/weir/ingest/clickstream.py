@@ -106,7 +106,7 @@ def admit_batch(submission: Submission) -> Admission:
         check_item_count(count_envelope, body, BATCH_EVENTS_MAX)
     batch = _known_batch(body) or _judge_batch(body)
     count = batch.event_count
-    check_depth_apart(body, _texts, depth_max=limits.json_depth_max)
+    check_depth_apart(body, _texts, siblings=count, depth_max=limits.json_depth_max)
     if len(body) > limits.event_bytes_max:
         check_sizes(_decode_texts(body).events, limits)
     check_shared(_context(batch.batch_id, batch.client_info), count, limits)

@@ -64,11 +64,14 @@ def check_depth(
 
 
 def check_depth_apart(
-    body: bytes, events_of: Callable[[bytes], Sequence[bytes]], *, depth_max: int
+    body: bytes, events_of: Callable[[bytes], Sequence[bytes]], *, siblings: int, depth_max: int
 ) -> None:
-    """As ``check_depth``, by the whole texts of the events that stand beside each other in it."""
+    """As ``check_depth``, by the whole texts of the events that stand beside each other in it.
+
+    There are ``siblings`` of them, each an object; they are taken apart only when it matters.
+    """
     total = body.count(b"{") + body.count(b"[")
-    if total <= depth_max:
+    if total - max(0, siblings - 1) <= depth_max:
         return
     inside = [event.count(b"{") + event.count(b"[") for event in events_of(body)]
     outside = total - sum(inside)
