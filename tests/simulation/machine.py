@@ -112,6 +112,9 @@ class Machine:
         self._running: dict[int, str] = {}
         self._files: dict[int, _File] = {}
         """By descriptor."""
+        self._nothing = os.memfd_create("nothing", os.MFD_CLOEXEC)
+        self._reserved: set[int] = set()
+        """Descriptors of the dead: nothing is behind them."""
         self._durable: dict[int, bytes] = {}
         """By inode."""
         self._entries: dict[Path, dict[str, int]] = {}
@@ -144,9 +147,8 @@ class Machine:
         """A dead process gives its descriptors back, and so its locks."""
         self.dead.add(process)
         for descriptor, file in list(self._files.items()):
-            if file.process == process and self._file(descriptor):
-                del self._files[descriptor]
-                _REAL["close"](descriptor)
+            if file.process == process:
+                self._give_back(descriptor)
 
     def step(self, what: str) -> None:
         """One thing that a process does to the world outside. ``Gone`` when it has ended."""
@@ -177,14 +179,31 @@ class Machine:
             self.woken.set()
             raise Gone(process)
 
+    def close(self) -> None:
+        """Gives back the descriptors that nobody has closed; all threads have ended."""
+        inode = os.fstat(self._nothing).st_ino
+        for descriptor in {*self._reserved, self._nothing}:
+            with contextlib.suppress(OSError):
+                if os.fstat(descriptor).st_ino == inode:
+                    _REAL["close"](descriptor)
+
+    def _give_back(self, descriptor: int) -> None:
+        """Closes a dead process's file, and keeps the number until its holder closes that.
+
+        A thread of the dead may still be on its way out. What it closes then, and Python's file
+        objects do so without asking ``os``, must not be somebody else's file by now.
+        """
+        if self._file(descriptor):
+            del self._files[descriptor]
+            os.dup2(self._nothing, descriptor, inheritable=False)
+            self._reserved.add(descriptor)
+
     # --- power
 
     def cut_power(self) -> None:
         """What a reboot finds. All processes are gone."""
         for descriptor in list(self._files):
-            if self._file(descriptor):
-                _REAL["close"](descriptor)
-        self._files.clear()
+            self._give_back(descriptor)
         self._dropped.clear()
         self._reboot(self.root, TOPS)
         self.is_off = False
@@ -327,8 +346,6 @@ class Machine:
         return descriptor
 
     def _close(self, descriptor: int) -> None:
-        if self.owner() in self.dead and descriptor not in self._files:
-            return  # given back at its death
         self._files.pop(descriptor, None)
         _REAL["close"](descriptor)
 

@@ -117,6 +117,7 @@ class World:
                 self._settle()
             finally:
                 self._stop_all()
+                self.machine.close()
 
     def _boot_number(self) -> int:
         return self.boots
