@@ -428,8 +428,8 @@ class Machine:
     def _mkdir(self, path: Any, mode: int = 0o777) -> None:
         if self._mine(path):
             self.step(f"mkdir {self._short(path)}")
-            self._entries.pop(Path(path), None)
-        _REAL["mkdir"](path, mode)
+        _REAL["mkdir"](path, mode)  # another process may have made it meanwhile: then it raises
+        self._entries.pop(Path(path), None)
 
     def _utime(self, *arguments: Any, **named: Any) -> None:
         _REAL["utime"](*arguments, **named)
