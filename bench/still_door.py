@@ -115,11 +115,12 @@ class _Journal:
 
 
 def _door(directory: Directory, limit: int, loop: asyncio.AbstractEventLoop) -> Door:
-    board = prepare_run(directory, workers=1)
+    clock = SystemClock()
+    board = prepare_run(directory, workers=1, clock=clock)
     publish_registry(directory, board, _registry(limit))
     board.set(Slot.API_READY, 1)
     settings = Settings(data_dir=str(directory.root), workers=1, disk_reserve_bytes=0)
-    clock, journal = SystemClock(), _Journal()
+    journal = _Journal()
     parts = Parts(
         settings=settings,
         clock=clock,

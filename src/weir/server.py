@@ -5,6 +5,7 @@ can each be started alone on the same directory.
 """
 
 import asyncio
+import contextlib
 import gc
 import os
 import signal
@@ -18,13 +19,15 @@ from typing import TYPE_CHECKING, TypeVar
 from weir.board import Board, Slot
 from weir.clock import Clock, SystemClock
 from weir.domain.directory import Directory
-from weir.errors import Conflict, WeirError
+from weir.domain.month import month_of
+from weir.errors import Conflict, Unavailable, WeirError
 from weir.listening import LISTEN_BACKLOG, adopt, bind, url_of
 from weir.process import end_with_parent, ignore_interrupts, raise_file_limit
 from weir.settings import Settings, as_environment, worker_count
 from weir.storage.damage import find_damage, note_damage
 from weir.storage.databases import check_databases
 from weir.storage.local import FileLock, make_directory, make_root, usable
+from weir.storage.month_usage import used_in_month
 from weir.storage.node_file import check_own, read_node, write_node
 from weir.usage import UsageTable, create_usage_table
 
@@ -75,7 +78,7 @@ def serve(settings: Settings, *, warnings: list[str]) -> int:
         description = f"{url_of(listener, settings)}/openapi.json"
         settings = replace(settings, docs_url=description)
     with usable(directory.root):
-        board = prepare_run(directory, workers=worker_count(settings))
+        board = prepare_run(directory, workers=worker_count(settings), clock=clock)
     # Read by the metrics' library when it is first imported, here and in the children.
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(directory.metrics)
     _begin_serving(directory, settings, listener, warnings)
@@ -377,8 +380,8 @@ def run_loader(settings: Settings, *, lifeline_fd: int | None) -> int:
     return 0
 
 
-def prepare_run(directory: Directory, *, workers: int) -> Board:
-    """An empty ``run/``: what a node's processes share lives there from start to stop."""
+def prepare_run(directory: Directory, *, workers: int, clock: Clock) -> Board:
+    """A new ``run/``: what a node's processes share lives there from start to stop."""
     import shutil
 
     from weir.ingest.limits import create_limit_table
@@ -387,7 +390,11 @@ def prepare_run(directory: Directory, *, workers: int) -> Board:
     make_directory(directory.run)
     make_directory(directory.metrics)
     create_limit_table(directory.limits, workers=workers)
-    create_usage_table(directory.usage, workers=workers)
+    month = month_of(clock.now_us())
+    used: Mapping[int, int] = {}
+    with contextlib.suppress(Unavailable):  # the loader meets it too, and tells
+        used = used_in_month(directory.catalog_db, month)
+    create_usage_table(directory.usage, workers=workers, month=month, used=used)
     return Board.create(directory.board)
 
 
@@ -406,7 +413,8 @@ def _begin_child(name: str, settings: Settings, lifeline: int | None) -> tuple[D
     directory = Directory(Path(settings.data_dir).resolve())
     if not directory.board.exists():
         make_directory(directory.root)
-        return directory, prepare_run(directory, workers=worker_count(settings))
+        workers = worker_count(settings)
+        return directory, prepare_run(directory, workers=workers, clock=SystemClock())
     return directory, Board.open(directory.board)
 
 

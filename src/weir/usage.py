@@ -17,6 +17,7 @@ between counting and writing is put right.
 import mmap
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -44,17 +45,22 @@ NOT_STARTED = Start(0, sys.maxsize)
 """Everything in the journal lies before the first start of a run."""
 
 
-def create_usage_table(path: Path, *, workers: int) -> None:
-    """An empty table for so many workers, replacing whatever stood there. Raises ``OSError``.
+def create_usage_table(path: Path, *, workers: int, month: int, used: Mapping[int, int]) -> None:
+    """A table for so many workers, replacing whatever stood there. Raises ``OSError``.
 
-    It takes its room at once, 1.5 MiB a worker: a cell without room on a full disk would kill the
-    process that writes it (SIGBUS).
+    ``used`` is what is known of the month, by tenant: quotas hold from the first request on,
+    before the loader has put down what it knows. The table takes its room at once, 1.5 MiB a
+    worker: a cell without room on a full disk would kill the process that writes it (SIGBUS).
     """
     path.unlink(missing_ok=True)
     with path.open("xb") as file:
         cells = _LOADER_CELLS + workers * _WORKER_CELLS
         os.posix_fallocate(file.fileno(), 0, cells * _CELL_BYTES)
     path.chmod(0o600)
+    table = UsageTable.open(path)
+    table.open_month(month)
+    for tenant_id, events in used.items():
+        table.carry(tenant_id, events)
 
 
 class UsageTable:

@@ -2,13 +2,25 @@
 
 from pathlib import Path
 
+import pytest
+
+from tests.unit.control.test_catalog import make_commit, put
+from tests.unit.ingest.node import StillClock
+from weir.control.catalog import SqlCatalog
+from weir.control.database import sqlite_url
+from weir.domain.directory import Directory
+from weir.domain.month import month_of
+from weir.errors import Unavailable
+from weir.lake.records import UsageRow
+from weir.server import prepare_run
+from weir.storage.month_usage import used_in_month
 from weir.usage import NOT_STARTED, UsageTable, create_usage_table
 
 MONTH = 680
 
 
 def _table(tmp_path: Path, *, workers: int) -> UsageTable:
-    create_usage_table(tmp_path / "usage", workers=workers)
+    create_usage_table(tmp_path / "usage", workers=workers, month=0, used={})
     return UsageTable.open(tmp_path / "usage")
 
 
@@ -60,9 +72,39 @@ def test_restarted_worker_goes_on_from_what_it_had(tmp_path: Path) -> None:
     assert table.open_start(0) == again
 
 
+def test_a_start_knows_what_the_catalog_knows(tmp_path: Path) -> None:
+    """Of this month, from the first request on; a catalog that cannot be read is no obstacle."""
+    directory = Directory(tmp_path)
+    clock = StillClock()
+    month = month_of(clock.now_us())
+    prepare_run(directory, workers=2, clock=clock)
+    assert UsageTable.open(directory.usage).used(7, month) == 0
+
+    catalog = SqlCatalog.open(sqlite_url(directory.catalog_db))
+    usage = (
+        UsageRow("00", 7, month, 50, 3),
+        UsageRow("01", 7, month, 20, 0),
+        UsageRow("00", 7, month - 1, 1000, 0),
+        UsageRow("00", 8, month, 1, 0),
+    )
+    put(catalog, catalog.take_over(), make_commit(1, usage=usage))
+    catalog.close()
+    prepare_run(directory, workers=2, clock=clock)
+    table = UsageTable.open(directory.usage)
+    assert (table.used(7, month), table.used(8, month)) == (67, 1)
+    table.begin(1, month, offset=0)[7] += 5
+    assert table.used(7, month) == 72
+
+    directory.catalog_db.write_bytes(b"no database" * 100)
+    with pytest.raises(Unavailable):
+        used_in_month(directory.catalog_db, month)
+    prepare_run(directory, workers=2, clock=clock)
+    assert UsageTable.open(directory.usage).used(7, month) == 0
+
+
 def test_table_has_its_room_before_it_is_mapped(tmp_path: Path) -> None:
     """A write into a mapped hole of a full disk would kill the process; nobody else may read it."""
-    create_usage_table(tmp_path / "usage", workers=2)
+    create_usage_table(tmp_path / "usage", workers=2, month=0, used={})
     found = (tmp_path / "usage").stat()
     assert found.st_blocks * 512 >= found.st_size
     assert found.st_mode & 0o777 == 0o600

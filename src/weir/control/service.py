@@ -30,12 +30,12 @@ from weir.control.records import (
     TenantRequest,
 )
 from weir.control.snapshot import advance_registry
-from weir.control.used import used_in_month
 from weir.domain.directory import Directory
 from weir.domain.month import month_of
 from weir.domain.registry import Registry
 from weir.errors import Conflict, Corrupt, Unavailable
 from weir.storage.local import FileLock, make_root
+from weir.storage.month_usage import used_in_month
 from weir.storage.registry import publish_registry
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -238,8 +238,7 @@ class ControlService:
         self._behind = False
 
     def _used(self) -> Mapping[int, int]:
-        with _available():
-            return used_in_month(self._directory.catalog_db, month_of(self._clock.now_us()))
+        return used_in_month(self._directory.catalog_db, month_of(self._clock.now_us()))
 
     def _read(self, read: Callable[[Connection], Result]) -> Result:
         with _available(), self._engine.connect() as connection:

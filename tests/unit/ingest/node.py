@@ -275,8 +275,8 @@ async def _serve(
     complaints: list[dict[str, Any]] = []
     loop.set_exception_handler(lambda _, context: complaints.append(context))
     directory = Directory(root)
-    board = prepare_run(directory, workers=1)
     clock = StillClock()
+    board = prepare_run(directory, workers=1, clock=clock)
     disk = TouchyDisk()
     journal = JournalWriter.open(
         directory.journal(0), quarantine=directory.quarantine, clock=clock,

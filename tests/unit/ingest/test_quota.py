@@ -16,7 +16,7 @@ TENANT, LIMIT = 3, 10
 
 
 def _workers(tmp_path: Path, count: int) -> list[Quota]:
-    create_usage_table(tmp_path / "usage", workers=count)
+    create_usage_table(tmp_path / "usage", workers=count, month=0, used={})
     return [_worker(tmp_path, number) for number in range(count)]
 
 

@@ -57,7 +57,7 @@ class _World:
     """Two workers with journals, a loader, a catalog: what is on disk, and what is in memory."""
 
     def __init__(self, path: Path) -> None:
-        create_usage_table(path, workers=WORKERS)
+        create_usage_table(path, workers=WORKERS, month=0, used={})
         self.table = UsageTable.open(path)
         self.now_us = NOW_US
         self.durable: list[list[Frame]] = [[] for _ in range(WORKERS)]
@@ -233,7 +233,7 @@ def test_node_that_starts_knows_what_the_catalog_and_the_journals_hold(tmp_path:
     world.sync(0)
     world.load(0, 2)
     world.commit()
-    create_usage_table(tmp_path / "usage", workers=WORKERS)
+    create_usage_table(tmp_path / "usage", workers=WORKERS, month=0, used={})
     world.table = UsageTable.open(tmp_path / "usage")
     world.kill_worker(0)
     world.kill_loader()
@@ -244,7 +244,7 @@ def test_node_that_starts_knows_what_the_catalog_and_the_journals_hold(tmp_path:
 
 def test_journal_is_counted_before_its_worker_starts(tmp_path: Path) -> None:
     """A loader that is ready first reads what an earlier run left, and the worker goes on there."""
-    create_usage_table(tmp_path / "usage", workers=1)
+    create_usage_table(tmp_path / "usage", workers=1, month=0, used={})
     table = UsageTable.open(tmp_path / "usage")
     meter = Meter(table, lambda _month: [], now_us=NOW_US)
     _add(meter, [_frame(0, 0, 1, 10, NOW_US)], [False], NOW_US)
@@ -257,7 +257,7 @@ def test_journal_is_counted_before_its_worker_starts(tmp_path: Path) -> None:
 
 def test_journal_without_a_worker_counts(tmp_path: Path) -> None:
     """A node that was started with fewer workers reads the other journals too."""
-    create_usage_table(tmp_path / "usage", workers=1)
+    create_usage_table(tmp_path / "usage", workers=1, month=0, used={})
     table = UsageTable.open(tmp_path / "usage")
     meter = Meter(table, lambda _month: [UsageRow("05", 1, MONTH, 10, 1)], now_us=NOW_US)
     assert table.used(1, MONTH) == 9
