@@ -39,10 +39,6 @@ CONTENT_TYPE_CHARS_MAX = 200
 DEPTH_MAX = 64
 """Levels of a record that is still an object to us: what was taken is read alike for ever."""
 
-_EVENT_NAMES = ("event", "event_type", "event_name", "type")
-_TIME_NAMES = ("timestamp", "ts", "event_time", "time")
-_USER_NAMES = ("user_id", "userId", "distinct_id", "distinctId")
-
 _decode_text = msgspec.json.Decoder(str).decode
 _encode = msgspec.json.Encoder().encode
 
