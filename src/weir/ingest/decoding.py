@@ -239,8 +239,27 @@ def check_sizes(raws: Sequence[msgspec.Raw], limits: Limits) -> None:
             )
 
 
-def excesses(raw: msgspec.Raw, levels_around: int, limits: Limits) -> list[Problem]:
-    """What of one event is over a limit, where the others are taken without it."""
+def find_refused(
+    raws: Sequence[msgspec.Raw],
+    fields: Mapping[str, Field],
+    limits: Limits,
+    *,
+    levels_around: int,
+) -> dict[int, list[Problem]]:
+    """What is wrong with each event, by its index, where the good ones are taken without it.
+
+    ``levels_around`` are levels of JSON around an event. Raises as ``judge_each`` does.
+    """
+    judged = judge_each(raws, fields)
+    return {
+        index: problems
+        for index, raw in enumerate(raws)
+        if (problems := judged[index] or _excesses(raw, levels_around, limits))
+    }
+
+
+def _excesses(raw: msgspec.Raw, levels_around: int, limits: Limits) -> list[Problem]:
+    """What of one event is over a limit."""
     text = bytes(raw)
     if len(text) > limits.event_bytes_max:
         message = f"is larger than {limits.event_bytes_max} bytes"

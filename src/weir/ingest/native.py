@@ -25,9 +25,8 @@ from weir.ingest.decoding import (
     check_shared,
     count_array,
     count_envelope,
-    excesses,
+    find_refused,
     is_object,
-    judge_each,
     malformed,
     pieces_of,
     plain_properties,
@@ -122,15 +121,11 @@ def admit(submission: Submission) -> Admission:
             pass  # an event is too deep: looked at one by one, the others are taken
     split = _split(body)
     _check_around(len(split.raws), split.context, limits)
-    judged = judge_each(split.raws, FIELDS)
-    refused = {
-        index: problems
-        for index, raw in enumerate(split.raws)
-        if (problems := judged[index] or excesses(raw, split.levels_around, limits))
-    }
+    refused = find_refused(split.raws, FIELDS, limits, levels_around=split.levels_around)
+    count = len(split.raws)
     if not refused:
-        return _taken(len(judged), submission.batch_id)
-    return _mixed(len(judged) - len(refused), refused, submission.batch_id)
+        return _taken(count, submission.batch_id)
+    return _mixed(count - len(refused), refused, submission.batch_id)
 
 
 def decode_frame(frame: Frame) -> Sequence[Event]:

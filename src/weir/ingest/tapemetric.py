@@ -24,8 +24,7 @@ from weir.ingest.decoding import (
     check_item_count,
     check_json,
     count_envelope,
-    excesses,
-    judge_each,
+    find_refused,
     plain_properties,
 )
 from weir.ingest.fields import FIELDS_MAX, Problem, check_event
@@ -93,12 +92,7 @@ def admit(submission: Submission) -> Admission:
         except InvalidInput:
             pass  # an event is too deep: looked at one by one, the others are taken
     raws = _split(body)
-    judged = judge_each(raws, FIELDS)
-    refused = {
-        index: problems
-        for index, raw in enumerate(raws)
-        if (problems := judged[index] or excesses(raw, LEVELS_AROUND, limits))
-    }
+    refused = find_refused(raws, FIELDS, limits, levels_around=LEVELS_AROUND)
     return _mixed(len(raws) - len(refused), refused) if refused else _taken(len(raws))
 
 
