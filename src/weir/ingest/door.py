@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 from urllib.parse import parse_qs
@@ -20,10 +21,7 @@ from weir.ingest.addresses import Addresses
 from weir.ingest.admission import Limits, Reply, Submission
 from weir.ingest.aside import Aside
 from weir.ingest.backfill import Backfill
-from weir.ingest.body import (
-    ADMIT_ON_LOOP_BYTES_MAX,
-    encoding_of,
-)
+from weir.ingest.body import ADMIT_ON_LOOP_BYTES_MAX, encoding_of
 from weir.ingest.callers import Callers, Known
 from weir.ingest.cors import cors_headers, preflight_headers
 from weir.ingest.guests import brings_body_unknown, is_keyless
@@ -45,7 +43,7 @@ from weir.ingest.turns import Turns
 from weir.telemetry import Happening, emit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Generator, Mapping
 
     from weir.clock import Clock
     from weir.ingest.admission import Admission, IngestRoute
@@ -100,9 +98,9 @@ class Door:
         self.loop_time = loop.time
         self.is_draining = False
         self.connections: set[Visitor] = set()
+        trusted = parse_networks(parts.settings.trusted_proxies)
         self._addresses = Addresses(
-            connections_max=parts.settings.connections_per_address_max,
-            trusted=parse_networks(parts.settings.trusted_proxies),
+            connections_max=parts.settings.connections_per_address_max, trusted=trusted
         )
         self._parts = parts
         self._aside: Aside[Judged | WeirError] = Aside(loop)
@@ -124,7 +122,7 @@ class Door:
             parts.registry,
             parts.limits,
             docs_url=parts.settings.docs_url,
-            trusted=parse_networks(parts.settings.trusted_proxies),
+            trusted=trusted,
         )
         self._backfill = Backfill(parts.settings.backfill_bytes_per_s)
         self._saturated: set[str] = set()
@@ -315,23 +313,26 @@ class Door:
     def _await_turn(
         self, exchange: Exchange, route: IngestRoute, known: Known, body: bytes
     ) -> None:
-        connection = exchange.connection
-        connection.hold()
-        exchange.is_away = True
-
-        def judge() -> None:
-            exchange.is_away = False
-            try:
+        def go_on() -> None:
+            with self._taken_up(exchange, route, known):
                 admission = route.admit(self._submission(exchange, body))
                 self._store(exchange, route, known, body, admission)
-            except WeirError as error:
-                self._refuse_events(exchange, route, known, error)
-            except Exception as error:  # as in ``take``
-                self._fail(exchange, error)
-            finally:
-                connection.unhold()
 
-        self._turns.wait(known.place.tenant_id, judge)
+        exchange.put_off()
+        self._turns.wait(known.place.tenant_id, go_on)
+
+    @contextmanager
+    def _taken_up(self, exchange: Exchange, route: IngestRoute, known: Known) -> Generator[None]:
+        """What was put off goes on: whatever it ends with is answered, and the line moves on."""
+        exchange.is_away = False
+        try:
+            yield
+        except WeirError as error:
+            self._refuse_events(exchange, route, known, error)
+        except Exception as error:  # as in ``take``
+            self._fail(exchange, error)
+        finally:
+            exchange.connection.unhold()
 
     def _check_room(self, known: Known) -> None:
         refusal = self._gate.refusal_of(known.principal.tenant_id)
@@ -384,14 +385,10 @@ class Door:
     def _judge_aside(
         self, exchange: Exchange, route: IngestRoute, known: Known, encoding: str
     ) -> None:
-        connection = exchange.connection
         received = exchange.body
-        connection.hold()
-        exchange.is_away = True
 
-        def settle(done: asyncio.Future[Judged | WeirError]) -> None:
-            exchange.is_away = False
-            try:
+        def go_on(done: asyncio.Future[Judged | WeirError]) -> None:
+            with self._taken_up(exchange, route, known):
                 judged = done.result()
                 if isinstance(judged, WeirError):
                     self._refuse_events(exchange, route, known, judged)
@@ -399,17 +396,12 @@ class Door:
                 if judged.body is not received:
                     self._hold_inflated(exchange, known, judged.body)
                 self._store(exchange, route, known, judged.body, judged.admission)
-            except WeirError as error:
-                self._refuse_events(exchange, route, known, error)
-            except Exception as error:  # as in ``take``
-                self._fail(exchange, error)
-            finally:
-                connection.unhold()
 
+        exchange.put_off()
         bytes_max = self.settings.inflated_bytes_max
         submission = self._submission(exchange, received)
         work = partial(judge, route, submission, encoding, bytes_max)
-        self._aside.run(known.place.tenant_id, work, settle)
+        self._aside.run(known.place.tenant_id, work, go_on)
 
     def _hold_inflated(self, exchange: Exchange, known: Known, body: bytes) -> None:
         """A small body may become a large one, and is held until it is on disk."""

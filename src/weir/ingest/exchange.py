@@ -120,7 +120,7 @@ class Exchange:
     reply: Reply | None = None
     """What is answered once the frame is durable."""
     is_away: bool = False
-    """Worked on by another thread, which gives it back whatever becomes of the connection."""
+    """Put off: whoever goes on with it gives it back, whatever becomes of the connection."""
     has_begun: bool = False
     """A part of a streamed answer has been written."""
     extra_headers: bytes = b""
@@ -169,6 +169,11 @@ class Exchange:
     @property
     def _is_chunked(self) -> bool:
         return self.head.content_length is None
+
+    def put_off(self) -> None:
+        """It goes on later, or in another thread; the connection's next requests wait for it."""
+        self.is_away = True
+        self.connection.hold()
 
     def durable(self, received_at_us: int) -> None:
         """The frame is on disk: the answer may leave."""
