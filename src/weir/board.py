@@ -37,7 +37,7 @@ class Slot(IntEnum):
     LOADER_EXIT = 7
     """supervisor: exit code of the last loader, the negative number of a signal; 0 before."""
     EDGE_READY = 16
-    """edge worker i writes slot 16 + i: 1 while it accepts (at most 64 workers)."""
+    """edge worker i writes slot 16 + i: 1 while it accepts (at most ``WORKERS_MAX`` workers)."""
 
 
 WORKERS_MAX = 64

@@ -15,6 +15,7 @@ from math import isfinite
 from pathlib import Path
 from typing import NamedTuple, cast
 
+from weir.board import WORKERS_MAX
 from weir.domain.networks import parse_networks
 from weir.errors import InvalidInput
 
@@ -73,7 +74,7 @@ class Settings:
     port: int = _whole(8080, "Port that the door listens on; 0 takes a free one.", 0, 65535)
     tls_cert: str = _text("", "PEM file with the certificate chain of the door; empty: no TLS.")
     tls_key: str = _text("", "PEM file with the certificate's key, without a password.")
-    workers: int = _whole(0, "Edge workers; 0 is one per core.", 0, 64)
+    workers: int = _whole(0, "Edge workers; 0 is one per core.", 0, WORKERS_MAX)
     node: str = _text("weir-1", "Name of this node, shown by /v1/health.")
     region: str = _text("local", "Region of this node, shown by /v1/health.")
     ingest_domain: str = _text(
