@@ -20,6 +20,7 @@ from weir.api.auth import Authenticate
 from weir.api.query_routes import SnapshotSource
 from weir.api.replies import json_reply
 from weir.domain.keys import Scope
+from weir.domain.outcome import Outcome
 from weir.domain.registry import Principal
 from weir.domain.snapshot import LakeFile
 from weir.errors import NotFound
@@ -147,12 +148,12 @@ def _story(
     }
 
 
-def _outcome(own: Copy | None, stored_us: int | None) -> str:
-    if own is not None and own.reason is not None:
-        return "dead_lettered" if own.committed else "in_flight"
+def _outcome(own: Copy | None, stored_us: int | None) -> Outcome:
     if own is not None and not own.committed:
-        return "in_flight"
-    return "stored" if stored_us is not None else "in_flight"
+        return Outcome.IN_FLIGHT
+    if own is not None and own.reason is not None:
+        return Outcome.DEAD_LETTERED
+    return Outcome.IN_FLIGHT if stored_us is None else Outcome.STORED
 
 
 def _lake_file(root: Path, stored: _Stored, event_id: str) -> str | None:
