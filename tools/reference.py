@@ -34,7 +34,9 @@ _DETAIL_CODE = re.compile(r"validation\.\w+\Z")
 
 def settings_page() -> str:
     """Every setting: default, bounds, meaning."""
-    rows = [(f"`{name}`", _value(name), _bounds(SPECS[name]), SPECS[name].help) for name in SPECS]
+    rows = [
+        (f"`{name}`", _value(name), _bounds(name, SPECS[name]), SPECS[name].help) for name in SPECS
+    ]
     return _page(
         "Settings",
         "A value comes from the command line, else from the environment (`WEIR_` and the name in "
@@ -180,14 +182,14 @@ def _value(name: str) -> str:
     return f"`{written(name, default)}`"
 
 
-def _bounds(spec: Spec) -> str:
+def _bounds(name: str, spec: Spec) -> str:
     if spec.choices:
         return ", ".join(f"`{choice}`" for choice in spec.choices)
     parts = []
     if spec.minimum is not None:
-        parts.append(f"at least {spec.minimum:g}")
+        parts.append(f"at least {written(name, spec.minimum)}")
     if spec.maximum is not None:
-        parts.append(f"at most {spec.maximum:g}")
+        parts.append(f"at most {written(name, spec.maximum)}")
     return ", ".join(parts)
 
 

@@ -273,10 +273,11 @@ def _parse(name: str, text: object, source: str, problems: list[str]) -> Scalar 
         problems.append(f"{shown} ({source}): {value!r} is not one of {', '.join(spec.choices)}.")
     if spec.is_networks and (wrong := _wrong_networks(str(value))):
         problems.append(f"{shown} ({source}): {wrong}.")
+    told = written(name, value)
     if spec.minimum is not None and isinstance(value, int | float) and value < spec.minimum:
-        problems.append(f"{shown} ({source}): {value} is below {spec.minimum:g}.")
+        problems.append(f"{shown} ({source}): {told} is below {written(name, spec.minimum)}.")
     if spec.maximum is not None and isinstance(value, int | float) and value > spec.maximum:
-        problems.append(f"{shown} ({source}): {value} is above {spec.maximum:g}.")
+        problems.append(f"{shown} ({source}): {told} is above {written(name, spec.maximum)}.")
     return value
 
 

@@ -127,6 +127,12 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
     ]
 
 
+def test_bound_of_a_size_is_told_as_sizes_are_written() -> None:
+    """Nobody has to count bytes, neither in the value nor in the bound."""
+    told = "WEIR_INFLATED_BYTES_MAX (environment): 1GiB is above 128MiB."
+    assert _problems({"WEIR_INFLATED_BYTES_MAX": "1073741824"}) == [told]
+
+
 def test_misspelt_variable_is_told_beside_the_problems() -> None:
     """It may be the very setting that somebody meant to give."""
     told = _problems({"WEIR_PORT": "x", "WEIR_PROT": "1"})
