@@ -18,10 +18,12 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
+DAY_US = 86_400_000_000
+
 SKEW_US = 30_000_000
 """A clock that is off by no more than this is right."""
 
-BELIEVABLE_US = 86_400_000_000
+BELIEVABLE_US = DAY_US
 """A clock that is off by more than this says nothing about its error."""
 
 TIME_MIN_US = -62_135_596_800_000_000

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from weir.domain.layout import NO_LAYOUT, Accelerated, Layout, layout_of
 from weir.domain.snapshot import LakeFile
+from weir.domain.times import DAY_US
 from weir.errors import Corrupt
 from weir.lake.acceleration import Accelerator
 from weir.lake.parquet import check_rows, encode_rows
@@ -26,7 +27,6 @@ from weir.lake.records import Commit, DeadLetter, Intent, RawFile, SidecarFile
 from weir.lake.sidecar import Ids, decode_sidecar, encode_sidecar
 from weir.loader.cut import plan_sidecars
 from weir.loader.render import (
-    DAY_US,
     FileRows,
     Judged,
     ProjectFrames,

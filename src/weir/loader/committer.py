@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from weir.board import Board, Slot
 from weir.clock import Clock
+from weir.domain.times import DAY_US
 from weir.errors import Conflict
 from weir.lake.acceleration import Accelerator
 from weir.lake.records import Commit, Intent, JournalPlace
@@ -34,7 +35,6 @@ REASON_CHARS_MAX = 200
 RAW_REMOVALS_MAX = 1000
 """Expired raw files that one commit retires."""
 
-_DAY_US = 86_400_000_000
 _FATES = ("stored", "duplicate", "dead_lettered", "quarantined", "lost")
 
 
@@ -155,7 +155,7 @@ class Committer:
         catalog, clock = self._ports.catalog, self._ports.clock
         start_s = clock.monotonic_s()
         catalog.record_intent(self._epoch, intent)
-        kept_us = self._ports.settings.raw_retention_days * _DAY_US
+        kept_us = self._ports.settings.raw_retention_days * DAY_US
         commit = write_commit(
             intent,
             generation.contents(),

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from weir.domain.frame import Frame
 from weir.domain.month import month_of
 from weir.domain.outcome import MINUTE_US, LedgerRow
+from weir.domain.times import DAY_US
 from weir.lake.records import Intent, UsageRow
 from weir.lake.schema import CANONICAL, SORT_KEY
 from weir.lake.sidecar import I64, Flags, Ids, concat_ids, merge_ids, sort_ids
@@ -26,8 +27,6 @@ from weir.loader.ledger import Counts
 from weir.loader.replay import joined_indexes
 from weir.loader.rows import Block, DeadFrame, Places
 from weir.loader.tail import Contents
-
-DAY_US = 86_400_000_000
 
 
 class FileRows(NamedTuple):

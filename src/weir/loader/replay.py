@@ -17,6 +17,7 @@ import numpy as np
 from weir.domain.event import Dialect
 from weir.domain.frame import Frame
 from weir.domain.snapshot import LakeFile
+from weir.domain.times import DAY_US
 from weir.errors import Corrupt
 from weir.lake.raw import decode_raw
 from weir.lake.records import DeadLetter
@@ -25,8 +26,6 @@ from weir.lake.sidecar import Ids, concat_ids, sort_ids
 from weir.loader.dedup import Verdict
 from weir.loader.rows import Block, Decoded, build_block, decode_frames
 from weir.loader.wire import ReplayFate
-
-_DAY_US = 86_400_000_000
 
 
 class Revived(NamedTuple):
@@ -109,7 +108,7 @@ def stored_in_lake(
     to_us: int,
 ) -> list[tuple[str, int]]:
     """Ids among ``ids`` in the lake files of the days of a closed range, with ``received_at``."""
-    first, last = (np.datetime64(at_us // _DAY_US, "D").astype(str) for at_us in (from_us, to_us))
+    first, last = (np.datetime64(at_us // DAY_US, "D").astype(str) for at_us in (from_us, to_us))
     paths = [str(locate(file.path)) for file in files if first <= file.day <= last]
     return received_of_ids(paths, ids)
 

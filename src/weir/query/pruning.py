@@ -16,7 +16,8 @@ from typing import Final
 
 from sqlglot import exp
 
-from weir.query.ranges import DAY_US, EVER, Range, Window
+from weir.domain.times import DAY_US
+from weir.query.ranges import EVER, Range, Window
 from weir.query.scopes import events_of, is_events, sources_of
 
 NOW_SLACK_US: Final = 3_600_000_000

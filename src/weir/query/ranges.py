@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
-DAY_US: Final = 86_400_000_000
+from weir.domain.times import DAY_US
 
 
 class Range(NamedTuple):
