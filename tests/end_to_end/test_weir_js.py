@@ -107,6 +107,30 @@ def test_events_of_an_offline_time_arrive_later(start_node: StartNode, tmp_path:
 
 
 @needs_browser
+def test_what_waits_is_dropped_when_another_tab_opts_out(
+    start_node: StartNode, tmp_path: Path
+) -> None:
+    """A frame of the same site stands for the other tab; opted in again, all is as before."""
+    node = start_node()
+    with pages({"/": _page(node)}) as origin, Browser(tmp_path / "profile") as browser:
+        browser.open(origin)
+        _await_script(browser)
+        browser.run(
+            'document.body.append(Object.assign(document.createElement("iframe"), {src: "/"}))'
+        )
+        other = "return !!frames[0].weir?.flush"
+        wait_until(lambda: browser.run(other) is True, within_s=20, what="the other script")
+        browser.set_offline(offline=True)
+        browser.run('weir.track("waits"); frames[0].weir.optOut()')
+        browser.set_offline(offline=False)
+        waits = 'return Object.keys(localStorage).some((name) => name.startsWith("weir.queue"))'
+        wait_until(lambda: browser.run(waits) is False, within_s=20, what="an empty queue")
+        browser.run('weir.optIn(); weir.track("again")')
+        wait_until(lambda: _count(node) == 1, within_s=20, what="the event")
+    assert node.query("SELECT event FROM events") == [["again"]]
+
+
+@needs_browser
 def test_node_that_was_away_gets_every_event_once(start_node: StartNode, tmp_path: Path) -> None:
     """Killed in the middle, started again: the page goes on by itself."""
     node = start_node()

@@ -112,8 +112,16 @@
     library: { name: "weir.js", version: "1" },
   });
 
+  // Opted out, perhaps in another tab, perhaps while this one's events waited.
+  const isOut = () => {
+    if (!store.get("weir.out")) return false;
+    queue = [];
+    save();
+    return true;
+  };
+
   const track = (event, properties) => {
-    if (store.get("weir.out")) return;
+    if (isOut()) return;
     const { anonymous, user } = visitor();
     queue.push([{
       event: String(event), event_id: newId(), ts: new Date().toISOString(),
@@ -147,7 +155,7 @@
 
   let size = BATCH;
   const send = async () => {
-    if (busy || stopped || !queue.length || navigator.onLine === false) return;
+    if (busy || stopped || isOut() || !queue.length || navigator.onLine === false) return;
     busy = true;
     const some = queue.slice(0, size);
     let wait = 0;
@@ -180,7 +188,7 @@
   // The page goes. What the browser takes is kept until the next page too: nobody tells whether it
   // arrived, and the node stores an id once.
   const leave = () => {
-    if (stopped) return;
+    if (stopped || isOut()) return;
     let start = 0;
     const rest = queue.filter((each) => !each[2]);
     while (start < rest.length) {
@@ -216,7 +224,7 @@
       store.remove("weir.visitor");
       store.remove("weir.session");
     },
-    optOut() { store.set("weir.out", 1); queue = []; save(); },
+    optOut() { store.set("weir.out", 1); isOut(); },
     optIn() { store.remove("weir.out"); },
     flush: () => send(),
     push: ([method, ...words]) => api[method](...words),
