@@ -2,52 +2,19 @@
 
 from collections.abc import Mapping
 
-from weir.api.describing import INGEST_ERRORS, LANE, OBJECT, TEXT, TIME, Body, Operation
+from weir.api.describing import INGEST_ERRORS, LANE, OBJECT, TEXT, Body, Operation
+from weir.api.event_schema import list_schema, object_schema, value_schema
+from weir.ingest.clickstream_fields import BATCH_FIELDS, CLIENT_FIELDS, FIELDS
+from weir.ingest.clickstream_replies import BATCH_EVENTS_MAX
 
-_NEEDED: Mapping[str, object] = {"type": "string", "minLength": 1}
-
-_EVENT: Mapping[str, object] = {
-    "type": "object",
-    "required": [
-        *("event_id", "event_type", "event_name", "event_time"),
-        *("user_id", "session_id", "page_name"),
-    ],
-    "properties": {
-        "event_id": {"type": "string", "minLength": 1, "maxLength": 256},
-        "event_type": _NEEDED,
-        "event_name": _NEEDED,
-        "event_time": TIME,
-        "user_id": _NEEDED,
-        "session_id": _NEEDED,
-        "page_name": _NEEDED,
-        "element_id": TEXT,
-        "referrer": TEXT,
-        "device_type": {"type": "string", "enum": ["mobile", "desktop", "tablet"]},
-        "platform": {"type": "string", "enum": ["ios", "android", "web"]},
-        "app_version": TEXT,
-        "network_type": {"type": "string", "enum": ["wifi", "cellular", "unknown"]},
-        "content": OBJECT,
-        "behavior": OBJECT,
-        "performance": OBJECT,
-        "location": OBJECT,
-        "commerce": OBJECT,
-        "interaction": OBJECT,
-        "experiments": {"oneOf": [{"type": "array", "items": TEXT}, OBJECT]},
-        "extras": OBJECT,
-    },
-}
+_EVENT = object_schema(FIELDS)
 _BATCH: Mapping[str, object] = {
     "type": "object",
-    "required": ["batchId", "sentAt", "clientInfo", "events"],
+    "required": [*BATCH_FIELDS, "events"],
     "properties": {
-        "batchId": _NEEDED,
-        "sentAt": TIME,
-        "clientInfo": {
-            "type": "object",
-            "required": ["sdkVersion", "deviceId", "appBuild"],
-            "properties": {"sdkVersion": _NEEDED, "deviceId": _NEEDED, "appBuild": _NEEDED},
-        },
-        "events": {"type": "array", "minItems": 1, "maxItems": 50, "items": _EVENT},
+        **{name: value_schema(field) for name, field in BATCH_FIELDS.items()},
+        "clientInfo": object_schema(CLIENT_FIELDS),
+        "events": list_schema(_EVENT, items_max=BATCH_EVENTS_MAX),
     },
 }
 _ERROR: Mapping[str, object] = {

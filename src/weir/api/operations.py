@@ -17,41 +17,15 @@ from weir.api.describing import (
     Parameter,
 )
 from weir.api.edgemq_operations import EDGEMQ
+from weir.api.event_schema import list_schema, object_schema
 from weir.api.realanalytics_operations import REALANALYTICS
 from weir.api.tapemetric_operations import TAPEMETRIC
+from weir.ingest import native, novamesh
 from weir.query.request import CONTENT_TYPES, ROWS_DEFAULT, Format
 
-NATIVE_EVENT: Mapping[str, object] = {
-    "type": "object",
-    "required": ["event"],
-    "properties": {
-        "event": {"type": "string", "minLength": 1, "maxLength": 200},
-        "event_id": {"type": "string", "minLength": 1, "maxLength": 256},
-        "user_id": TEXT,
-        "anonymous_id": TEXT,
-        "session_id": TEXT,
-        "ts": {
-            "description": "ISO 8601 text, or a number since 1970-01-01 UTC whose size tells the"
-            " unit: seconds, milliseconds, microseconds or nanoseconds.",
-            "oneOf": [{"type": "string", "format": "date-time"}, {"type": "number"}],
-        },
-        "properties": OBJECT,
-        "context": OBJECT,
-    },
-}
-
-NOVAMESH_EVENT: Mapping[str, object] = {
-    "type": "object",
-    "required": ["event"],
-    "properties": {
-        "event": {"type": "string", "minLength": 1},
-        "event_id": {"type": "string", "minLength": 1, "maxLength": 256},
-        "properties": OBJECT,
-        "user_id": TEXT,
-        "timestamp": {"type": "string", "format": "date-time"},
-        "context": OBJECT,
-    },
-}
+_NATIVE_EVENT = object_schema(native.FIELDS)
+_NATIVE_EVENTS = list_schema(_NATIVE_EVENT, items_max=native.EVENTS_MAX)
+_NOVAMESH_EVENT = object_schema(novamesh.FIELDS)
 
 _SIGNUP = {
     "event": "signup",
@@ -111,15 +85,12 @@ NATIVE = Operation(
     body=Body(
         schema={
             "oneOf": [
-                NATIVE_EVENT,
-                {"type": "array", "maxItems": 1000, "items": NATIVE_EVENT},
+                _NATIVE_EVENT,
+                _NATIVE_EVENTS,
                 {
                     "type": "object",
                     "required": ["events"],
-                    "properties": {
-                        "events": {"type": "array", "maxItems": 1000, "items": NATIVE_EVENT},
-                        "context": OBJECT,
-                    },
+                    "properties": {"events": _NATIVE_EVENTS, "context": OBJECT},
                 },
             ]
         },
@@ -160,7 +131,7 @@ NOVAMESH_SINGLE = Operation(
     summary="Send one event in the NovaMesh dialect.",
     scope="ingest",
     parameters=(LANE,),
-    body=Body(schema=NOVAMESH_EVENT, examples={"one": _PAGE_VIEW}),
+    body=Body(schema=_NOVAMESH_EVENT, examples={"one": _PAGE_VIEW}),
     status=202,
     reply_words="Taken and on disk.",
     reply=Body(examples={"taken": {"accepted": True, "queued": 1}}),
@@ -179,7 +150,7 @@ NOVAMESH_BATCH = Operation(
             "type": "object",
             "required": ["events"],
             "properties": {
-                "events": {"type": "array", "maxItems": 500, "items": NOVAMESH_EVENT},
+                "events": list_schema(_NOVAMESH_EVENT, items_max=novamesh.BATCH_EVENTS_MAX),
                 "context": OBJECT,
             },
         },

@@ -2,26 +2,12 @@
 
 from collections.abc import Mapping
 
-from weir.api.describing import INGEST_ERRORS, LANE, OBJECT, TEXT, TIME, Body, Operation
+from weir.api.describing import INGEST_ERRORS, LANE, OBJECT, TEXT, Body, Operation
+from weir.api.event_schema import list_schema, object_schema
+from weir.ingest.realanalytics import EVENTS_MAX, FIELDS
 
-_EVENT: Mapping[str, object] = {
-    "type": "object",
-    "required": ["event", "timestamp", "distinctId", "sessionId", "properties"],
-    "properties": {
-        "event": {"type": "string", "minLength": 1, "maxLength": 100},
-        "timestamp": TIME,
-        "distinctId": {"type": "string", "minLength": 1},
-        "sessionId": {"type": "string", "minLength": 1},
-        "properties": {"type": "object", "maxProperties": 100},
-        "event_id": {"type": "string", "minLength": 1, "maxLength": 256},
-    },
-}
-_EVENTS: Mapping[str, object] = {
-    "type": "array",
-    "minItems": 1,
-    "maxItems": 100,
-    "items": _EVENT,
-}
+_EVENT = object_schema(FIELDS)
+_EVENTS = list_schema(_EVENT, items_max=EVENTS_MAX)
 _ERROR: Mapping[str, object] = {
     "type": "object",
     "required": ["error"],

@@ -7,40 +7,15 @@ import msgspec
 from weir.api.describing import (
     INGEST_ERRORS,
     LANE,
-    OBJECT,
     SERVER_TS,
     URL_KEY,
     Body,
     Operation,
     Parameter,
 )
-
-_EVENT: Mapping[str, object] = {
-    "type": "object",
-    "required": ["event_type", "ts", "anonymous_id", "session_id"],
-    "properties": {
-        "event_type": {"type": "string", "minLength": 1, "maxLength": 48},
-        "ts": {"type": "string", "format": "date-time"},
-        "anonymous_id": {"type": "string", "minLength": 1},
-        "session_id": {"type": "string", "minLength": 1},
-        "event_id": {"type": "string", "minLength": 1, "maxLength": 256},
-        "user_id": {"type": "string", "maxLength": 128},
-        "content_id": {"type": "string", "maxLength": 128},
-        "content_type": {"type": "string", "enum": ["series", "film", "live", "short"]},
-        "content_title": {"type": "string", "maxLength": 255},
-        "season": {"type": "integer"},
-        "episode": {"type": "integer"},
-        "position_sec": {"type": "number"},
-        "duration_sec": {"type": "number"},
-        "bitrate_kbps": {"type": "integer"},
-        "buffer_count": {"type": "integer"},
-        "buffer_duration_ms": {"type": "integer"},
-        "plan": {"type": "string", "enum": ["svod", "avod", "tvod", "free"]},
-        "revenue_inr": {"type": "number"},
-        "context": OBJECT,
-        "properties": OBJECT,
-    },
-}
+from weir.api.event_schema import list_schema, object_schema
+from weir.ingest.tapemetric import EVENTS_MAX
+from weir.ingest.tapemetric_fields import FIELDS
 
 _PLAY_START = {
     "event_type": "play_start",
@@ -58,7 +33,7 @@ _BODY = Body(
     schema={
         "type": "object",
         "required": ["events"],
-        "properties": {"events": {"type": "array", "maxItems": 500, "items": _EVENT}},
+        "properties": {"events": list_schema(object_schema(FIELDS), items_max=EVENTS_MAX)},
     },
     examples={"one": {"events": [_PLAY_START]}},
 )
