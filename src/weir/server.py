@@ -62,7 +62,7 @@ def serve(settings: Settings, *, warnings: list[str]) -> int:
 
     Certificate.load(settings.tls_cert, settings.tls_key)
     settings = _with_absolute_files(settings)
-    directory = Directory(Path(settings.data_dir).resolve())
+    directory = _directory_of(settings)
     clock = SystemClock()
     check_own(directory)
     # In a new directory a start that is refused leaves nothing behind.
@@ -114,12 +114,10 @@ def _supervise(settings: Settings, board: Board, listener: socket.socket, *, clo
     from weir.telemetry import Happening, emit
 
     workers = worker_count(settings)
+    directory = _directory_of(settings)
     url = url_of(listener, settings)
-    ready_slots = [Slot.API_READY, Slot.LOADER_READY]
     edge_slots = [Slot.EDGE_READY + worker for worker in range(workers)]
-    waiting_for: list[int] = [*ready_slots, *edge_slots]
-
-    directory = Directory(Path(settings.data_dir).resolve())
+    waiting_for: list[int] = [Slot.API_READY, Slot.LOADER_READY, *edge_slots]
 
     def announce_once() -> bool:
         if not waiting_for:
@@ -157,7 +155,7 @@ def _note_failure(error: WeirError, settings: Settings) -> None:
     from weir.telemetry import Happening, emit
 
     emit(Happening.CHILD_FAILED, reason=error.code, message=str(error))
-    note_damage(Directory(Path(settings.data_dir).resolve()), error)
+    note_damage(_directory_of(settings), error)
 
 
 def _roles(board: Board, workers: int, listen_fd: int) -> list["Role"]:
@@ -328,7 +326,7 @@ def _api_routes(
         authenticate,
         key_names,
         slug_of=lambda project_id: registry.current().projects[project_id].slug,
-        root=Path(settings.data_dir).resolve(),
+        root=_directory_of(settings).root,
     )
     return [
         *query_routes(pool=pool, snapshots=loader, authenticate=authenticate, settings=settings),
@@ -398,6 +396,10 @@ def prepare_run(directory: Directory, *, workers: int, clock: Clock) -> Board:
     return Board.create(directory.board)
 
 
+def _directory_of(settings: Settings) -> Directory:
+    return Directory(Path(settings.data_dir).resolve())
+
+
 def _with_absolute_files(settings: Settings) -> Settings:
     """Paths that mean the same in every process of the node."""
     if not settings.tls_cert:
@@ -410,7 +412,7 @@ def _begin_child(name: str, settings: Settings, lifeline: int | None) -> tuple[D
     end_with_parent(lifeline)
     ignore_interrupts()
     _start_logging(name, settings)
-    directory = Directory(Path(settings.data_dir).resolve())
+    directory = _directory_of(settings)
     if not directory.board.exists():
         make_directory(directory.root)
         workers = worker_count(settings)
