@@ -33,10 +33,11 @@ class Quota:
         self._table = table
         self._worker = worker
         self._set_month(month_of(now_us))
-        if offset is None:
-            self.accepted = table.accepted(worker)
-        else:
-            self.accepted = table.begin(worker, self._month, offset=offset)
+        self.accepted = (
+            table.accepted(worker)
+            if offset is None
+            else table.begin(worker, self._month, offset=offset)
+        )
         """By tenant: events that were taken are added here, whether there is a quota or not."""
 
     @classmethod
