@@ -14,6 +14,9 @@ from weir.api.replies import error_reply, json_reply
 from weir.api.shield import Shield
 from weir.errors import WeirError
 
+DESCRIPTION_PATHS = ("/openapi.json", "/openapi/edgemq-openapi.json")
+"""The second is where EdgeMQ's clients look."""
+
 _WORDS = {
     404: ("not_found", "There is nothing at this path."),
     405: ("method_not_allowed", "The path does not take this method."),
@@ -32,7 +35,10 @@ def build_app(routes: Sequence[Route]) -> Starlette:
         return json_reply(description)
 
     app = Starlette(
-        routes=[*routes, Route("/openapi.json", show_description, methods=["GET"])],
+        routes=[
+            *routes,
+            *(Route(path, show_description, methods=["GET"]) for path in DESCRIPTION_PATHS),
+        ],
         middleware=[Middleware(Shield)],
         exception_handlers={WeirError: error_reply, HTTPException: http_error_reply},
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from weir.api.describing import INGEST_ERRORS, LANE, OBJECT, TEXT, Body, Operation
+from weir.api.describing import INGEST_ERRORS, OBJECT, TEXT, Body, Operation
 from weir.api.event_schema import list_schema, object_schema, value_schema
 from weir.ingest.clickstream_fields import BATCH_FIELDS, CLIENT_FIELDS, FIELDS
 from weir.ingest.clickstream_replies import BATCH_EVENTS_MAX
@@ -85,7 +85,6 @@ CLICKSTREAM = (
         name="clickstream_event",
         summary="Send one event in the clickstream dialect.",
         scope="ingest",
-        parameters=(LANE,),
         body=Body(schema=_EVENT, examples={"click": _CLICK}),
         reply_words="Taken and on disk.",
         reply=Body(examples={"taken": {"status": "success", "eventId": "evt_123456789"}}),
@@ -107,7 +106,6 @@ CLICKSTREAM = (
         name="clickstream_batch",
         summary="Send up to 50 events in the clickstream dialect, taken whole or refused whole.",
         scope="ingest",
-        parameters=(LANE,),
         body=Body(
             schema=_BATCH,
             examples={

@@ -21,12 +21,15 @@ class Parameter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True):
-    """A body by examples; ``other_types`` are media types that may stand in its place."""
+    """A body by examples.
+
+    ``other_types`` are media types that may stand in its place, each with an example; "": none.
+    """
 
     examples: Mapping[str, object]
     schema: Mapping[str, object] = msgspec.field(default_factory=lambda: OBJECT)
     media_type: str = "application/json"
-    other_types: tuple[str, ...] = ()
+    other_types: Mapping[str, str] = msgspec.field(default_factory=dict)
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,18 +54,20 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
 INGEST_ERRORS = (400, 401, 403, 405, 408, 413, 415, 429, 431, 503)
 
-LANE = Parameter(
-    name="lane",
-    words="`backfill`: taken only as fast as live traffic does not feel it, else 503.",
-    schema={"type": "string", "enum": ["backfill"]},
-)
-
 URL_KEY = Parameter(
     name="api_key", words="An API key with no other scope than `ingest`, unless a header has one."
 )
 
-SERVER_TS = Parameter(
-    name="server_ts",
-    words="`1`: every event has the server's time; the claimed one is kept beside it.",
-    schema={"type": "string", "enum": ["1"]},
+ON_INGEST = (
+    Parameter(
+        name="server_ts",
+        words="`1`: every event has the server's time; the claimed one is kept beside it.",
+        schema={"type": "string", "enum": ["1"]},
+    ),
+    Parameter(
+        name="lane",
+        words="`backfill`: taken only as fast as live traffic does not feel it, else 503.",
+        schema={"type": "string", "enum": ["backfill"]},
+    ),
 )
+"""What every ingest route takes."""

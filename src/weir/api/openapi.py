@@ -4,7 +4,7 @@ Source: spec.openapis.org/oas/v3.1.0.
 """
 
 from weir import __version__
-from weir.api.describing import Body, Operation, Parameter
+from weir.api.describing import ON_INGEST, Body, Operation, Parameter
 from weir.api.operations import OPERATIONS
 
 _ERROR = {
@@ -31,6 +31,23 @@ _ERROR_WORDS = {
     431: "The request's headers are too large.",
     503: "Not now; Retry-After says when to try again.",
     504: "The query ran past its deadline.",
+}
+
+
+_ERROR_EXAMPLES = {
+    400: ("invalid_request", "from must be an ISO 8601 time or Unix seconds."),
+    401: ("unauthorized", "The API key is unknown or revoked."),
+    403: ("tenant_inactive", "This account is not active."),
+    404: ("event_not_found", "No event with this id is known in the project of this API key."),
+    405: ("method_not_allowed", "The path does not take this method."),
+    408: ("request_timeout", "The body did not arrive in time."),
+    413: ("payload_too_large", "The body is larger than 5242880 bytes."),
+    415: ("unsupported_encoding", "This Content-Encoding is not supported."),
+    422: ("limit_out_of_range", "limit must be from 1 to 50000."),
+    429: ("rate_limited", "The limit of 600 requests per minute of this API key is reached."),
+    431: ("headers_too_large", "The request's headers are too large."),
+    503: ("unavailable", "The node is not ready yet."),
+    504: ("query_timeout", "The query ran past its time."),
 }
 
 
@@ -67,8 +84,9 @@ def _operation(operation: Operation) -> dict[str, object]:
     }
     if operation.scope is not None:
         described["description"] = f"Needs an API key with the scope `{operation.scope}`."
-    if operation.parameters:
-        described["parameters"] = [_parameter(item) for item in operation.parameters]
+    parameters = operation.parameters + (ON_INGEST if operation.scope == "ingest" else ())
+    if parameters:
+        described["parameters"] = [_parameter(item) for item in parameters]
     if operation.body is not None:
         described["requestBody"] = {"required": True, "content": _content(operation.body)}
     return described
@@ -97,7 +115,11 @@ def _refusal(operation: Operation, status: int) -> dict[str, object]:
     own = operation.refusals.get(status)
     if own is not None:
         return _content(own)
-    return {"application/json": {"schema": operation.error_schema or _ERROR_REFERENCE}}
+    if operation.error_schema is not None:
+        return {"application/json": {"schema": operation.error_schema}}
+    code, message = _ERROR_EXAMPLES[status]
+    example = {"value": {"error": code, "message": message}}
+    return {"application/json": {"schema": _ERROR_REFERENCE, "examples": {code: example}}}
 
 
 def _parameter(parameter: Parameter) -> dict[str, object]:
@@ -115,6 +137,7 @@ def _content(body: Body) -> dict[str, object]:
     content: dict[str, object] = {
         body.media_type: {"schema": body.schema, "examples": examples},
     }
-    for media_type in body.other_types:
-        content[media_type] = {"schema": {"type": "string"}}
+    for media_type, example in body.other_types.items():
+        texts = {"text": {"value": example}} if example else {}
+        content[media_type] = {"schema": {"type": "string"}, "examples": texts}
     return content

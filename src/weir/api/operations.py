@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from weir.api.clickstream_operations import CLICKSTREAM
 from weir.api.describing import (
     INGEST_ERRORS,
-    LANE,
     OBJECT,
     TEXT,
     URL_KEY,
@@ -81,7 +80,7 @@ NATIVE = Operation(
     name="send_events",
     summary="Send up to 1000 events. The reply comes when they are on disk.",
     scope="ingest",
-    parameters=(URL_KEY, LANE),
+    parameters=(URL_KEY,),
     body=Body(
         schema={
             "oneOf": [
@@ -99,7 +98,9 @@ NATIVE = Operation(
             "array": [_SIGNUP, _PAGE_VIEW],
             "envelope": {"events": [_SIGNUP, _PAGE_VIEW], "context": {"app": "web"}},
         },
-        other_types=("application/x-ndjson",),
+        other_types={
+            "application/x-ndjson": '{"event":"signup","user_id":"u_42"}\n{"event":"page_view"}\n'
+        },
     ),
     status=202,
     reply_words="Taken and on disk. `results` lists only the events that were not taken.",
@@ -122,7 +123,43 @@ NATIVE = Operation(
         }
     ),
     errors=INGEST_ERRORS,
+    refusals={
+        400: Body(
+            examples={
+                "nothing taken": {
+                    "accepted": 0,
+                    "rejected": 1,
+                    "batch_id": "b_0193f3c27a107000",
+                    "results": [
+                        {
+                            "index": 0,
+                            "status": "rejected",
+                            "code": "validation.length",
+                            "field": "event",
+                            "message": "must not be empty",
+                        }
+                    ],
+                },
+                "no events at all": {
+                    "error": "invalid_request",
+                    "message": "The body must be an event, an array of events or NDJSON.",
+                },
+            }
+        )
+    },
 )
+
+_NOVAMESH_REFUSALS = {
+    400: Body(
+        examples={
+            "invalid": {
+                "error": "invalid_request",
+                "message": "1 of 1 events are not valid; nothing was stored.",
+                "details": [{"index": 0, "field": "event", "message": "is required"}],
+            }
+        }
+    )
+}
 
 NOVAMESH_SINGLE = Operation(
     method="POST",
@@ -130,12 +167,12 @@ NOVAMESH_SINGLE = Operation(
     name="ingest",
     summary="Send one event in the NovaMesh dialect.",
     scope="ingest",
-    parameters=(LANE,),
     body=Body(schema=_NOVAMESH_EVENT, examples={"one": _PAGE_VIEW}),
     status=202,
     reply_words="Taken and on disk.",
     reply=Body(examples={"taken": {"accepted": True, "queued": 1}}),
     errors=INGEST_ERRORS,
+    refusals=_NOVAMESH_REFUSALS,
 )
 
 NOVAMESH_BATCH = Operation(
@@ -144,7 +181,6 @@ NOVAMESH_BATCH = Operation(
     name="ingest_batch",
     summary="Send up to 500 events in the NovaMesh dialect, taken whole or refused whole.",
     scope="ingest",
-    parameters=(LANE,),
     body=Body(
         schema={
             "type": "object",
@@ -162,8 +198,13 @@ NOVAMESH_BATCH = Operation(
         examples={"taken": {"accepted": True, "events": 2, "batch_id": "b_0193f3c27a107001"}}
     ),
     errors=INGEST_ERRORS,
+    refusals=_NOVAMESH_REFUSALS,
 )
 
+_QUERY_TEXTS = {
+    Format.NDJSON: '{"event":"page_view","count":142857}\n{"event":"click","count":98204}\n',
+    Format.CSV: "event,count\r\npage_view,142857\r\nclick,98204\r\n",
+}
 _QUERY_REPLY = Body(
     examples={
         "rows": {
@@ -179,10 +220,23 @@ _QUERY_REPLY = Body(
             },
         }
     },
-    other_types=tuple(
-        words.partition(";")[0] for kind, words in CONTENT_TYPES.items() if kind != Format.JSON
-    ),
+    other_types={
+        words.partition(";")[0]: _QUERY_TEXTS.get(kind, "")
+        for kind, words in CONTENT_TYPES.items()
+        if kind != Format.JSON
+    },
 )
+_QUERY_REFUSALS = {
+    400: Body(
+        examples={
+            "no statement": {
+                "error": "invalid_query",
+                "message": "This is not a SELECT statement.",
+                "position": 0,
+            }
+        }
+    )
+}
 _QUERY_ERRORS = (400, 401, 403, 405, 422, 429, 431, 503, 504)
 _QUERY_BY_BODY_ERRORS = (400, 401, 403, 405, 408, 413, 422, 429, 431, 503, 504)
 _SQL = "SELECT event, count() FROM events GROUP BY event LIMIT 10"
@@ -215,6 +269,7 @@ QUERY = Operation(
     reply_words="The result.",
     reply=_QUERY_REPLY,
     errors=_QUERY_ERRORS,
+    refusals=_QUERY_REFUSALS,
 )
 
 QUERY_BY_BODY = Operation(
@@ -240,6 +295,7 @@ QUERY_BY_BODY = Operation(
     reply_words="The result.",
     reply=_QUERY_REPLY,
     errors=_QUERY_BY_BODY_ERRORS,
+    refusals=_QUERY_REFUSALS,
 )
 
 LEDGER = Operation(
@@ -290,6 +346,7 @@ TRACE = Operation(
     name="trace",
     summary="What became of one event, and every time it was sent.",
     scope="metrics",
+    parameters=(Parameter(name="event_id", words="As it was sent.", required=True, place="path"),),
     reply_words=(
         "Its story. `outcome` is `in_flight` until the event is in the lake. `duplicates` are the"
         " copies that were not stored, as far as raw payloads are kept; `complete` is false when"

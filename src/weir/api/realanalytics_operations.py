@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from weir.api.describing import INGEST_ERRORS, LANE, OBJECT, TEXT, Body, Operation
+from weir.api.describing import INGEST_ERRORS, OBJECT, TEXT, Body, Operation
 from weir.api.event_schema import list_schema, object_schema
 from weir.ingest.realanalytics import EVENTS_MAX, FIELDS
 
@@ -29,7 +29,6 @@ REALANALYTICS = (
         name="realanalytics_ingest",
         summary="Send up to 100 events in the RealAnalytics dialect, taken whole or refused whole.",
         scope="ingest",
-        parameters=(LANE,),
         body=Body(
             schema={
                 "oneOf": [

@@ -6,8 +6,6 @@ import msgspec
 
 from weir.api.describing import (
     INGEST_ERRORS,
-    LANE,
-    SERVER_TS,
     URL_KEY,
     Body,
     Operation,
@@ -53,11 +51,21 @@ _EVENTS = Operation(
     name="tapemetric_events",
     summary="Send up to 500 events in the Tapemetric dialect; the good ones are taken.",
     scope="ingest",
-    parameters=(SERVER_TS, LANE),
     body=_BODY,
     reply_words="Taken and on disk. `errors` stands there only where events were not taken.",
     reply=Body(examples=_REPLIES),
     errors=INGEST_ERRORS,
+    refusals={
+        400: Body(
+            examples={
+                "nothing good": {
+                    "error": "invalid_request",
+                    "message": "No event of the request is valid; nothing was stored.",
+                    "details": [{"index": 0, "field": "ts", "message": "is required"}],
+                }
+            }
+        )
+    },
 )
 
 _BEACON_REPLY = Body(
@@ -80,8 +88,8 @@ _BEACON = Operation(
     name="tapemetric_beacon",
     summary="Send events as `navigator.sendBeacon` does, with any Content-Type.",
     scope="ingest",
-    parameters=(URL_KEY, SERVER_TS),
-    body=msgspec.structs.replace(_BODY, other_types=("text/plain",)),
+    parameters=(URL_KEY,),
+    body=msgspec.structs.replace(_BODY, other_types={"text/plain": '{"events":[]}'}),
     reply_words=_BEACON_WORDS,
     reply=_BEACON_REPLY,
     errors=(405, 431),
@@ -96,7 +104,6 @@ _PIXEL = Operation(
     parameters=(
         URL_KEY,
         Parameter(name="data", words="The body of a beacon, URL-encoded.", required=True),
-        SERVER_TS,
     ),
     reply_words=_BEACON_WORDS,
     reply=_BEACON_REPLY,

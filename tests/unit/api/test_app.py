@@ -1,6 +1,7 @@
 """The app: errors in one shape, headers on every reply, nothing told that should not be."""
 
 import asyncio
+import gc
 import tracemalloc
 from collections.abc import AsyncIterator, Callable
 
@@ -184,8 +185,10 @@ def test_requests_leave_no_memory_behind(app: Starlette) -> None:
     tracemalloc.start()
     try:
         asyncio.run(exchange(300))
+        gc.collect()
         before = tracemalloc.get_traced_memory()[0]
         asyncio.run(exchange(1500))
+        gc.collect()
         grown = tracemalloc.get_traced_memory()[0] - before
     finally:
         tracemalloc.stop()

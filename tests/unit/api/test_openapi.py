@@ -67,6 +67,28 @@ def test_operation_is_described_with_examples(operation: Operation) -> None:
             assert fits(example, operation.body.schema)
 
 
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+def test_parameters_are_those_of_the_path_and_of_every_ingest_route(operation: Operation) -> None:
+    """Each name in the path is a required parameter there; names are told once."""
+    described = DOCUMENT["paths"][operation.path][operation.method.lower()]
+    told = described.get("parameters", [])
+    names = [item["name"] for item in told]
+    assert len(names) == len(set(names))
+    in_path = {item["name"] for item in told if item["in"] == "path" and item["required"]}
+    assert in_path == set(re.findall(r"{(\w+)}", operation.path))
+    assert (operation.scope == "ingest") == ({"server_ts", "lane"} <= set(names))
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+def test_refusals_have_examples(operation: Operation) -> None:
+    """Of the node's own shape all; of a dialect's at least those that its reference prints."""
+    described = DOCUMENT["paths"][operation.path][operation.method.lower()]
+    for status in operation.errors:
+        content = described["responses"][str(status)]["content"]["application/json"]
+        if operation.error_schema is None or status in operation.refusals:
+            assert content["examples"], status
+
+
 def test_ingest_and_query_are_described() -> None:
     """What a new client needs first."""
     assert {"/v1/events", "/v1/ingest", "/v1/batch", "/v1/query", "/v1/ledger", "/v1/health"} <= (
