@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from weir.control import catalog_tables as tables
-from weir.control.database import begin_write, migrate, open_engine
+from weir.control.database import Newest, begin_write, migrate, open_engine
 from weir.domain.layout import Column, Layout
 from weir.domain.outcome import LedgerRow
 from weir.domain.snapshot import LakeFile
@@ -59,7 +59,7 @@ class SqlCatalog:
         """
         with _usable():
             engine = open_engine(url)
-            migrate(engine, MIGRATIONS)
+            migrate(engine, MIGRATIONS, newest=Newest(tables.METADATA, tables.FIRST_ROWS))
         return cls(engine)
 
     def close(self) -> None:

@@ -1,6 +1,6 @@
 """The catalog's tables, as SQLAlchemy Core sees them; docs/formats/catalog.md describes them.
 
-The migrations in ``catalog_migrations`` make them; a test compares the two.
+The migrations in ``catalog_migrations`` make the same; a test compares the two.
 """
 
 import sqlalchemy as sa
@@ -37,6 +37,8 @@ LOADER_EPOCH = sa.Table(
     sa.Column("id", sa.Integer, sa.CheckConstraint("id = 1"), primary_key=True),
     _number("epoch"),
 )
+
+FIRST_ROWS = {LOADER_EPOCH: {"id": 1, "epoch": 0}}
 
 JOURNALS = sa.Table(
     "journals",

@@ -7,16 +7,30 @@ comes back after a power cut; truncation is synced. Sources: sqlite.org/pragma.h
 sqlite.org/wal.html.
 
 Migrations are numbered files ``versions/NNNN_words.py`` whose ``revision`` is ``NNNN``, so that
-the newest one is known from the names alone and Alembic is loaded only when there is work.
+the newest one is known from the names alone and Alembic is loaded only when there is work. An
+empty database gets the newest tables at once: a first start need not wait for Alembic.
 """
 
 import contextlib
 import os
 import sqlite3
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy import (
+    URL,
+    Column,
+    Connection,
+    Engine,
+    MetaData,
+    String,
+    Table,
+    create_engine,
+    event,
+    inspect,
+    text,
+)
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -27,6 +41,16 @@ WAL_SAFE_FROM = (3, 51, 3)
 VERSION_TABLE = "alembic_version"
 
 _BEGIN_OPTION = "weir_begin"
+_VERSION = Table(VERSION_TABLE, MetaData(), Column("version_num", String(32), primary_key=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """What all migrations together make of an empty database; a test compares the two."""
+
+    tables: MetaData
+    rows: Mapping[Table, Mapping[str, object]]
+    """The one row that a table begins with."""
 
 
 def sqlite_url(path: Path) -> URL:
@@ -63,16 +87,18 @@ def begin_write(engine: Engine) -> Generator[Connection]:
         yield connection
 
 
-def migrate(engine: Engine, script_location: Path) -> None:
+def migrate(engine: Engine, script_location: Path, *, newest: Newest | None = None) -> None:
     """Brings the tables to the newest revision of ``script_location/versions``, all or nothing.
 
-    Cheap when they are there already. Raises ``Conflict`` (``newer_database``) for a database
-    that a newer version of Weir has written.
+    Cheap when they are there already, and for an empty database when ``newest`` is told. Raises
+    ``Conflict`` (``newer_database``) for a database that a newer version of Weir has written.
     """
     revisions = sorted(path.name[:4] for path in (script_location / "versions").glob("[0-9]*_*.py"))
     with engine.connect() as connection:
         current = _current_revision(connection)
     if current == revisions[-1]:
+        return
+    if newest is not None and _make_tables(engine, newest, revision=revisions[-1]):
         return
     if current is not None and current not in revisions:
         raise Conflict(
@@ -82,6 +108,19 @@ def migrate(engine: Engine, script_location: Path) -> None:
             hint="Run the version of Weir that wrote it or a newer one, or restore a backup.",
         )
     _upgrade(engine, script_location)
+
+
+def _make_tables(engine: Engine, newest: Newest, *, revision: str) -> bool:
+    """Makes the newest tables in an empty database; False when it is not empty."""
+    with begin_write(engine) as connection:
+        if inspect(connection).get_table_names():
+            return False
+        newest.tables.create_all(connection, checkfirst=False)
+        _VERSION.create(connection)
+        rows = {_VERSION: {"version_num": revision}, **newest.rows}
+        for table, row in rows.items():
+            connection.execute(table.insert().values(row))
+    return True
 
 
 def _prepare_sqlite(raw: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from weir.board import Board
 from weir.clock import Clock
 from weir.control import keys, plans, projects, tenants, uptime
-from weir.control.database import begin_write, migrate, open_engine, sqlite_url
+from weir.control.database import Newest, begin_write, migrate, open_engine, sqlite_url
 from weir.control.first_run import first_run
 from weir.control.records import (
     KeyRecord,
@@ -30,6 +30,7 @@ from weir.control.records import (
     TenantRequest,
 )
 from weir.control.snapshot import advance_registry
+from weir.control.tables import FIRST_ROWS, METADATA
 from weir.domain.directory import Directory
 from weir.domain.month import month_of
 from weir.domain.registry import Registry
@@ -105,7 +106,7 @@ class ControlService:
         engine = open_engine(sqlite_url(directory.control_db))
         try:
             with _available():
-                migrate(engine, MIGRATIONS)
+                migrate(engine, MIGRATIONS, newest=Newest(METADATA, FIRST_ROWS))
                 first_run(engine, directory, now_us=clock.now_us(), random=random, url=url)
             service = cls(directory, engine, lock, clock=clock, board=board, random=random)
             service.publish_pending()

@@ -100,6 +100,8 @@ CONTROL_STATE = Table(
 )
 """One row: the registry's epoch, and the minute since 1970 in which the node first ran."""
 
+FIRST_ROWS = {CONTROL_STATE: {"id": 1, "epoch": 0, "first_minute": None}}
+
 UPTIME_DAYS = Table(
     "uptime_days",
     METADATA,

@@ -12,8 +12,8 @@ from sqlalchemy.exc import IntegrityError
 
 from weir.control import database
 from weir.control.catalog import SqlCatalog
-from weir.control.catalog_tables import COUNTS, METADATA
-from weir.control.database import open_engine, sqlite_url
+from weir.control.catalog_tables import COUNTS
+from weir.control.database import sqlite_url
 from weir.domain.layout import Accelerated, Column, Exact, Kind, Layout
 from weir.domain.outcome import LedgerRow
 from weir.domain.snapshot import LakeFile
@@ -182,19 +182,6 @@ def test_retired_files_leave_the_lists_until_they_are_removed(catalog: SqlCatalo
     assert catalog.expired_raw(before_us=1002, limit=9) == []
     catalog.forget_removals(epoch, retired)
     assert catalog.load().removals == ()
-
-
-def test_migrations_make_the_tables(tmp_path: Path) -> None:
-    """What the migrations leave is what the code believes."""
-    from alembic.autogenerate import compare_metadata
-    from alembic.migration import MigrationContext
-
-    SqlCatalog.open(sqlite_url(tmp_path / "catalog.db")).close()
-    engine = open_engine(sqlite_url(tmp_path / "catalog.db"))
-    with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, METADATA) == []
-    engine.dispose()
 
 
 def test_damaged_catalog_is_told_as_such(tmp_path: Path) -> None:
