@@ -25,7 +25,6 @@ from weir.domain.registry import Principal
 from weir.domain.snapshot import LakeFile
 from weir.errors import NotFound
 from weir.ingest.fields import EVENT_ID_CHARS_MAX
-from weir.lake.search import file_with_id
 from weir.loader.wire import Copy, TraceReply
 from weir.query.pool import QueryPool
 from weir.query.request import QueryRequest
@@ -160,6 +159,9 @@ def _lake_file(root: Path, stored: _Stored, event_id: str) -> str | None:
     """The file of the lake that holds the row; None while the row is in memory."""
     if stored.received_at_us is None:
         return None
+    # Imported here: it loads Arrow, which the api process needs for nothing else.
+    from weir.lake.search import file_with_id
+
     day = _moment(stored.received_at_us).strftime("%Y-%m-%d")
     return file_with_id(root, (file for file in stored.files if file.day == day), event_id)
 
