@@ -105,7 +105,7 @@ def play_all(
         while True:
             for portion in portions:
                 running.add(pool.submit(_play_some, list(portion), mutant))
-                if len(running) > processes:
+                if len(running) >= processes:
                     break
             if not running:
                 return

@@ -5,7 +5,7 @@ import pytest
 from tests.simulation.history import play_all
 from tests.simulation.mutants import MUTANTS
 
-SEEDS = 200
+SEEDS = 80
 MUTANT_SEEDS = 400
 
 
