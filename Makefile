@@ -27,7 +27,7 @@ serve: $(VENV)/.setup ## Start a node on 127.0.0.1:8080 (SERVE_ARGS="--port 9000
 setup: $(VENV)/.setup ## Install what the node needs into .venv; a second call does nothing.
 
 test: $(VENV)/.dev ## Run all tests (TEST_ARGS="tests/unit" for some).
-	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) $(TEST_ARGS)
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal $(TEST_ARGS)
 
 check: $(VENV)/.dev ## Lint, formatting, types, layers.
 	$(BIN)/ruff check .
