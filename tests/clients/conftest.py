@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from tests.clients.fake_node import FakeNode
-from tests.end_to_end.conftest import shared_node, start_node
+from tests.end_to_end.conftest import start_node
 
-__all__ = ["shared_node", "start_node"]
+__all__ = ["start_node"]
 
 
 @pytest.fixture

@@ -144,11 +144,11 @@ def test_a_program_killed_in_a_loop_loses_and_doubles_nothing(
     assert _ledger_balance(node) == 0
 
 
-def test_every_field_arrives_as_it_was_given(shared_node: Node) -> None:
+def test_every_field_arrives_as_it_was_given(own_project: Node) -> None:
     """Names, people, properties, contexts and times, in SQL."""
     losses: list[Loss] = []
     with WeirClient(
-        shared_node.url, shared_node.key, context={"app": "shop"}, on_loss=losses.append
+        own_project.url, own_project.key, context={"app": "shop"}, on_loss=losses.append
     ) as client:
         client.track(
             "order",
@@ -167,8 +167,8 @@ def test_every_field_arrives_as_it_was_given(shared_node: Node) -> None:
     assert [(loss.event_id, loss.code) for loss in losses] == [(bad, "validation.type")]
     columns = "event, user_id, anonymous_id, session_id, properties, context, epoch(ts)"
     sql = f"SELECT {columns} FROM events WHERE event = 'order'"
-    wait_until(lambda: len(shared_node.query(sql)) == 1, within_s=20, what="the order in SQL")
-    [[*people, properties, context, ts]] = shared_node.query(sql)
+    wait_until(lambda: len(own_project.query(sql)) == 1, within_s=20, what="the order in SQL")
+    [[*people, properties, context, ts]] = own_project.query(sql)
     assert people == ["order", "u_1", "a_1", "s_1"]
     assert properties in (
         {"plan": "pro", "lines": [1, {"a": None}], "name": "Zoë 🎉"},
@@ -177,7 +177,7 @@ def test_every_field_arrives_as_it_was_given(shared_node: Node) -> None:
     assert context in ({"app": "shop", "os": "linux"}, '{"app":"shop","os":"linux"}')
     assert ts == 1772355600
     sql = "SELECT event FROM events WHERE event_id = 'order-7' OR context.app = 'shop'"
-    names = {str(name) for [name] in shared_node.query(sql)}
+    names = {str(name) for [name] in own_project.query(sql)}
     assert names >= {"identify", "mine", "order", "page"}
 
 
@@ -205,12 +205,12 @@ def test_100_000_events_of_8_threads_arrive_in_bounded_memory(start_node: StartN
     wait_until(lambda: _stored(node) == (100_000, 100_000), within_s=60, what="all in SQL")
 
 
-def test_the_async_client_delivers_to_a_node(shared_node: Node, tmp_path: Path) -> None:
+def test_the_async_client_delivers_to_a_node(own_project: Node, tmp_path: Path) -> None:
     """Many tasks, one spool, every event once."""
 
     async def run() -> set[str]:
         async with AsyncWeirClient(
-            shared_node.url, shared_node.key, spool=tmp_path / "spool", options=QUICK
+            own_project.url, own_project.key, spool=tmp_path / "spool", options=QUICK
         ) as client:
 
             async def work(number: int) -> list[str]:
@@ -222,18 +222,18 @@ def test_the_async_client_delivers_to_a_node(shared_node: Node, tmp_path: Path) 
 
     ids = asyncio.run(run())
     sql = "SELECT count(*), count(DISTINCT event_id) FROM events WHERE event = 'async'"
-    wait_until(lambda: shared_node.query(sql) == [[500, 500]], within_s=30, what="500 events")
-    assert ids <= _ids(shared_node)
+    wait_until(lambda: own_project.query(sql) == [[500, 500]], within_s=30, what="500 events")
+    assert ids <= _ids(own_project)
 
 
-def test_every_block_of_the_guide_works(shared_node: Node, tmp_path: Path) -> None:
+def test_every_block_of_the_guide_works(own_project: Node, tmp_path: Path) -> None:
     """In one program, one after the other, with address and key of a real node."""
     guide = Path(__file__).parents[2] / "docs" / "guide" / "python-client.md"
     blocks = re.findall(r"```python\n(.*?)```", guide.read_text(), flags=re.DOTALL)
     assert len(blocks) >= 6
-    text = "\n".join(blocks).replace("http://127.0.0.1:8080", shared_node.url)
-    text = text.replace('"KEY"', repr(shared_node.key)).replace("weir-spool", str(tmp_path))
+    text = "\n".join(blocks).replace("http://127.0.0.1:8080", own_project.url)
+    text = text.replace('"KEY"', repr(own_project.key)).replace("weir-spool", str(tmp_path))
     done = run_program(text)
     assert "invalid Out of range float" in done.stdout
     sql = "SELECT event FROM events WHERE event IN ('signup', 'delivered', 'paid', 'pricing')"
-    wait_until(lambda: len(shared_node.query(sql)) == 3, within_s=20, what="the guide's events")
+    wait_until(lambda: len(own_project.query(sql)) == 3, within_s=20, what="the guide's events")

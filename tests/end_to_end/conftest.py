@@ -27,18 +27,4 @@ def start_node(tmp_path: Path) -> Iterator[StartNode]:
 
     yield start
     for node in nodes:
-        if node.process is not None:
-            if node.process.poll() is None:
-                node.kill_all()
-            else:
-                node.forget()
-
-
-@pytest.fixture(scope="module")
-def shared_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
-    """One node for the tests of a module that do not disturb it."""
-    node = Node(tmp_path_factory.mktemp("shared") / "node", {})
-    node.start()
-    yield node
-    if node.process is not None and node.process.poll() is None:
-        node.kill_all()
+        node.end()

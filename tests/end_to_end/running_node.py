@@ -1,7 +1,9 @@
 """A real node, started as a user starts it, and a few ways to talk to it."""
 
+import copy
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -11,6 +13,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import httpx
+
+from weir.api.control_client import open_control
+from weir.control.records import KeyRequest, ProjectRequest
+from weir.domain.directory import Directory
+from weir.domain.keys import Scope
+from weir.settings import Settings
 
 READY_WITHIN_S = 30.0
 STOP_WITHIN_S = 40.0
@@ -29,6 +37,7 @@ class Node:
         self.url = ""
         self.process: subprocess.Popen[str] | None = None
         self.log = directory.parent / f"{directory.name}.log"
+        self._own_keys: dict[str, str] = {}
 
     def start(self) -> None:
         """Starts the node and returns when it has said that it is ready."""
@@ -67,6 +76,15 @@ class Node:
         self.process.wait(STOP_WITHIN_S)
         self.forget()
 
+    def end(self) -> None:
+        """Leaves no process behind, whatever state the node is in."""
+        if self.process is None:
+            return
+        if self.process.poll() is None:
+            self.kill_all()
+        else:
+            self.forget()
+
     def forget(self) -> None:
         assert self.process is not None
         assert self.process.stdout is not None
@@ -89,8 +107,23 @@ class Node:
                 found.append(int(entry.name))
         return found
 
+    def with_new_project(self) -> "Node":
+        """This running node as it is seen with the keys of a new project."""
+        slug = f"project-{secrets.token_hex(8)}"
+        scopes = (Scope.INGEST, Scope.QUERY, Scope.METRICS)
+        with open_control(Directory(self.directory), Settings()) as control:
+            control.create_project(ProjectRequest(slug=slug))
+            secret = control.create_key(KeyRequest(project=slug, scopes=scopes))
+            public = control.create_key(KeyRequest(project=slug, public=True))
+        seen = copy.copy(self)
+        seen._own_keys = {"secret_key": secret.text, "public_key": public.text}
+        return seen
+
     @property
     def first_run(self) -> dict[str, str]:
+        """The keys that the node made itself, or those of the project that it is seen with."""
+        if self._own_keys:
+            return self._own_keys
         found: dict[str, str] = json.loads((self.directory / "first-run.json").read_text())
         return found
 

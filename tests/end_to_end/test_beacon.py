@@ -41,7 +41,7 @@ def _page(node: Node) -> str:
 
 
 @needs_browser
-def test_beacons_of_a_page_that_is_left_are_in_sql(shared_node: Node, tmp_path: Path) -> None:
+def test_beacons_of_a_page_that_is_left_are_in_sql(own_project: Node, tmp_path: Path) -> None:
     """Each kind of body arrives once, after a preflight where the browser asks for one."""
     sql = (
         "SELECT event_id, count(), any_value(anonymous_id), any_value(session_id),"
@@ -49,13 +49,13 @@ def test_beacons_of_a_page_that_is_left_are_in_sql(shared_node: Node, tmp_path: 
         f" FROM events WHERE event IN {tuple(BODIES)} GROUP BY 1 ORDER BY 1"
     )
     with (
-        pages({"/film": _page(shared_node), "/next": "elsewhere"}) as origin,
+        pages({"/film": _page(own_project), "/next": "elsewhere"}) as origin,
         Browser(tmp_path / "profile") as browser,
     ):
         browser.open(f"{origin}/film")
         browser.open(f"{origin}/next")
         wait_until(
-            lambda: len(shared_node.query(sql)) == len(BODIES), within_s=20, what="the beacons"
+            lambda: len(own_project.query(sql)) == len(BODIES), within_s=20, what="the beacons"
         )
     sent = [EVENT[name] for name in ("anonymous_id", "session_id", "content_title")]
-    assert shared_node.query(sql) == [[name, 1, *sent, "1234.5"] for name in sorted(BODIES)]
+    assert own_project.query(sql) == [[name, 1, *sent, "1234.5"] for name in sorted(BODIES)]

@@ -31,10 +31,9 @@ def test_a_node_may_be_looked_at_while_it_runs_and_after(start_node: StartNode) 
     assert found["catalog.db"]["state"] == found["control.db"]["state"] == "ok"
 
 
-def test_what_would_hurt_is_told_with_advice(start_node: StartNode, tmp_path: Path) -> None:
+def test_what_would_hurt_is_told_with_advice(stopped_node: Node) -> None:
     """A damaged database, a reserve beyond the disk, a directory that everybody can enter."""
-    node = start_node()
-    assert node.stop() == 0
+    node = stopped_node
     catalog = node.directory / "catalog.db"
     content = bytearray(catalog.read_bytes())
     content[5000:9000] = b"\xff" * 4000
@@ -50,16 +49,16 @@ def test_what_would_hurt_is_told_with_advice(start_node: StartNode, tmp_path: Pa
     assert all(each["advice"] for each in found.values() if each["state"] != "ok")
 
 
-def test_the_address_of_the_running_node_is_its_own(start_node: StartNode) -> None:
+def test_the_address_of_the_running_node_is_its_own(shared_node: Node, tmp_path: Path) -> None:
     """Beside it nothing is amiss; a port that another program has is told once."""
-    node = start_node(workers=1)
-    node.settings["WEIR_PORT"] = node.url.rsplit(":", 1)[1]
-    found = findings(node, node.directory)[1]
+    port = shared_node.url.rsplit(":", 1)[1]
+    asking = Node(tmp_path / "none", {"WEIR_PORT": port})
+    found = findings(asking, shared_node.directory)[1]
     assert found["address"]["state"] == "ok"
     assert "this node" in found["address"]["seen"]
-    other = findings(node, node.directory.with_name("other"))[1]
+    other = findings(asking, tmp_path / "other")[1]
     assert other["address"]["state"] == "warning"
-    assert other["address"]["seen"].count(node.settings["WEIR_PORT"]) == 1
+    assert other["address"]["seen"].count(port) == 1
 
 
 @pytest.mark.skipif(not HAS_OPENSSL, reason="needs openssl")

@@ -14,7 +14,7 @@ from tests.end_to_end.drawn_requests import (
     draw_requests,
     exactly,
 )
-from tests.end_to_end.running_node import Node, wait_until
+from tests.end_to_end.running_node import Node, StartNode, wait_until
 
 REQUESTS = 300
 
@@ -60,18 +60,17 @@ def _stored(value: object) -> object:
     return value
 
 
-def test_what_is_accepted_comes_out_of_sql_with_the_same_values(shared_node: Node) -> None:
+def test_what_is_accepted_comes_out_of_sql_with_the_same_values(start_node: StartNode) -> None:
     """Of all dialects in turn: every column, every property to its last digit, in order."""
+    node = start_node()
     drawn = draw_requests(REQUESTS)
-    endpoint = _endpoint(shared_node)
+    endpoint = _endpoint(node)
     with httpx.Client(timeout=20) as client:
         for each in drawn:
-            _send(shared_node, client, endpoint, each)
+            _send(node, client, endpoint, each)
     expected = [(row, each) for each in drawn for row in each.rows]
     count = "SELECT count() FROM events"
-    wait_until(
-        lambda: shared_node.query(count) == [[len(expected)]], within_s=10, what="all events"
-    )
-    answer = shared_node.ask(_SQL, limit="50000")
+    wait_until(lambda: node.query(count) == [[len(expected)]], within_s=10, what="all events")
+    answer = node.ask(_SQL, limit="50000")
     for row, (wanted, sent) in zip(answer.json()["rows"], expected, strict=True):
         _check(row, wanted, sent)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import httpx
 
+from tests.conftest import KEPT_EVENTS
 from tests.end_to_end.running_node import Node, StartNode, wait_until
 
-EVENTS = [{"event": f"e{number}", "event_id": f"id-{number}"} for number in range(30)]
+EVENTS = KEPT_EVENTS
 NAMES = "SELECT event FROM events ORDER BY event"
 
 
@@ -100,11 +101,9 @@ def test_missing_journal_file_is_counted_as_lost(start_node: StartNode) -> None:
     assert _outcomes(node) == {"accepted": 30, "stored": 20, "quarantined": 0, "lost": 10}
 
 
-def test_directory_without_its_databases_is_refused(start_node: StartNode) -> None:
+def test_directory_without_its_databases_is_refused(stopped_node: Node) -> None:
     """Made anew they would forget the lake, or give its projects to others; nothing is touched."""
-    node = start_node()
-    assert node.send("/v1/events", EVENTS).status_code == 202
-    assert node.stop() == 0
+    node = stopped_node
     for name in ("catalog.db", "control.db"):
         database = node.directory / name
         kept = database.rename(database.with_suffix(".away"))
@@ -115,11 +114,9 @@ def test_directory_without_its_databases_is_refused(start_node: StartNode) -> No
     assert len(node.query(NAMES)) == 30
 
 
-def test_directory_of_a_newer_version_is_refused(start_node: StartNode) -> None:
+def test_directory_of_a_newer_version_is_refused(stopped_node: Node) -> None:
     """An old program does not touch what it does not know. What it does know it makes anew."""
-    node = start_node()
-    assert node.send("/v1/events", EVENTS).status_code == 202
-    assert node.stop() == 0
+    node = stopped_node
     told = node.directory / "node.json"
     told.write_text(told.read_text().replace('"format_version":1', '"format_version":99'))
     assert "newer version" in _refused_start(node)

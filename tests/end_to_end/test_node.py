@@ -17,9 +17,9 @@ import pytest
 from tests.end_to_end.running_node import Node, StartNode, wait_until
 
 
-def test_first_run_leaves_keys_for_the_owner_alone(start_node: StartNode) -> None:
+def test_first_run_leaves_keys_for_the_owner_alone(shared_node: Node) -> None:
     """first-run.json is 0600, and standard error names it without a key's text."""
-    node = start_node()
+    node = shared_node
     path = node.directory / "first-run.json"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     log = node.log.read_text()
@@ -73,9 +73,9 @@ def test_the_ledger_balances_over_taken_and_refused_events(start_node: StartNode
     assert total["in_flight"] == 0
 
 
-def test_a_second_node_on_the_directory_is_refused(start_node: StartNode) -> None:
+def test_a_second_node_on_the_directory_is_refused(shared_node: Node) -> None:
     """The message says who holds it and what to do; the first node goes on."""
-    node = start_node()
+    node = shared_node
     second = node.weir("serve", "--data", str(node.directory), "--port", "0")
     assert second.returncode == 1
     assert "in use" in second.stderr
@@ -121,9 +121,7 @@ def test_a_second_interrupt_ends_at_once(start_node: StartNode) -> None:
 
 
 @pytest.mark.parametrize("command", [("serve", "--port", "0"), ("keys", "create")])
-def test_an_unusable_directory_is_told(
-    tmp_path: Path, command: tuple[str, ...], start_node: StartNode
-) -> None:
+def test_an_unusable_directory_is_told(tmp_path: Path, command: tuple[str, ...]) -> None:
     """No traceback: what is wrong, and what to do."""
     occupied = tmp_path / "file"
     occupied.write_text("in the way")
@@ -139,9 +137,9 @@ def test_an_unusable_directory_is_told(
     assert "Traceback" not in done.stderr
 
 
-def test_a_taken_port_is_told(start_node: StartNode, tmp_path: Path) -> None:
+def test_a_taken_port_is_told(shared_node: Node, tmp_path: Path) -> None:
     """A node on an address in use ends with a hint, not with a traceback."""
-    node = start_node()
+    node = shared_node
     port = node.url.rsplit(":", 1)[1]
     second = node.weir("serve", "--data", str(tmp_path / "other"), "--port", port)
     assert second.returncode == 1
@@ -162,9 +160,9 @@ def test_keys_are_made_while_the_node_runs_or_not(tmp_path: Path, start_node: St
         assert answer.status_code == 202
 
 
-def test_a_revoked_key_is_refused_by_every_worker(start_node: StartNode) -> None:
+def test_a_revoked_key_is_refused_by_every_worker(shared_node: Node) -> None:
     """Many connections, so that both workers are asked: none takes the key any more."""
-    node = start_node()
+    node = shared_node
     made = json.loads(
         node.weir(
             *("keys", "create", "--data", str(node.directory), "--project", "default"),
@@ -185,9 +183,9 @@ def test_a_revoked_key_is_refused_by_every_worker(start_node: StartNode) -> None
         assert answer.status_code == 401
 
 
-def test_projects_do_not_see_each_other(start_node: StartNode) -> None:
+def test_projects_do_not_see_each_other(own_project: Node) -> None:
     """Each key reads the events and the ledger of its own project only."""
-    node = start_node()
+    node = own_project
     directory = str(node.directory)
     assert node.weir("projects", "create", "other", "--data", directory).returncode == 0
     other = json.loads(
@@ -213,24 +211,27 @@ def test_projects_do_not_see_each_other(start_node: StartNode) -> None:
 
 
 def test_send_and_query_commands_work_on_the_directory_alone(
-    start_node: StartNode, tmp_path: Path
+    shared_node: Node, tmp_path: Path
 ) -> None:
     """``weir send`` and ``weir query`` find node and key by --data."""
-    node = start_node()
+    node = shared_node
     lines = tmp_path / "events.ndjson"
-    lines.write_text("".join(json.dumps({"event": f"e{n % 3}"}) + "\n" for n in range(2500)))
+    lines.write_text("".join(json.dumps({"event": f"line {n % 3}"}) + "\n" for n in range(2500)))
     sent = node.weir("send", str(lines), "--data", str(node.directory), "--json")
     assert sent.returncode == 0, sent.stderr
     assert json.loads(sent.stdout)["accepted"] == 2500
+    lines_alone = "WHERE event LIKE 'line _'"
     wait_until(
-        lambda: node.query("SELECT count() FROM events") == [[2500]], within_s=5, what="rows"
+        lambda: node.query(f"SELECT count() FROM events {lines_alone}") == [[2500]],
+        within_s=20,
+        what="rows",
     )
     asked = node.weir(
-        *("query", "SELECT event, count() FROM events GROUP BY 1 ORDER BY 1"),
+        *("query", f"SELECT event, count() FROM events {lines_alone} GROUP BY 1 ORDER BY 1"),
         *("--data", str(node.directory), "--json"),
     )
     assert asked.returncode == 0, asked.stderr
-    assert json.loads(asked.stdout)["rows"] == [["e0", 834], ["e1", 833], ["e2", 833]]
+    assert json.loads(asked.stdout)["rows"] == [["line 0", 834], ["line 1", 833], ["line 2", 833]]
 
 
 def test_metrics_are_summed_over_the_processes(start_node: StartNode) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.running_node import Node, StartNode
+from tests.end_to_end.running_node import Node
 
 
 def serve(node: Node, *options: str) -> subprocess.CompletedProcess[str]:
@@ -15,10 +15,9 @@ def serve(node: Node, *options: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("name", ["catalog.db", "control.db"])
-def test_a_damaged_database_ends_the_start(start_node: StartNode, name: str) -> None:
+def test_a_damaged_database_ends_the_start(stopped_node: Node, name: str) -> None:
     """Instead of starting a part again for ever; what is damaged is named, with what to do."""
-    node = start_node(workers=1)
-    assert node.stop() == 0
+    node = stopped_node
     (node.directory / name).write_bytes(b"x" * 8192)
     told = serve(node)
     assert told.returncode == 1

@@ -27,17 +27,17 @@ def test_health_answers_without_a_key(shared_node: Node) -> None:
     assert isinstance(body["uptime"], float)
 
 
-def test_the_three_authenticated_examples_answer_as_printed(shared_node: Node) -> None:
+def test_the_three_authenticated_examples_answer_as_printed(own_project: Node) -> None:
     """Ingest, batch and query: documented replies, and the rows are there at once."""
-    bearer = f"Authorization: Bearer {shared_node.key}"
+    bearer = f"Authorization: Bearer {own_project.key}"
     json_type = ("-H", bearer, "-H", "Content-Type: application/json")
     status, body = curl(
-        *("-X", "POST", f"{shared_node.url}/v1/ingest", *json_type),
+        *("-X", "POST", f"{own_project.url}/v1/ingest", *json_type),
         *("-d", '{"event":"page_view","user_id":"usr_28f","properties":{"page":"/home"}}'),
     )
     assert (status, body) == (202, {"accepted": True, "queued": 1})
     status, body = curl(
-        *("-X", "POST", f"{shared_node.url}/v1/batch", *json_type),
+        *("-X", "POST", f"{own_project.url}/v1/batch", *json_type),
         *("-d", '{"events":[{"event":"click","user_id":"u1"},{"event":"scroll","user_id":"u1"}]}'),
     )
     assert status == 202
@@ -46,7 +46,7 @@ def test_the_three_authenticated_examples_answer_as_printed(shared_node: Node) -
     assert str(body["batch_id"]).startswith("b_")
     int(str(body["batch_id"]).removeprefix("b_"), 16)
     asked = (
-        *("-G", f"{shared_node.url}/v1/query", "-H", bearer, "--data-urlencode"),
+        *("-G", f"{own_project.url}/v1/query", "-H", bearer, "--data-urlencode"),
         "q=SELECT event, count() FROM events GROUP BY event LIMIT 10",
     )
     # That it takes less than a second is held by `make bench`.

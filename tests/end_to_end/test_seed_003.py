@@ -30,13 +30,13 @@ def _send(node: Node, path: str, body: str) -> tuple[int, dict[str, object]]:
     )
 
 
-def test_the_example_answers_as_printed_and_is_stored_once(shared_node: Node) -> None:
+def test_the_example_answers_as_printed_and_is_stored_once(own_project: Node) -> None:
     """The same event again, alone or in a batch, is answered like the first."""
     success = (200, {"status": "success", "eventId": "evt_123456789"})
-    assert _send(shared_node, "/ingest", EVENT) == success
-    assert _send(shared_node, "/ingest", EVENT) == success
+    assert _send(own_project, "/ingest", EVENT) == success
+    assert _send(own_project, "/ingest", EVENT) == success
     other = EVENT.replace("evt_123456789", "evt_2")
-    status, body = _send(shared_node, "/ingest/batch", AROUND % (CLIENT, f"{EVENT},{other}"))
+    status, body = _send(own_project, "/ingest/batch", AROUND % (CLIENT, f"{EVENT},{other}"))
     assert (status, body) == (
         200,
         {"status": "success", "batchId": "batch_1", "eventsProcessed": 2},
@@ -46,18 +46,18 @@ def test_the_example_answers_as_printed_and_is_stored_once(shared_node: Node) ->
         " properties->>'platform', context->>'batchId' FROM events"
         " WHERE user_id = 'usr_987654321' ORDER BY event_id"
     )
-    wait_until(lambda: len(shared_node.query(sql)) == 2, within_s=10, what="two rows")
+    wait_until(lambda: len(own_project.query(sql)) == 2, within_s=10, what="two rows")
     rest = ["button_click", "sess_123456789", "click", "checkout", "ios"]
-    assert shared_node.query(sql) == [
+    assert own_project.query(sql) == [
         ["evt_123456789", *rest, None],
         ["evt_2", *rest, "batch_1"],
     ]
 
 
-def test_the_error_example_answers_as_printed(shared_node: Node) -> None:
+def test_the_error_example_answers_as_printed(own_project: Node) -> None:
     """400 with field, message and code."""
     body = EVENT.replace("2025-09-17T10:00:00Z", "half past nine")
-    assert _send(shared_node, "/ingest", body) == (
+    assert _send(own_project, "/ingest", body) == (
         400,
         {
             "error": "Invalid event",
@@ -72,9 +72,9 @@ def test_the_error_example_answers_as_printed(shared_node: Node) -> None:
     )
 
 
-def test_health_tells_its_parts(shared_node: Node) -> None:
+def test_health_tells_its_parts(own_project: Node) -> None:
     """200 without a key, with the time."""
-    status, body = curl(f"{shared_node.url}/health")
+    status, body = curl(f"{own_project.url}/health")
     assert status == 200
     assert datetime.fromisoformat(str(body.pop("timestamp"))).tzinfo is not None
     assert body == {"status": "healthy", "registry": True, "api": True, "loader": True}

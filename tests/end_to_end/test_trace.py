@@ -1,19 +1,24 @@
 """The story of one event, from the door to the lake."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 import pytest
 
-from tests.end_to_end.running_node import Node, StartNode, wait_until
+from tests.end_to_end.running_node import Node, wait_until
 
 
-@pytest.fixture
-def node(start_node: StartNode) -> Node:
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     """A node that commits every half second."""
-    return start_node(cut_age_s=0.5, workers=1)
+    settings = {"WEIR_CUT_AGE_S": "0.5", "WEIR_WORKERS": "1"}
+    running = Node(tmp_path_factory.mktemp("traced") / "node", settings)
+    running.start()
+    yield running
+    running.end()
 
 
 def trace(node: Node, event_id: str) -> httpx.Response:
@@ -55,22 +60,20 @@ def test_story_tells_place_file_and_every_retry(node: Node) -> None:
     assert json.loads(asked.stdout)["duplicates"] == story["duplicates"]
 
 
-def test_event_in_memory_is_in_flight(start_node: StartNode) -> None:
+def test_event_in_memory_is_in_flight(shared_node: Node) -> None:
     """Visible and durable, and not in the lake yet."""
-    node = start_node(workers=1)
-    node.send("/v1/ingest", {"event": "a", "event_id": "early"})
-    story = story_when(node, "early", "in_flight")
+    shared_node.send("/v1/ingest", {"event": "a", "event_id": "early"})
+    story = story_when(shared_node, "early", "in_flight")
     assert story["lake_file"] is None
     assert story["dialect"] == "novamesh"
 
 
 def test_ids_that_weir_made_are_found_too(node: Node) -> None:
     """By the place of their frame: they stand in no body."""
-    node.send("/v1/events", [{"event": "a"}, {"event": "b"}])
-    wait_until(
-        lambda: node.query("SELECT count() FROM events") == [[2]], within_s=20, what="both events"
-    )
-    [[made]] = node.query("SELECT event_id FROM events WHERE event = 'b'")
+    node.send("/v1/events", [{"event": "no id"}, {"event": "no id either"}])
+    sql = "SELECT event_id FROM events WHERE event = 'no id either'"
+    wait_until(lambda: bool(node.query(sql)), within_s=20, what="both events")
+    [[made]] = node.query(sql)
     story = story_when(node, str(made), "stored")
     assert story["duplicates"] == []
     assert story["journal"] is not None

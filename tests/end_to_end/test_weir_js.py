@@ -20,9 +20,9 @@ def _page(node: Node, *attributes: str, script: str = "") -> str:
     )
 
 
-def test_script_is_small_and_cached(start_node: StartNode) -> None:
+def test_script_is_small_and_cached(shared_node: Node) -> None:
     """Under 5 KB packed; pages of every origin may have it; a second look costs nothing."""
-    node = start_node()
+    node = shared_node
     answer = httpx.get(f"{node.url}/weir.js", headers={"Accept-Encoding": "gzip"})
     assert answer.status_code == 200
     assert answer.headers["Content-Type"].startswith("text/javascript")
@@ -36,9 +36,9 @@ def test_script_is_small_and_cached(start_node: StartNode) -> None:
 
 
 @needs_browser
-def test_page_tracks_identifies_and_views(start_node: StartNode, tmp_path: Path) -> None:
+def test_page_tracks_identifies_and_views(own_project: Node, tmp_path: Path) -> None:
     """What was called before the script came, and after; one visitor, one session, no cookie."""
-    node = start_node()
+    node = own_project
     early = 'weir.push(["track", "early", {plan: "pro"}])'
     with (
         pages({"/": _page(node, "data-auto", script=early)}) as origin,
@@ -68,9 +68,9 @@ def test_page_tracks_identifies_and_views(start_node: StartNode, tmp_path: Path)
 
 
 @needs_browser
-def test_event_of_a_page_that_goes_away_arrives(start_node: StartNode, tmp_path: Path) -> None:
+def test_event_of_a_page_that_goes_away_arrives(own_project: Node, tmp_path: Path) -> None:
     """By ``sendBeacon``: the last click, with the page already on its way out; stored once."""
-    node = start_node()
+    node = own_project
     with (
         pages({"/": _page(node), "/other": "elsewhere"}) as origin,
         Browser(tmp_path / "profile") as browser,
@@ -87,9 +87,9 @@ def test_event_of_a_page_that_goes_away_arrives(start_node: StartNode, tmp_path:
 
 
 @needs_browser
-def test_events_of_an_offline_time_arrive_later(start_node: StartNode, tmp_path: Path) -> None:
+def test_events_of_an_offline_time_arrive_later(own_project: Node, tmp_path: Path) -> None:
     """Also when the browser was closed meanwhile; each once, with the time it happened."""
-    node = start_node()
+    node = own_project
     with pages({"/": _page(node)}) as origin:
         with Browser(tmp_path / "profile") as browser:
             browser.open(origin)
