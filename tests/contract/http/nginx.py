@@ -18,14 +18,17 @@ events {{ worker_connections 256; }}
 http {{
   access_log off;
   client_body_timeout 1s; client_header_timeout 1s; underscores_in_headers on;
+  client_max_body_size 0; client_body_buffer_size 8m;
+  large_client_header_buffers 8 64k;
   client_body_temp_path {directory}/body; proxy_temp_path {directory}/proxy;
   fastcgi_temp_path {directory}/f; uwsgi_temp_path {directory}/u; scgi_temp_path {directory}/s;
-  upstream weir {{ server {upstream}; keepalive 1; }}
+  upstream weir {{ server {upstream} max_fails=0; keepalive 1; }}
   server {{
     listen 127.0.0.1:{port};
     location / {{
       proxy_pass http://weir; proxy_http_version 1.1; proxy_set_header Connection "";
       proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+      proxy_set_header Host $http_host;
       proxy_request_buffering {buffering};
     }}
   }}

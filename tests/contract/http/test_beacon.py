@@ -6,6 +6,7 @@ from urllib.parse import quote
 import msgspec
 import pytest
 
+from tests.contract.http.ways import Way
 from tests.unit.ingest.node import (
     BROWSER,
     EVENTS_PER_MINUTE,
@@ -18,7 +19,6 @@ from tests.unit.ingest.node import (
     REQUESTS_PER_MINUTE,
     Node,
     make_registry,
-    running_node,
     wait_for,
 )
 from tests.unit.ingest.wire import Answer, request
@@ -203,9 +203,9 @@ def test_node_without_room_says_so_with_200(node: Node) -> None:
     assert _tallied(node) == 1
 
 
-def test_body_over_a_limit_is_told_with_200(tmp_path: Path) -> None:
+def test_body_over_a_limit_is_told_with_200(tmp_path: Path, way: Way) -> None:
     """Before it is read, too."""
-    with running_node(tmp_path / "node", body_bytes_max=1024) as node:
+    with way.node(tmp_path / "node", body_bytes_max=1024) as node:
         sent = request(f"{PATH}?api_key={INGEST}", b"x" * 2000)
         _refused(_ask(node, sent), "payload_too_large")
 

@@ -5,11 +5,18 @@ import random
 
 import pytest
 
+from tests.contract.http.ways import PLAIN, Way
 from tests.unit.ingest.node import INGEST, Node, connections_of, running_node, unanswered, wait_for
 from tests.unit.ingest.wire import chunked, request
 from weir.ingest.body import INFLATE_ON_LOOP_BYTES_MAX
 
 HELLO = request("/livez", b"", method="GET")
+
+
+@pytest.fixture
+def way() -> Way:
+    """One connection's life, byte by byte: a proxy leads lives of its own on both sides."""
+    return PLAIN
 
 
 def _event(number: int) -> bytes:

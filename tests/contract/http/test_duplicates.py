@@ -1,5 +1,6 @@
 """Duplicates at the door: answered like the first, and never before it is on disk."""
 
+from tests.contract.http.ways import unproxied
 from tests.unit.ingest.node import INGEST, Node, wait_for
 from tests.unit.ingest.wire import Answer, request
 
@@ -11,6 +12,7 @@ SENT = {
 }
 
 
+@unproxied
 def test_duplicate_in_flight_waits_for_the_disk_and_is_answered_alike(node: Node) -> None:
     """On another connection, in another dialect, within a request: each like the first."""
     first = {path: _told(node, path) for path in SENT}

@@ -6,8 +6,10 @@ import threading
 from pathlib import Path
 
 import msgspec
+import pytest
 from prometheus_client import REGISTRY
 
+from tests.contract.http.ways import PLAIN, Way
 from tests.unit.ingest.node import DEADLINE_S, INGEST, Node, running_node, wait_for
 from tests.unit.ingest.wire import request
 from weir.ingest.admission import Admission, Submission
@@ -15,6 +17,12 @@ from weir.ingest.body import ADMIT_ON_LOOP_BYTES_MAX, INFLATE_ON_LOOP_BYTES_MAX
 from weir.ingest.edge import EXIT_JOURNAL
 
 HELLO = request("/livez", b"", method="GET")
+
+
+@pytest.fixture
+def way() -> Way:
+    """Pipelined requests of several connections around one sync of the disk."""
+    return PLAIN
 
 
 def test_answer_leaves_only_after_the_sync(node: Node) -> None:

@@ -6,11 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.contract.http.ways import PLAIN, Way
 from tests.unit.ingest.node import FEW_EVENTS, INGEST, Node, running_node, wait_for
 from tests.unit.ingest.wire import Wire, chunked, request
 
 ROOM = 1 << 20
 LARGE = b'{"event":"a","user_id":"%s"}' % (b"x" * 150_000)
+
+
+@pytest.fixture
+def way() -> Way:
+    """Bodies half sent, which a proxy would hold back."""
+    return PLAIN
 
 
 @pytest.fixture

@@ -11,8 +11,15 @@ from tests.contract.http.smuggling import (
     INNER,
     REFUSED,
 )
+from tests.contract.http.ways import PLAIN, Way
 from tests.unit.ingest.node import INGEST, Node, connections_of, wait_for
 from tests.unit.ingest.wire import Answer, chunked, request
+
+
+@pytest.fixture
+def way() -> Way:
+    """The bytes of a request as the door sees them: a proxy would write them anew."""
+    return PLAIN
 
 
 def _answers(node: Node, *parts: bytes) -> list[Answer]:

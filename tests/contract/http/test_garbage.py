@@ -6,6 +6,7 @@ from contextlib import suppress
 
 import pytest
 
+from tests.contract.http.ways import PLAIN, Way
 from tests.unit.ingest.node import INGEST, Node, wait_for
 from tests.unit.ingest.wire import Closed, chunked, request
 from weir.ingest.connection import Connection
@@ -30,6 +31,12 @@ KINDS = {
     "connect": b"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n",
     "upgrade": request("/livez", b"", "Connection: Upgrade", "Upgrade: h2c", method="GET"),
 }
+
+
+@pytest.fixture
+def way() -> Way:
+    """What a closed connection leaves behind, whatever its client said."""
+    return PLAIN
 
 
 @pytest.fixture

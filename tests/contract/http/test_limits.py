@@ -6,12 +6,19 @@ from typing import Any
 
 import pytest
 
+from tests.contract.http.ways import PLAIN, Way
 from tests.unit.ingest.node import INGEST, Node, running_node, wait_for
 from tests.unit.ingest.wire import Wire, chunked, request
 
 HELLO = request("/livez", b"", method="GET")
 BODY = b'{"event":"a"}'
 BODY_BYTES_MAX = 4096
+
+
+@pytest.fixture
+def way() -> Way:
+    """Limits of heads and bodies half sent, where a proxy has limits of its own."""
+    return PLAIN
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.contract.http.ways import PLAIN, Way
 from tests.unit.ingest.node import (
     EXPIRED,
     INGEST,
@@ -19,6 +20,12 @@ from tests.unit.ingest.wire import Closed, chunked, request
 from weir.ingest import relay
 
 HELLO = request("/livez", b"", method="GET")
+
+
+@pytest.fixture
+def way() -> Way:
+    """How the door itself passes requests on, to the byte."""
+    return PLAIN
 
 
 def test_request_arrives_as_it_was_sent(node: Node) -> None:

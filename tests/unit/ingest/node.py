@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -160,10 +161,12 @@ class Node:
     """What reached the loop's exception handler."""
     exit_codes: list[int]
     thread: threading.Thread
+    security: ssl.SSLContext | None = None
+    """What clients speak TLS with, where the node does."""
 
     def connect(self, **options: Any) -> Wire:
         """A new connection; ``receive_bytes`` and ``source`` as in ``Wire.connect``."""
-        return Wire.connect(self.address, **options)
+        return Wire.connect(self.address, security=self.security, **options)
 
     def call(self, action: Callable[[], T]) -> T:
         """Does something on the worker's loop and returns its result."""
@@ -224,11 +227,18 @@ def wait_for(condition: Callable[[], object], *, what: str = "condition") -> Non
 
 
 @contextmanager
-def running_node(root: Path, *, with_api: bool = True, **options: Any) -> Iterator[Node]:
+def running_node(
+    root: Path,
+    *,
+    with_api: bool = True,
+    listener: socket.socket | None = None,
+    **options: Any,
+) -> Iterator[Node]:
     """A node until the block ends; then nothing may be left in flight and nothing amiss.
 
-    ``options`` are settings. The check at the end: bytes in flight are back at 0, no connection
-    is left, and the loop had nothing to complain of.
+    Without a ``listener`` it gets a port of its own. ``options`` are settings. The check at the
+    end: bytes in flight are back at 0, no connection is left, and the loop had nothing to complain
+    of.
     """
     fitting: dict[str, Any] = {"disk_reserve_bytes": 0, "drain_timeout_s": 3.0, **options}
     settings = Settings(data_dir=str(root), workers=1, **fitting)
@@ -239,7 +249,10 @@ def running_node(root: Path, *, with_api: bool = True, **options: Any) -> Iterat
     def run() -> None:
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(_serve(root, settings, nodes, started, with_api=with_api))
+                serving = _serve(
+                    root, settings, nodes, started, with_api=with_api, listener=listener
+                )
+                runner.run(serving)
         except BaseException as error:  # shown by the test that waits for the node
             failures.append(error)
         finally:
@@ -270,6 +283,7 @@ async def _serve(
     started: threading.Event,
     *,
     with_api: bool,
+    listener: socket.socket | None,
 ) -> None:
     loop = asyncio.get_running_loop()
     complaints: list[dict[str, Any]] = []
@@ -308,7 +322,7 @@ async def _serve(
     upstream = Upstream()
     if with_api:
         await upstream.start(directory.api_socket)
-    listener = socket.create_server(("127.0.0.1", 0), backlog=512)
+    listener = listener or socket.create_server(("127.0.0.1", 0), backlog=512)
     node = Node(
         directory=directory, board=board, settings=settings, clock=clock, disk=disk, loop=loop,
         upstream=upstream, door=door, gate=gate, backlog=backlog, address=listener.getsockname(),

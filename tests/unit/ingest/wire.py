@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import select
 import socket
+import ssl
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -52,8 +53,15 @@ class Wire:
         self._rest = b""
 
     @classmethod
-    def connect(cls, address: tuple[str, int], *, receive_bytes: int = 0, source: str = "") -> Self:
-        """Connects, from an address of choice.
+    def connect(
+        cls,
+        address: tuple[str, int],
+        *,
+        receive_bytes: int = 0,
+        source: str = "",
+        security: ssl.SSLContext | None = None,
+    ) -> Self:
+        """Connects, from an address of choice; with ``security`` it speaks TLS.
 
         ``receive_bytes`` bounds what the kernel takes without being read.
         """
@@ -65,6 +73,8 @@ class Wire:
         connection.settimeout(TIMEOUT_S)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.connect(address)
+        if security is not None:
+            return cls(security.wrap_socket(connection, server_hostname=address[0]))
         return cls(connection)
 
     def __enter__(self) -> Self:
@@ -89,7 +99,16 @@ class Wire:
 
     def poll(self, wait_s: float = 0.0) -> bool:
         """Whether something can be read by now."""
-        return bool(self._rest or select.select([self.socket], [], [], wait_s)[0])
+        if self._rest or not isinstance(self.socket, ssl.SSLSocket):
+            return bool(self._rest or select.select([self.socket], [], [], wait_s)[0])
+        self.socket.settimeout(wait_s)
+        try:  # bytes that came may be TLS's own, such as a session's ticket
+            self._more()
+        except (TimeoutError, ssl.SSLWantReadError):
+            return False
+        finally:
+            self.socket.settimeout(TIMEOUT_S)
+        return True
 
     def read(self, method: str = "POST") -> Answer:
         """The next answer, a 100 included; raises ``Closed`` when there is none."""
