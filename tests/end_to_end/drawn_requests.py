@@ -8,6 +8,7 @@ from itertools import count
 from typing import NamedTuple
 
 from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import seed as with_seed
 from hypothesis import strategies as st
 
 COLUMNS = ("event", "event_id", "user_id", "anonymous_id", "session_id", "client_ts")
@@ -282,8 +283,8 @@ _opaque = (
 )
 
 
-def draw_requests(count: int) -> list[Drawn]:
-    """So many, of all dialects."""
+def draw_requests(count: int, *, seed: int | None = None) -> list[Drawn]:
+    """So many, of all dialects; with a ``seed`` the same again, but for the numbers in ids."""
     found: list[Drawn] = []
 
     @given(
@@ -301,7 +302,7 @@ def draw_requests(count: int) -> list[Drawn]:
     def collect(drawn: Drawn) -> None:
         found.append(drawn)
 
-    collect()
+    (collect if seed is None else with_seed(seed)(collect))()
     return found
 
 
