@@ -5,8 +5,9 @@ import json
 import queue
 import random
 import threading
+import time
 import uuid
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -179,16 +180,28 @@ def _project(sent: Sent) -> str:
 
 
 class MixedLoad:
-    """Clients that send a plan's requests, each again while it has no answer."""
+    """Clients that send a plan's requests, each again while it has no answer.
+
+    The one that meets a ``None`` in the plan restarts the node, while the others go on; no two
+    do so at a time.
+    """
 
     def __init__(
-        self, plan: Sequence[Sent], url: str, *, keys: Mapping[str, str], endpoint: str
+        self,
+        plan: Sequence[Sent | None],
+        url: str,
+        *,
+        keys: Mapping[str, str],
+        endpoint: str,
+        restart: Callable[[], None],
     ) -> None:
+        """``restart`` counts ``run`` up between two runs of the node."""
         self.book = Book()
         self.run = 0
-        """Which of the node's runs it is: told by who restarts it."""
-        self.failures: list[BaseException] = []
-        self._left: queue.SimpleQueue[Sent] = queue.SimpleQueue()
+        self._restart = restart
+        self._restarting = threading.Lock()
+        self._failures: list[BaseException] = []
+        self._left: queue.SimpleQueue[Sent | None] = queue.SimpleQueue()
         for each in plan:
             self._left.put(each)
         self._address = urlsplit(url).netloc
@@ -196,43 +209,42 @@ class MixedLoad:
         self._endpoint = endpoint
         self._threads = [threading.Thread(target=self._serve, daemon=True) for _ in range(THREADS)]
 
-    @property
-    def left(self) -> int:
-        return self._left.qsize()
-
-    def start(self) -> None:
+    def send_all(self, *, within_s: float) -> None:
+        """Returns when every request has its answer."""
+        deadline = time.monotonic() + within_s
         for thread in self._threads:
             thread.start()
-
-    def finish(self) -> None:
-        """Waits until every request has its answer."""
         for thread in self._threads:
-            thread.join(60)
-            assert not thread.is_alive()
-        if self.failures:
-            raise self.failures[0]
+            thread.join(max(0.0, deadline - time.monotonic()))
+            if self._failures:
+                raise self._failures[0]
+            assert not thread.is_alive(), "requests without an answer"
 
     def _serve(self) -> None:
+        connection = http.client.HTTPConnection(self._address, timeout=20)
         try:
-            connection = http.client.HTTPConnection(self._address, timeout=20)
-            while True:
-                try:
-                    sent = self._left.get_nowait()
-                except queue.Empty:
-                    break
-                self._send_until_answered(connection, sent)
-            connection.close()
+            while not self._failures:
+                sent = self._left.get_nowait()
+                if sent is None:
+                    with self._restarting:
+                        self._restart()
+                else:
+                    self._send_until_answered(connection, sent)
+        except queue.Empty:
+            pass
         except BaseException as error:  # raised again where the test waits
-            self.failures.append(error)
+            self._failures.append(error)
+        finally:
+            connection.close()
 
     def _send_until_answered(self, connection: http.client.HTTPConnection, sent: Sent) -> None:
-        while True:
+        while not self._failures:
             run = self.run
             try:
                 if connection.sock is None:
                     connection.connect()
             except OSError:
-                threading.Event().wait(_RETRY_AFTER_S)
+                time.sleep(_RETRY_AFTER_S)
                 continue
             try:
                 status, body = self._ask(connection, sent)
@@ -245,7 +257,7 @@ class MixedLoad:
             self.book.note(sent, status, json.loads(body), run=run)
             if status != 503:
                 return
-            threading.Event().wait(_RETRY_AFTER_S)
+            time.sleep(_RETRY_AFTER_S)
 
     def _ask(self, connection: http.client.HTTPConnection, sent: Sent) -> tuple[int, bytes]:
         drawn = sent.drawn

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.end_to_end.mixed_load import Book, MixedLoad, new_seed, plan_mix
+from tests.end_to_end.mixed_load import Book, MixedLoad, Sent, new_seed, plan_mix
 from tests.end_to_end.running_node import Node, StartNode, wait_until
 
 ROWS_MAX = 50_000
@@ -32,23 +32,24 @@ def test_ledger_balances_over_many_restarts(start_node: StartNode, seed: int) ->
 
 def _play(start_node: StartNode, *, seed: int, requests: int, restarts: int) -> None:
     words = f"seed {seed}"
-    plan = plan_mix(seed, requests)
     node = start_node(workers=2, cut_age_s=0.3)
-    keys = _make_keys(node)
-    load = MixedLoad(plan, node.url, keys=keys, endpoint=_endpoint(node))
     killed: set[int] = set()
-    marks = random.Random(seed).sample(range(1, len(plan) - 1), restarts)
-    load.start()
-    for mark in sorted(marks, reverse=True):
-        wait_until(partial(_has_left, load, mark), within_s=120, what=f"{mark} left, {words}")
+
+    def restart() -> None:
         if load.run % 2:
+            assert node.stop() == 0, words
+        else:
             killed.add(load.run)
             node.kill_all()
-        else:
-            assert node.stop() == 0, words
         load.run += 1
         node.start()
-    load.finish()
+
+    plan: list[Sent | None] = [*plan_mix(seed, requests)]
+    for place in random.Random(seed).sample(range(len(plan) // 10, len(plan)), restarts):
+        plan.insert(place, None)
+    keys = _make_keys(node)
+    load = MixedLoad(plan, node.url, keys=keys, endpoint=_endpoint(node), restart=restart)
+    load.send_all(within_s=60 + 30 * restarts)
     book = load.book
     assert {status for _, status in book.statuses} >= {200, 202, 400, 401, 429}, words
     # The counts of refusals that a worker has not yet written down die with it.
@@ -66,10 +67,6 @@ def _play(start_node: StartNode, *, seed: int, requests: int, restarts: int) -> 
     assert counts["duplicate"] == counts["accepted"] - stored, (words, told)
     assert not any(any(told[who][name] for who in ("keys", "nobody")) for name in LOSSES), words
     assert _used(node) == stored, words
-
-
-def _has_left(load: MixedLoad, mark: int) -> bool:
-    return load.left <= mark or bool(load.failures)
 
 
 def _is_settled(node: Node, book: Book, rejected: int) -> bool:
