@@ -242,6 +242,7 @@ def running_node(
     """
     fitting: dict[str, Any] = {"disk_reserve_bytes": 0, "drain_timeout_s": 3.0, **options}
     settings = Settings(data_dir=str(root), workers=1, **fitting)
+    listener = listener or socket.create_server(("127.0.0.1", 0), backlog=512)
     started = threading.Event()
     nodes: list[Node] = []
     failures: list[BaseException] = []
@@ -283,7 +284,7 @@ async def _serve(
     started: threading.Event,
     *,
     with_api: bool,
-    listener: socket.socket | None,
+    listener: socket.socket,
 ) -> None:
     loop = asyncio.get_running_loop()
     complaints: list[dict[str, Any]] = []
@@ -322,7 +323,6 @@ async def _serve(
     upstream = Upstream()
     if with_api:
         await upstream.start(directory.api_socket)
-    listener = listener or socket.create_server(("127.0.0.1", 0), backlog=512)
     node = Node(
         directory=directory, board=board, settings=settings, clock=clock, disk=disk, loop=loop,
         upstream=upstream, door=door, gate=gate, backlog=backlog, address=listener.getsockname(),
