@@ -98,6 +98,7 @@ ERROR_WORDS = {
     "unprocessable": "A value is out of its range; the message names the range.",
     "unsupported_encoding": "`Content-Encoding` may be gzip, deflate or zstd.",
     "version_not_supported": "The door speaks HTTP/1.0 and HTTP/1.1.",
+    "validation_failed": "Fields are missing or wrong; `details` names each of them.",
     "validation.enum": "The text is none of those that the field takes; the message lists them.",
     "validation.format": "The text does not have the form that the field needs.",
     "validation.length": "The text is empty, too long, or the event too large.",

@@ -259,6 +259,7 @@ def run_api(settings: Settings, *, lifeline_fd: int | None) -> int:
     """The api process: queries, the ledger, the operator's socket; ``control.db``'s writer."""
     from weir.api.app import build_app
     from weir.api.run import serve_api
+    from weir.api.token_routes import token_routes
     from weir.control.service import ControlService
     from weir.loader.client import LoaderClient
     from weir.query.pool import QueryPool
@@ -281,8 +282,13 @@ def run_api(settings: Settings, *, lifeline_fd: int | None) -> int:
             )
         )
         loader = LoaderClient(directory.loader_socket, clock=clock)
-        routes = _api_routes(
-            settings, RegistryView(directory, board), pool, loader, control.key_names
+        registry = RegistryView(directory, board)
+        routes = _api_routes(settings, registry, pool, loader, control.key_names)
+        routes += token_routes(
+            registry,
+            control.token_signer,
+            clock=clock,
+            per_minute=settings.token_exchanges_per_minute,
         )
         await workers
         await serve_api(

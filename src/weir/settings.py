@@ -116,6 +116,7 @@ class Settings:
     drain_timeout_s: float = _number(10, "Time for open requests at shutdown.")
     rate_limit_requests: int = _whole(0, "Requests per 60 s and key; 0: no limit.")
     rate_limit_events: int = _whole(0, "Events per minute and tenant; 0: no limit.")
+    token_exchanges_per_minute: int = _whole(60, "Access tokens per minute and key; then 429.", 1)
     backfill_bytes_per_s: int = _whole(
         4 * MIB, "Bytes that a worker takes of ?lane=backfill per second; then 503.", 1024
     )

@@ -5,7 +5,7 @@ Nobody authenticates here: the socket's file permissions (0600) say who may conn
 """
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import msgspec
 from starlette.applications import Starlette
@@ -29,6 +29,7 @@ from weir.control.records import (
 )
 from weir.control.service import ControlService
 from weir.errors import InvalidInput, WeirError
+from weir.tokens.claims import TTL_S_MAX
 
 BODY_BYTES_MAX = 65536
 
@@ -42,6 +43,12 @@ class KeyImport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     def __repr__(self) -> str:
         """Without the text."""
         return f"KeyImport(key={self.key!r})"
+
+
+class TokenKeyRotation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of ``POST /token-keys/rotate``."""
+
+    overlap_s: Annotated[int, msgspec.Meta(ge=0, le=TTL_S_MAX)]
 
 
 Body = TypeVar("Body")
@@ -79,6 +86,7 @@ def build_control_app(control: ControlService) -> Starlette:
             ),
             *_plan_routes(control),
             *_key_routes(control),
+            *_token_key_routes(control),
         ],
         middleware=[Middleware(Shield)],
         exception_handlers={WeirError: operator_error_reply, HTTPException: http_error_reply},
@@ -127,6 +135,17 @@ def _key_routes(control: ControlService) -> list[Route]:
             "/keys/{id:path}/revoke",
             lambda request, _body: control.revoke_key(request.path_params["id"]),
         ),
+    ]
+
+
+def _token_key_routes(control: ControlService) -> list[Route]:
+    def rotate(_request: Request, body: bytes) -> object:
+        asked = _decode(body, TokenKeyRotation)
+        return control.rotate_token_keys(overlap_s=asked.overlap_s)
+
+    return [
+        _route("GET", "/token-keys", lambda _request, _body: control.list_token_keys()),
+        _route("POST", "/token-keys/rotate", rotate),
     ]
 
 

@@ -28,6 +28,7 @@ from weir.control.records import (
     TenantChange,
     TenantRecord,
     TenantRequest,
+    TokenKeyRecord,
 )
 from weir.domain.directory import Directory
 from weir.errors import (
@@ -77,6 +78,8 @@ class Control(Protocol):
         self, *, tenant: str | None = None, project: str | None = None
     ) -> tuple[KeyRecord, ...]: ...
     def revoke_key(self, public_id: str) -> KeyRecord: ...
+    def rotate_token_keys(self, *, overlap_s: int) -> tuple[TokenKeyRecord, ...]: ...
+    def list_token_keys(self) -> tuple[TokenKeyRecord, ...]: ...
 
 
 @contextlib.contextmanager
@@ -181,6 +184,13 @@ class ControlClient:
 
     def revoke_key(self, public_id: str) -> KeyRecord:
         return self._call("POST", f"/keys/{quote(public_id, safe='')}/revoke", KeyRecord)
+
+    def rotate_token_keys(self, *, overlap_s: int) -> tuple[TokenKeyRecord, ...]:
+        asked = {"overlap_s": overlap_s}
+        return self._call("POST", "/token-keys/rotate", tuple[TokenKeyRecord, ...], asked)
+
+    def list_token_keys(self) -> tuple[TokenKeyRecord, ...]:
+        return self._call("GET", "/token-keys", tuple[TokenKeyRecord, ...])
 
     def _call(self, method: str, path: str, kind: type[Reply], value: object = None) -> Reply:
         body = None if value is None else msgspec.json.encode(value)

@@ -83,7 +83,9 @@ def _operation(operation: Operation) -> dict[str, object]:
         "responses": _responses(operation),
     }
     if operation.scope is not None:
-        described["description"] = f"Needs an API key with the scope `{operation.scope}`."
+        described["description"] = (
+            f"Needs an API key or an access token with the scope `{operation.scope}`."
+        )
     parameters = operation.parameters + (ON_INGEST if operation.scope == "ingest" else ())
     if parameters:
         described["parameters"] = [_parameter(item) for item in parameters]

@@ -19,6 +19,7 @@ from weir.api.edgemq_operations import EDGEMQ
 from weir.api.event_schema import list_schema, object_schema
 from weir.api.realanalytics_operations import REALANALYTICS
 from weir.api.tapemetric_operations import TAPEMETRIC
+from weir.api.token_operations import TOKENS
 from weir.ingest import native, novamesh
 from weir.query.request import CONTENT_TYPES, ROWS_DEFAULT, Format
 
@@ -408,6 +409,7 @@ OPERATIONS = (
     QUERY_BY_BODY,
     LEDGER,
     TRACE,
+    *TOKENS,
     SCRIPT,
     DESCRIPTION,
 )

@@ -21,6 +21,7 @@ COMMANDS = {
     "backup": "Copy a node into DIR, whether it runs or not.",
     "restore": "Make a node out of the backup in DIR.",
     "keys": "Create, list, revoke and import API keys.",
+    "tokens": "List and rotate the keys that sign access tokens.",
     "tenants": "Create, list and change tenants.",
     "plans": "Create, list and change plans.",
     "projects": "Create and list projects.",

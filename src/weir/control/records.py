@@ -160,6 +160,15 @@ class NewKey(msgspec.Struct, frozen=True, kw_only=True):
         return f"NewKey(key={self.key!r})"
 
 
+class TokenKeyRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A key of access tokens as it is shown; the one without an end signs."""
+
+    id: str
+    signs: bool
+    created_at: datetime
+    ends_at: datetime | None
+
+
 def set_fields(change: msgspec.Struct) -> dict[str, object]:
     """The fields that are not ``UNSET``."""
     given = msgspec.structs.asdict(change)

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 
 from weir.board import Board
 from weir.clock import Clock
-from weir.control import keys, plans, projects, tenants, uptime
+from weir.control import keys, plans, projects, tenants, token_keys, uptime
 from weir.control.database import Newest, begin_write, migrate, open_engine, sqlite_url
 from weir.control.first_run import first_run
 from weir.control.records import (
@@ -28,6 +28,7 @@ from weir.control.records import (
     TenantChange,
     TenantRecord,
     TenantRequest,
+    TokenKeyRecord,
 )
 from weir.control.snapshot import advance_registry
 from weir.control.tables import FIRST_ROWS, METADATA
@@ -46,7 +47,7 @@ Result = TypeVar("Result")
 
 
 class ControlService:
-    """Plans, tenants, projects and keys of one node. Holds ``control.lock`` until ``close``.
+    """Plans, tenants, projects, API keys and token keys. Holds ``control.lock`` until ``close``.
 
     Every change is one transaction that also counts the registry's epoch up; the new registry is
     published before the call returns. Methods may be called from any thread; one change runs at a
@@ -204,6 +205,31 @@ class ControlService:
     def key_names(self, project_id: int) -> dict[int, str]:
         """Public ids of a project's keys by their internal ids, revoked ones included."""
         return self._read(lambda connection: keys.key_names(connection, project_id))
+
+    def token_signer(self) -> token_keys.Signer:
+        """What signs access tokens now; made when there is none yet."""
+        found = self._read(token_keys.find_signer)
+        if found is not None:
+            return found
+        pair = token_keys.new_pair()
+        return self._change(
+            lambda connection: token_keys.add_first(connection, pair, now_us=self._clock.now_us())
+        )
+
+    def rotate_token_keys(self, *, overlap_s: int) -> tuple[TokenKeyRecord, ...]:
+        """A new key signs from now on; those before it verify ``overlap_s`` more, at most."""
+        pair = token_keys.new_pair()
+        return self._change(
+            lambda connection: token_keys.rotate(
+                connection, pair, overlap_s=overlap_s, now_us=self._clock.now_us()
+            )
+        )
+
+    def list_token_keys(self) -> tuple[TokenKeyRecord, ...]:
+        """The keys of access tokens that are good for anything, oldest first."""
+        return self._read(
+            lambda connection: token_keys.list_keys(connection, now_us=self._clock.now_us())
+        )
 
     def record_uptime(self) -> int:
         """Counts the current minute as one in which the node ran; the uptime in millionths."""

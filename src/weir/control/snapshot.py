@@ -7,9 +7,9 @@ left where nobody says anything, so that the node's own settings apply; 0 is no 
 from sqlalchemy import Connection, func, select, update
 
 from weir.control.projects import DEFAULT_ENDPOINT
-from weir.control.tables import CONTROL_STATE, ENDPOINTS, KEYS, PROJECTS
+from weir.control.tables import CONTROL_STATE, ENDPOINTS, KEYS, PROJECTS, TOKEN_KEYS
 from weir.control.tenants import IN_FORCE
-from weir.domain.registry import Endpoint, Principal, Project, Registry, Tenant
+from weir.domain.registry import Endpoint, Principal, Project, Registry, Tenant, TokenKey
 
 
 def advance_registry(connection: Connection) -> Registry:
@@ -26,6 +26,7 @@ def advance_registry(connection: Connection) -> Registry:
         projects=_projects(connection),
         tenants=_tenants(connection),
         endpoints=_endpoints(connection),
+        token_keys=_token_keys(connection),
     )
 
 
@@ -91,3 +92,11 @@ def _endpoints(connection: Connection) -> dict[int, Endpoint]:
         row.id: Endpoint(endpoint_id=row.id, project_id=row.project_id, public_id=row.public_id)
         for row in connection.execute(select(ENDPOINTS))
     }
+
+
+def _token_keys(connection: Connection) -> dict[str, TokenKey]:
+    """The public halves alone: what the data plane reads can sign nothing."""
+    rows = connection.execute(
+        select(TOKEN_KEYS.c.kid, TOKEN_KEYS.c.public, TOKEN_KEYS.c.ends_at_us)
+    )
+    return {row.kid: TokenKey(public=row.public, ends_at_us=row.ends_at_us) for row in rows}

@@ -1,5 +1,6 @@
 """The tables of ``control.db``. Times are microseconds since 1970; nothing is ever deleted from
-them but uptime, so that ids are not used twice and the ledger's keys keep their names."""
+them but uptime and ended signing keys, so that ids are not used twice and the ledger's keys keep
+their names."""
 
 from sqlalchemy import (
     JSON,
@@ -90,6 +91,19 @@ KEYS = Table(
     Column("revoked_at_us", BigInteger),
     Index("keys_by_project", "project_id"),
 )
+
+TOKEN_KEYS = Table(
+    "token_keys",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("kid", String(22), nullable=False, unique=True),
+    Column("public", LargeBinary, nullable=False),
+    Column("private", LargeBinary),
+    Column("created_at_us", BigInteger, nullable=False),
+    Column("ends_at_us", BigInteger),
+)
+"""Keys of access tokens, DER. The newest signs; the others verify until ``ends_at_us``, and their
+private halves are gone."""
 
 CONTROL_STATE = Table(
     "control_state",

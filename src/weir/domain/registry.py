@@ -66,28 +66,47 @@ class Principal(msgspec.Struct, frozen=True):
     events_per_minute: int | None = None
     networks: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
+    is_token: bool = False
+    """Whether it is that of an access token, which stands in for the key."""
 
     @property
     def place(self) -> Place:
         return Place(self.tenant_id, self.project_id, self.endpoint_id, self.key_id)
 
     def require(self, scope: Scope) -> None:
-        """Raises ``Forbidden`` unless the key has the scope."""
-        if scope.value not in self.scopes:
+        """Raises ``Forbidden`` unless the key or token has the scope."""
+        if scope.value in self.scopes:
+            return
+        if self.is_token:
             raise Forbidden(
-                f"This API key lacks the scope '{scope.value}'.",
-                hint=f"Create one with: weir keys create --scopes {scope.value}",
+                f"This access token lacks the scope '{scope.value}'.",
+                hint="A token has one scope: exchange the key for another.",
             )
+        raise Forbidden(
+            f"This API key lacks the scope '{scope.value}'.",
+            hint=f"Create one with: weir keys create --scopes {scope.value}",
+        )
+
+
+class TokenKey(msgspec.Struct, frozen=True):
+    """The public half (DER) of a key that signs access tokens, or did: then it has an end."""
+
+    public: bytes
+    ends_at_us: int | None = None
 
 
 class Registry(msgspec.Struct, frozen=True):
-    """One epoch of the control state. ``keys`` is by the hex SHA-256 of the key's text."""
+    """One epoch of the control state.
+
+    ``keys`` is by the hex SHA-256 of the key's text, ``token_keys`` by ``kid``.
+    """
 
     epoch: int
     keys: dict[str, Principal]
     projects: dict[int, Project]
     tenants: dict[int, Tenant]
     endpoints: dict[int, Endpoint]
+    token_keys: dict[str, TokenKey] = {}
 
     def authenticate(self, text: str, *, now_us: int) -> Principal:
         """The principal of a key.
@@ -108,7 +127,8 @@ class Registry(msgspec.Struct, frozen=True):
     def confirm(self, principal: Principal, *, now_us: int) -> None:
         """Raises as ``authenticate`` does when a principal found earlier is no longer good."""
         if principal.expires_at_us is not None and now_us >= principal.expires_at_us:
-            raise Unauthenticated("The API key has expired.")
+            what = "access token" if principal.is_token else "API key"
+            raise Unauthenticated(f"The {what} has expired.")
         if not self.tenants[principal.tenant_id].active:
             raise Forbidden("This account is not active.", code="tenant_inactive")
 

@@ -20,8 +20,12 @@ from weir.domain.registry import (
 from weir.errors import Forbidden, NotFound, Unauthenticated
 from weir.ingest.addresses import client_behind
 from weir.ingest.guests import key_in_body
+from weir.tokens.claims import TOKEN_CHARS_MAX
+from weir.tokens.memory import TokenMemory
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from weir.domain.networks import Network
     from weir.domain.registry import Endpoint
     from weir.ingest.exchange import Exchange
@@ -33,6 +37,9 @@ PRINCIPALS_MAX = 8192
 
 BEARER_BYTES_MAX = KEY_CHARS_MAX + len("Bearer ")
 """Length of a credential that is worth remembering; no longer one can be a key."""
+
+TOKEN_BYTES_MAX = TOKEN_CHARS_MAX + len("Bearer ")
+"""The same of an access token."""
 
 _INGEST_ONLY = frozenset({Scope.INGEST.value})
 
@@ -66,6 +73,7 @@ class Callers:
         "_registry",
         "_trusted",
         "_url_keys",
+        "tokens",
     )
 
     def __init__(
@@ -80,6 +88,7 @@ class Callers:
         self._limits = limits
         self._docs_url = docs_url
         self._trusted = trusted
+        self.tokens = TokenMemory()
         self._bearers: dict[bytes | None, Known] = {}
         self._api_keys: dict[bytes | None, Known] = {}
         self._url_keys: dict[bytes | None, Known] = {}
@@ -138,12 +147,17 @@ class Callers:
         known = memory.get(credential)
         if known is None:
             text = credential.decode("latin-1")
-            text = bearer_token(text) if memory is self._bearers else text.strip()
-            look_up = self._look_up_public if memory is self._url_keys else self._look_up
-            known = look_up(text, registry, now_us)
+            look_up = self._look_up
+            if memory is self._bearers:
+                text = bearer_token(text)
+                look_up = self._look_up_bearer
+            elif memory is self._url_keys:
+                look_up = self._look_up_public
+            known = look_up(text.strip(), registry, now_us)
             if len(memory) >= PRINCIPALS_MAX:
                 memory.clear()
-            if len(credential) <= BEARER_BYTES_MAX:
+            bytes_max = TOKEN_BYTES_MAX if known.principal.is_token else BEARER_BYTES_MAX
+            if len(credential) <= bytes_max:
                 memory[credential] = known
         return known
 
@@ -157,12 +171,21 @@ class Callers:
             )
         return known
 
+    def _look_up_bearer(self, text: str, registry: Registry, now_us: int) -> Known:
+        """By a key or an access token: the one place where a token may stand."""
+        find = self.tokens.authenticate_bearer
+        return self._known(registry, text, lambda text: find(registry, text, now_us=now_us))
+
     def _look_up(self, text: str, registry: Registry, now_us: int) -> Known:
+        find = registry.authenticate
+        return self._known(registry, text, lambda text: find(text, now_us=now_us))
+
+    def _known(self, registry: Registry, text: str, find: Callable[[str], Principal]) -> Known:
         where = f"See {self._docs_url}"
         if not text:
             raise Unauthenticated("API key required.", hint=where, is_missing=True)
         try:
-            principal = registry.authenticate(text, now_us=now_us)
+            principal = find(text)
         except Unauthenticated as error:
             error.hint = where
             raise

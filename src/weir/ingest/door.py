@@ -264,7 +264,9 @@ class Door:
                 return
             known = self.callers.recognize(exchange, self._now_us())
             exchange.tenant_id = known.place.tenant_id
-        elif brings_body_unknown(head, self._registry.current(), now_us=self._now_us()):
+        elif brings_body_unknown(
+            head, self._registry.current(), self.callers.tokens, now_us=self._now_us()
+        ):
             exchange.tenant_id = GUESTS
 
     def _take_ingest(self, exchange: Exchange, route: IngestRoute) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from weir.domain.registry import Registry
     from weir.ingest.exchange import Exchange
     from weir.ingest.head import Head
+    from weir.tokens.memory import TokenMemory
 
 
 KEYLESS_BODY_BYTES_MAX = 65536
@@ -23,7 +24,8 @@ KEYLESS_BODY_BYTES_MAX = 65536
 
 def is_keyless(head: Head) -> bool:
     """Whether no header holds a key. Raises ``BodyTooLarge`` when none can stand in the body."""
-    if _credential(head) is not None:
+    authorization, api_key = _credentials(head)
+    if credential_of(authorization=authorization, api_key=api_key) is not None:
         return False
     if head.content_length is not None and head.content_length > KEYLESS_BODY_BYTES_MAX:
         raise _too_large()
@@ -40,26 +42,26 @@ def key_in_body(exchange: Exchange, find_key: Callable[[bytes], str | None]) -> 
     return find_key(small) or ""
 
 
-def brings_body_unknown(head: Head, registry: Registry, *, now_us: int) -> bool:
+def brings_body_unknown(
+    head: Head, registry: Registry, tokens: TokenMemory, *, now_us: int
+) -> bool:
     """Whether a body follows the head and no key in it is known: its sender is a guest."""
     headers = head.headers
     if b"content-length" not in headers and b"transfer-encoding" not in headers:
         return False
-    text = _credential(head)
-    if text is None:
-        return True
+    authorization, api_key = _credentials(head)
     try:
-        registry.authenticate(text, now_us=now_us)
+        known = tokens.find(registry, authorization=authorization, api_key=api_key, now_us=now_us)
     except (Unauthenticated, Forbidden):
         return True
-    return False
+    return known is None
 
 
-def _credential(head: Head) -> str | None:
+def _credentials(head: Head) -> tuple[str, str]:
     headers = head.headers
-    return credential_of(
-        authorization=headers.get(b"authorization", b"").decode("latin-1"),
-        api_key=headers.get(b"x-api-key", b"").decode("latin-1"),
+    return (
+        headers.get(b"authorization", b"").decode("latin-1"),
+        headers.get(b"x-api-key", b"").decode("latin-1"),
     )
 
 
