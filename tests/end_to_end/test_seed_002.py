@@ -2,6 +2,10 @@
 
 import base64
 import json
+import re
+import shlex
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -125,3 +129,82 @@ def test_foreign_and_unknown_endpoints_are_the_same_404(node: Node) -> None:
         node.url + "/v1/ledger", params={"by": "total"}, headers=node.headers, timeout=20
     )
     assert ledger.json()["balance"] == 0
+
+
+CURL = """curl -X POST https://api.edge.mq/v1/token/exchange \\
+-H "Authorization: Bearer $TOKEN" \\
+-H "Content-Type: application/json" \\
+-d '{"api_key":"emq_live_a1b2c3d4e5f6g7h8i9j0","scope":"admin","ttl":"15m"}'"""
+"""As the vendor's page prints it, but for the line ends; its Authorization is of no use."""
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="the vendor's example needs curl")
+def test_vendors_curl_gets_a_token_that_works_until_its_key_ends(node: Node) -> None:
+    """With our address and our key; the token of a key that is revoked is refused at once."""
+    folder = ("--data", str(node.directory), "--json")
+    made = node.weir("keys", "create", "--scopes", "ingest,metrics,admin,query", *folder)
+    key = json.loads(made.stdout)
+
+    def exchange(scope: str) -> str:
+        text = CURL.replace("https://api.edge.mq", node.url)
+        text = text.replace("emq_live_a1b2c3d4e5f6g7h8i9j0", key["key"])
+        command = shlex.split(text.replace('"admin"', f'"{scope}"').replace("\\\n", " "))
+        ran = subprocess.run([*command, "-s"], capture_output=True, timeout=30, check=True)
+        reply = json.loads(ran.stdout)
+        assert (reply["token_type"], reply["expires_in"]) == ("Bearer", 900)
+        return str(reply["access_token"])
+
+    bearers = {
+        scope: {"Authorization": f"Bearer {exchange(scope)}"}
+        for scope in ("admin", "ingest", "metrics", "query")
+    }
+
+    def status(method: str, path: str, scope: str, **options: object) -> int:
+        url = node.url + path
+        return httpx.request(method, url, headers=bearers[scope], timeout=20, **options).status_code  # type: ignore[arg-type]  # httpx takes them by name
+
+    here = f"/v1/endpoints/{_endpoint(node)}/ingest"
+    sent = {"content": b'{"event":"by_token"}'}
+    sql = {"q": "SELECT event FROM events WHERE event = 'by_token'"}
+    for _ in range(4):  # by whichever worker
+        assert status("POST", here, "ingest", **sent) == 202
+    _wait_for(node, "by_token", 4)
+    for scope, expected in (("admin", 403), ("metrics", 403), ("query", 403)):
+        assert status("POST", here, scope, **sent) == expected
+    assert status("GET", "/v1/query", "query", params=sql) == 200
+    assert status("GET", "/v1/query", "ingest", params=sql) == 403
+    assert status("GET", "/v1/ledger", "metrics") == 200
+    assert status("GET", "/v1/ledger", "query") == 403
+    assert status("GET", "/v1/events/none/trace", "metrics") == 404
+    jwks = httpx.get(f"{node.url}/.well-known/jwks.json", timeout=20)
+    assert [item["alg"] for item in jwks.json()["keys"]] == ["RS256"]
+    assert node.weir("keys", "revoke", key["id"], *folder).returncode == 0
+    for _ in range(4):
+        assert status("POST", here, "ingest", **sent) == 401
+    assert status("GET", "/v1/query", "query", params=sql) == 401
+
+
+def test_tokens_outlive_a_restart_and_a_rotation(node: Node) -> None:
+    """Signing keys are state: a token of before is good; after --at-once it is not."""
+    wanted = {"api_key": node.key, "scope": "ingest"}
+    url = f"{node.url}/v1/token/exchange"
+    first = httpx.post(url, json=wanted, timeout=20).json()["access_token"]
+    node.stop()
+    node.start()
+    folder = ("--data", str(node.directory), "--json")
+
+    def status(token: str) -> int:
+        headers = {"Authorization": f"Bearer {token}"}
+        path = f"{node.url}/v1/events"
+        return httpx.post(path, json={"event": "e"}, headers=headers, timeout=20).status_code
+
+    assert status(first) == 202
+    assert node.weir("tokens", "rotate", *folder).returncode == 0
+    second = httpx.post(url, json=wanted, timeout=20).json()["access_token"]
+    assert (status(first), status(second)) == (202, 202)
+    assert node.weir("tokens", "rotate", "--at-once", *folder).returncode == 0
+    assert (status(first), status(second)) == (401, 401)
+    log = node.log.read_text()
+    for secret in (first, second, first.rsplit(".", 1)[1], node.key, "PRIVATE"):
+        assert secret not in log
+    assert not re.search(r"eyJ[\w-]{20,}\.", log)

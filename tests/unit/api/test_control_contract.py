@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import pytest
@@ -101,6 +101,18 @@ def test_plans_live_their_life(control: Control) -> None:
     )
     back = control.change_tenant("acme", TenantChange(events_per_month="plan"))
     assert (back.events_per_month, back.overrides) == (9, ())
+
+
+def test_token_keys_live_their_life(control: Control) -> None:
+    """Made by the first rotation; then two overlap for a while, or one is left at once."""
+    assert control.list_token_keys() == ()
+    [first] = control.rotate_token_keys(overlap_s=60)
+    assert (first.signs, first.ends_at) == (True, None)
+    old, new = control.rotate_token_keys(overlap_s=60)
+    assert (old.id, old.signs, new.signs) == (first.id, False, True)
+    assert old.ends_at == new.created_at + timedelta(seconds=60)
+    assert control.list_token_keys() == (old, new)
+    assert [key.signs for key in control.rotate_token_keys(overlap_s=0)] == [True]
 
 
 FAILURES: dict[str, tuple[Callable[[Control], object], type[WeirError]]] = {

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -263,3 +263,21 @@ def test_standard_output_is_json_and_nothing_else(tmp_path: Path) -> None:
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
     assert json.loads(ended.stdout)["key"]
     assert json.loads(ended.stderr) == {"note": f"Made a new node in {tmp_path / 'd'}."}
+
+
+def test_token_keys_are_rotated_and_listed(run: Run) -> None:
+    """None before the first token; the old one stays a day, or goes at once; never a secret."""
+    missing = run("tokens", "list", "--data", "d")
+    assert (missing.exit_code, Path("d").exists()) == (1, False)
+    run("keys", "create", "--data", "d")
+    assert json.loads(run("tokens", "list", "--data", "d", "--json").stdout) == []
+    run("tokens", "rotate", "--data", "d")
+    rotated = run("tokens", "rotate", "--data", "d", "--json")
+    old, new = json.loads(rotated.stdout)
+    assert (old["signs"], new["signs"], new["ends_at"]) == (False, True, None)
+    ends, made = (datetime.fromisoformat(text) for text in (old["ends_at"], new["created_at"]))
+    assert ends - made == timedelta(days=1)
+    table = run("tokens", "list", "--data", "d").stdout
+    assert [line.split("\t")[1] for line in table.splitlines()] == ["signs", "false", "true"]
+    [left] = json.loads(run("tokens", "rotate", "--at-once", "--data", "d", "--json").stdout)
+    assert left["id"] not in (old["id"], new["id"])
