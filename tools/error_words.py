@@ -93,7 +93,7 @@ ERROR_WORDS = {
     "too_many_queries": "The tenant has `query_tenant_workers_max` queries running, or most of "
     "those that wait. Try again.",
     "transfer_coding_unknown": "`Transfer-Encoding` may only be `chunked`.",
-    "unauthorized": "The key is missing, mistyped, unknown, revoked or expired.",
+    "unauthorized": "The key or token is missing, mistyped, unknown, revoked or expired.",
     "unavailable": "Not now. The same request may succeed after `Retry-After` seconds.",
     "unprocessable": "A value is out of its range; the message names the range.",
     "unsupported_encoding": "`Content-Encoding` may be gzip, deflate or zstd.",

@@ -1,5 +1,7 @@
 """A good token acts for its key until either ends, and its signature is checked once."""
 
+import subprocess
+import sys
 from typing import Any
 
 import msgspec
@@ -55,6 +57,33 @@ def test_signature_is_checked_once_in_an_epoch(checks: list[bytes]) -> None:
     assert len(checks) == 1
     _ask(token(), registry(epoch=8), tokens=tokens)
     assert len(checks) == 2
+
+
+def test_garbage_does_not_load_the_library() -> None:
+    """A door that no token of its node has come to has not paid for verifying one."""
+    unknown = token(by=pair("stranger"))
+    program = """
+import sys
+import weir.ingest.door, weir.ingest.dialects, weir.server
+from weir.domain.registry import Registry
+from weir.errors import Unauthenticated
+from weir.tokens.memory import TokenMemory
+texts = ["a-key-that-nobody-knows", "x" * 300 + "." + "y" * 300 + ".z", *sys.argv[1:]]
+for text in texts:
+    try:
+        TokenMemory().authenticate_bearer(Registry(1, {}, {}, {}, {}), text, now_us=1)
+    except Unauthenticated as error:
+        print(error)
+print([name for name in sys.modules if name.startswith("cryptography")])
+"""
+    command = [sys.executable, "-c", program, unknown]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert ran.stdout.splitlines() == [
+        "The API key is unknown or revoked.",
+        "The access token is not valid.",
+        "The access token is not valid.",
+        "[]",
+    ]
 
 
 def test_known_token_ends_to_the_second() -> None:
