@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -72,8 +73,8 @@ def _registry(epoch: int, *, without: str = "") -> Registry:
 
 
 @contextmanager
-def _node(root: Path, **options: object) -> Iterator[Node]:
-    with running_node(root, **options) as running:
+def _node(root: Path) -> Iterator[Node]:
+    with running_node(root) as running:
         running.publish(_registry(2))
         yield running
 
@@ -85,8 +86,13 @@ def node(tmp_path: Path) -> Iterator[Node]:
         yield running
 
 
-def _token(number: int = 1, **changes: object) -> str:
-    good = {"sub": f"key_{number}", "tenant": "one", "iat": NOW_S, "exp": NOW_S + 900}
+def _token(number: int = 1, **changes: Any) -> str:
+    good: dict[str, Any] = {
+        "sub": f"key_{number}",
+        "tenant": "one",
+        "iat": NOW_S,
+        "exp": NOW_S + 900,
+    }
     return token(**(good | changes))
 
 
@@ -122,8 +128,8 @@ def test_refused_token_is_answered_as_a_refused_key(node: Node, path: str) -> No
         f"X-API-Key: {_token()}",
     ):
         answer = _ask(node, path, line)
-        assert (answer.status, answer.json.keys()) == (unknown.status, unknown.json.keys())
-        assert answer.json["error"] == unknown.json["error"] if "error" in unknown.json else True
+        told, expected = ({**item.json, "message": ""} for item in (answer, unknown))
+        assert (answer.status, told) == (unknown.status, expected)
     assert node.frames() == []
 
 
@@ -148,7 +154,7 @@ def test_token_in_body_or_url_is_no_key(node: Node) -> None:
         with node.connect() as wire:
             answer = wire.ask(sent)
         assert answer.status == status
-        assert not answer.json.get("accepted")
+        assert answer.json.get("accepted", 0) == 0
     assert node.frames() == []
 
 
@@ -165,7 +171,7 @@ def test_known_token_is_refused_from_its_end_and_its_keys_end_on(node: Node) -> 
         node.clock.now_s = NOW_S + 900
         expired = wire.ask(first)
         assert (expired.status, wire.ask(later).status) == (401, 202)
-        assert "expired" in expired.json["message"]
+        assert "expired" in str(expired.json["message"])
         node.publish(_registry(3, without=SECRET))
         assert wire.ask(later).status == 401
 
