@@ -93,14 +93,13 @@ def test_token_says_who_and_how_long(ask: Ask, key: NewKey) -> None:
     assert _claims(ask(_wanted(key)))["jti"] != _claims(reply)["jti"]
 
 
-@pytest.mark.parametrize(
-    ("ttl", "lasts_s"), [("1s", 1), ("90s", 90), ("15m", 900), ("1h", 3600), ("24h", 86400)]
-)
-def test_token_lasts_as_long_as_is_asked(ask: Ask, key: NewKey, ttl: str, lasts_s: int) -> None:
-    """Seconds, minutes and hours."""
-    reply = ask(_wanted(key, ttl=ttl))
-    assert reply.json()["expires_in"] == lasts_s
-    assert _claims(reply)["exp"] == NOW_S + lasts_s
+def test_token_lasts_as_long_as_is_asked(ask: Ask, key: NewKey) -> None:
+    """Seconds, minutes and hours, up to a day."""
+    for ttl, lasts_s in (("1s", 1), ("90s", 90), ("24h", 86400)):
+        reply = ask(_wanted(key, ttl=ttl))
+        assert reply.json()["expires_in"] == lasts_s
+        assert _claims(reply)["exp"] == NOW_S + lasts_s
+    assert (parse_ttl("15m"), parse_ttl("1h"), parse_ttl("1440m")) == (900, 3600, 86400)
 
 
 @pytest.mark.parametrize(
@@ -142,16 +141,15 @@ WRONG: dict[str, tuple[object, set[str]]] = {
 }
 
 
-@pytest.mark.parametrize("kind", WRONG)
-def test_every_wrong_field_is_named(ask: Ask, service: ControlService, kind: str) -> None:
+def test_every_wrong_field_is_named(ask: Ask) -> None:
     """422, before the key is looked at."""
-    body, fields = WRONG[kind]
-    reply = ask(body)
-    assert reply.status_code == 422
-    told = reply.json()
-    assert (set(told), told["error"]) == ({"error", "message", "details"}, "validation_failed")
-    assert {item["field"] for item in told["details"]} == fields
-    assert all(item["message"] for item in told["details"])
+    for kind, (body, fields) in WRONG.items():
+        reply = ask(body)
+        assert reply.status_code == 422, kind
+        told = reply.json()
+        assert (set(told), told["error"]) == ({"error", "message", "details"}, "validation_failed")
+        assert {item["field"] for item in told["details"]} == fields, kind
+        assert all(item["message"] for item in told["details"])
 
 
 def test_wrong_keys_are_refused(ask: Ask, service: ControlService, key: NewKey) -> None:
