@@ -37,6 +37,7 @@ from weir.journal.writer import JournalWriter
 from weir.loader.run import Loader, LoaderParts
 from weir.settings import Settings
 from weir.storage.registry import RegistryView
+from weir.telemetry import Happening
 
 EDGES = 3
 JOIN_S = 20.0
@@ -107,7 +108,11 @@ class World:
 
     def live(self, steps: int) -> None:
         """Goes through the world's history; raises ``Wrong`` when a promise is broken."""
-        with self.machine.on(), mock.patch("weir.journal.state.boot_number", self._boot_number):
+        with (
+            self.machine.on(),
+            mock.patch("weir.journal.state.boot_number", self._boot_number),
+            mock.patch("weir.loader.committer.emit", self._note),
+        ):
             try:
                 self._set_off()
                 for _ in range(steps):
@@ -121,6 +126,11 @@ class World:
 
     def _boot_number(self) -> int:
         return self.boots
+
+    def _note(self, happening: Happening, **fields: object) -> None:
+        """Why a commit is tried again stands in the history."""
+        if happening is Happening.LAKE_COMMIT_FAILED:
+            self.machine.trace.append(f"{happening.name} {fields['reason']}")
 
     def _set_off(self) -> None:
         """A new life: which faults it has, and whether and when it ends."""
