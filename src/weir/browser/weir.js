@@ -7,46 +7,56 @@
 // views by itself, also when the address changes without a load), data-memory (nothing is kept in
 // the browser: every load is a new visitor), data-debug (tells the console what it does).
 //
-// Every event has an id and is kept in localStorage until the node has it on disk, so it arrives
-// once: after retries, offline times, closed tabs and crashes.
+// Every event has an id and is kept in localStorage until the node says that it has it on disk, so
+// it arrives once: after retries, offline times, closed tabs and crashes.
 (() => {
   "use strict";
+  const warn = (...words) => console.warn("weir:", ...words);
+  const early = window.weir;
+  if (early?.track) return warn("the script is on this page twice");
   const script = document.currentScript;
   const settings = script.dataset;
   const endpoint =
     (settings.url || new URL(script.src).origin).replace(/\/$/, "") +
     "/v1/events?api_key=" + encodeURIComponent(settings.key);
-  const MINUTE = 60e3, HOUR = 60 * MINUTE;
+  const MINUTE = 60e3, HOUR = 60 * MINUTE, DAY = 24 * HOUR;
   const SESSION_MS = 30 * MINUTE;
   const BATCH = 50; // events of one request
+  const BATCH_CHARS = 500e3;
   const BEACON_CHARS = 20e3; // browsers refuse beacons above 64 KiB in all
+  const EVENT_CHARS = 1e6; // of one event; the node takes no more by default
   const KEPT = 1000; // events that wait; the oldest go first
-  const KEPT_MS = 7 * 24 * HOUR;
+  const KEPT_CHARS = 2e6; // of them all: under half of what a site has
+  const KEPT_MS = 7 * DAY;
   const SENT_MS = 23 * HOUR; // the node knows a repeated id for 24 hours
+  const BACKOFF_MS = 5 * MINUTE; // the longest wait that nobody asked for; longer ones in such steps
+  const ASKED_MS = 32 * DAY; // a month's quota comes back sooner
+  const ANSWER_MS = 2 * MINUTE;
   const OTHER_TAB_MS = 2 * MINUTE; // after that an unattended queue is taken over
   const PREFIX = "weir.queue.";
 
   const log = (...words) => "debug" in settings && console.log("weir:", ...words);
 
-  // What the browser keeps; private windows and full disks refuse, and then it is memory alone.
+  // What the browser keeps, unless it is told or known not to: private windows and full disks refuse.
+  const memory = new Map();
   const store = {
-    memory: {},
     get(name) {
-      if ("memory" in settings) return this.memory[name];
-      try { return JSON.parse(localStorage.getItem(name)) || this.memory[name]; }
-      catch { return this.memory[name]; }
+      if (memory.has(name) || "memory" in settings) return memory.get(name);
+      try { return JSON.parse(localStorage.getItem(name)); } catch {}
     },
     set(name, value) {
-      this.memory[name] = value;
+      memory.set(name, value);
       if ("memory" in settings) return;
-      try { localStorage.setItem(name, JSON.stringify(value)); } catch {}
+      try {
+        localStorage.setItem(name, JSON.stringify(value));
+        memory.delete(name); // another tab may change it
+      } catch {}
     },
     names() {
-      if ("memory" in settings) return [];
-      try { return Object.keys(localStorage); } catch { return []; }
+      try { return "memory" in settings ? [] : Object.keys(localStorage); } catch { return []; }
     },
     remove(name) {
-      delete this.memory[name];
+      memory.delete(name);
       try { localStorage.removeItem(name); } catch {}
     },
   };
@@ -56,49 +66,70 @@
       .map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
   const tab = PREFIX + newId();
-  let queue = []; // [event, made at, beaconed at or 0]
-  let busy = false, failures = 0, timer = 0, stopped = false;
+  let queue = []; // [event as JSON, made at, beaconed at or 0]
+  let busy = false, failures = 0, timer = 0, size = BATCH;
+  let due = 0, asked = 0; // no request before: ours to choose, the node's; clocks jump, this one not
 
-  const save = () => {
-    if (queue.length) store.set(tab, { seen: Date.now(), queue });
+  // What is too old or too much goes; then it is written down.
+  const save = (left) => {
+    const now = Date.now();
+    const had = queue.length;
+    let chars = 0;
+    queue = queue.slice(-KEPT).reverse().filter(([text, made, sent]) =>
+      (sent ? now - sent < SENT_MS : now - made < KEPT_MS) && (chars += text.length) <= KEPT_CHARS);
+    queue.reverse();
+    if (queue.length < had) warn("too old or too many, no longer kept:", had - queue.length);
+    if (queue.length) store.set(tab, { seen: now, left, queue });
     else store.remove(tab);
   };
 
   // A tab holds a lock with its name while it lives. Without locks (http) the time tells.
   let release = () => {};
-  const hold = () => navigator.locks?.request(tab, () => new Promise((done) => (release = done)));
+  const hold = () =>
+    navigator.locks?.request(tab, () => new Promise((done) => (release = done))).catch(() => {});
+
+  // Other scripts write here too; one entry that is none of ours would spoil its whole request.
+  const isEntry = (entry) => {
+    try {
+      const [text, made, sent] = entry;
+      return typeof JSON.parse(text).event_id === "string" && made >= 0 && sent >= 0;
+    } catch { return false; }
+  };
 
   // Queues of tabs that are gone: a closed one, a crashed one, the last page of this one.
   const adopt = async () => {
     let held;
     try { held = (await navigator.locks.query()).held.map((lock) => lock.name); } catch {}
-    const now = Date.now();
     for (const name of store.names()) {
       if (!name.startsWith(PREFIX) || name === tab) continue;
       const other = store.get(name);
-      const lives = held ? held.includes(name) : !other?.left && now - other?.seen < OTHER_TAB_MS;
+      const lives = held
+        ? held.includes(name)
+        : !other?.left && Math.abs(Date.now() - other?.seen) < OTHER_TAB_MS;
       if (lives) continue;
       store.remove(name);
-      if (other) queue = other.queue.concat(queue);
+      if (Array.isArray(other?.queue)) queue = other.queue.filter(isEntry).concat(queue);
     }
-    queue = queue.filter(([, made, sent]) => (sent ? now - sent < SENT_MS : now - made < KEPT_MS));
     save();
     plan(0);
   };
 
+  const isText = (value) => typeof value === "string";
+
   const visitor = () => {
-    let known = store.get("weir.visitor");
-    if (!known) store.set("weir.visitor", (known = { anonymous: newId() }));
+    const { anonymous, user } = store.get("weir.visitor") || {};
+    const known = { anonymous: isText(anonymous) ? anonymous : newId() };
+    if (isText(user)) known.user = user;
+    if (anonymous !== known.anonymous) store.set("weir.visitor", known);
     return known;
   };
 
   const session = () => {
     const now = Date.now();
-    let known = store.get("weir.session");
-    if (!known || now - known.at > SESSION_MS) known = { id: newId() };
-    known.at = now;
-    store.set("weir.session", known);
-    return known.id;
+    let { id, at } = store.get("weir.session") || {};
+    if (!isText(id) || !(Math.abs(now - at) < SESSION_MS)) id = newId();
+    store.set("weir.session", { id, at: now });
+    return id;
   };
 
   const context = () => ({
@@ -120,86 +151,131 @@
     return true;
   };
 
-  const track = (event, properties) => {
+  // No node can keep half a character (what a cut through an emoji leaves) or NUL. JSON writes both
+  // as escapes; every escape is looked at, so that an escaped backslash is not taken for one.
+  const encode = (event) =>
+    JSON.stringify(event).replace(/\\(u0000|ud[89a-f]..|.)/g, (all, code) =>
+      code.length > 1 ? "\ufffd" : all);
+
+  // Here, once, and in this moment: an event that cannot be said in JSON harms no other.
+  const track = (event, properties, name) => {
     if (isOut()) return;
-    const { anonymous, user } = visitor();
-    queue.push([{
-      event: String(event), event_id: newId(), ts: new Date().toISOString(),
-      anonymous_id: anonymous, session_id: session(), user_id: user,
-      properties: properties || {}, context: context(),
-    }, Date.now(), 0]);
-    queue.splice(0, queue.length - KEPT);
+    try {
+      const { anonymous, user } = visitor();
+      const text = encode({
+        event: String(event), event_id: newId(), ts: new Date().toISOString(),
+        anonymous_id: anonymous, session_id: session(), user_id: user,
+        properties: name ? { name, ...properties } : properties || {}, context: context(),
+      });
+      if (text.length > EVENT_CHARS) throw new RangeError("too long");
+      queue.push([text, Date.now(), 0]);
+    } catch (error) {
+      return warn("dropped the event", event, error);
+    }
     save();
     plan(500);
   };
 
   const plan = (delay) => {
-    if (!timer && !stopped) timer = setTimeout(() => { timer = 0; send(); }, delay);
+    const wait = Math.max(delay, due - performance.now(), asked - performance.now());
+    timer ||= setTimeout(() => { timer = 0; send(); }, Math.min(wait, BACKOFF_MS));
   };
 
   const body = (some) =>
-    JSON.stringify({ events: some.map(([event]) => event), sent_at: new Date().toISOString() });
+    `{"events":[${some.map(([text]) => text)}],"sent_at":"${new Date().toISOString()}"}`;
+
+  // The first events of a list, as far as they fit; at least one.
+  const cut = (list, count, chars) => {
+    let end = 1;
+    let sum = list[0][0].length;
+    while (end < count && end < list.length && (sum += list[end][0].length) < chars) end++;
+    return list.slice(0, end);
+  };
 
   // text/plain needs no preflight.
   const post = (text) =>
     fetch(endpoint, {
       method: "POST", body: text, credentials: "omit", keepalive: text.length < BEACON_CHARS,
-      headers: { "Content-Type": "text/plain" },
+      headers: { "Content-Type": "text/plain" }, signal: AbortSignal.timeout?.(ANSWER_MS),
     });
 
   const forget = (some) => {
-    const gone = new Set(some);
-    queue = queue.filter((each) => !gone.has(each));
+    queue = queue.filter((each) => !some.includes(each));
     save();
+    failures = 0;
+    size = Math.min(BATCH, 2 * size);
   };
 
-  let size = BATCH;
+  const nameOf = ([text]) => JSON.parse(text).event;
+
+  // True when the node has spoken of these events, or when they go on in smaller parts. Others answer
+  // between page and node: an event is given up only when the node means it.
+  const settle = (some, status, { accepted, rejected, results, error, message }) => {
+    if ((status === 202 || status === 400) && accepted + rejected === some.length) {
+      for (const each of results) warn("refused", nameOf(some[each.index]), each);
+      log("sent", accepted);
+      forget(some);
+      return true;
+    }
+    const isMeant = /^(invalid_request|batch_too_large|payload_too_large|validation\.)/.test(error);
+    if (status === 413 || (status === 400 && isMeant)) {
+      if (some.length > 1) return (size = some.length >> 1);
+      if (isMeant) {
+        warn("refused", nameOf(some[0]), message);
+        forget(some);
+        return true;
+      }
+      queue.sort((one, other) => (one === some[0]) - (other === some[0])); // others need not wait
+    }
+    warn("not sent yet: status", status, message || "");
+    return false;
+  };
+
   const send = async () => {
-    if (busy || stopped || isOut() || !queue.length || navigator.onLine === false) return;
+    if (busy || isOut()) return;
+    clearTimeout(timer);
+    timer = 0;
+    save();
+    if (!queue.length) return;
+    if (performance.now() < Math.max(due, asked)) return plan(0);
     busy = true;
-    const some = queue.slice(0, size);
-    let wait = 0;
+    const some = cut(queue, size, BATCH_CHARS);
+    let settled = false, wait = 0;
     try {
       const answer = await post(body(some));
-      if (answer.status === 413 && some.length > 1) {
-        size = some.length >> 1;
-      } else if (answer.status === 401 || answer.status === 403) {
-        stopped = true; // the events stay: the key may be mended
-        console.warn("weir: the node does not take this key");
-      } else if (answer.status === 408 || answer.status === 429 || answer.status >= 500) {
-        wait = 1e3 * answer.headers.get("Retry-After") || 1;
-      } else {
-        if (answer.status >= 400) console.warn("weir: refused", await answer.text());
-        log("sent", some.length);
-        forget(some);
-        size = BATCH;
-        failures = 0;
-      }
-    } catch {
-      wait = 1;
-    }
+      const { status, headers } = answer;
+      const after = headers.get("Retry-After");
+      wait = 1e3 * after || Date.parse(after) - Date.now() || 0;
+      const told = (await answer.json().catch(() => {})) || {};
+      settled = settle(some, status, told);
+      if (status === 401 || status === 403) failures = Math.max(failures, 9); // somebody has to act
+      const most = status === 429 && headers.get("X-RateLimit-Limit");
+      if (most && most < some.length) size = some.length >> 1; // it would never fit
+    } catch (error) { log("no answer", error); }
     busy = false;
-    if (wait) {
-      failures++;
-      plan(Math.max(wait, Math.random() * Math.min(5 * MINUTE, 500 * 2 ** failures)));
-    } else if (queue.length) plan(0);
+    if (!settled) {
+      asked = performance.now() + Math.min(Math.max(wait, 0), ASKED_MS);
+      due = asked + Math.random() * Math.min(BACKOFF_MS, 500 * 2 ** ++failures);
+    }
+    if (queue.length) plan(0);
+  };
+
+  const hurry = () => {
+    due = 0;
+    return send();
   };
 
   // The page goes. What the browser takes is kept until the next page too: nobody tells whether it
-  // arrived, and the node stores an id once.
+  // arrived, and the node stores an id once. What no node could take now is better left for later.
   const leave = () => {
-    if (stopped || isOut()) return;
-    let start = 0;
-    const rest = queue.filter((each) => !each[2]);
-    while (start < rest.length) {
-      let end = start + 1;
-      while (end < rest.length && body(rest.slice(start, end + 1)).length < BEACON_CHARS) end++;
-      const some = rest.slice(start, end);
-      if (!navigator.sendBeacon(endpoint, body(some))) break;
-      for (const each of some) each[2] = Date.now();
-      start = end;
+    if (isOut()) return;
+    let rest = failures || navigator.onLine === false ? [] : queue.filter((each) => !each[2]);
+    while (rest.length) {
+      const some = cut(rest, KEPT, BEACON_CHARS);
+      rest = rest.slice(some.length);
+      if (navigator.sendBeacon?.(endpoint, body(some))) for (const each of some) each[2] = Date.now();
     }
-    if (queue.length) store.set(tab, { seen: Date.now(), left: true, queue });
+    save(true);
   };
   const back = () => {
     save();
@@ -214,11 +290,13 @@
   };
 
   const api = {
-    track,
-    page: (name, properties) => track("page_view", { ...(name && { name }), ...properties }),
+    track: (event, properties) => track(event, properties),
+    page: (name, properties) => track("page", properties, name),
     identify(user, traits) {
+      const isGiven = /^(string|number|bigint)$/.test(typeof user) && user === user && user !== "";
+      if (!isGiven) return warn("identify needs a user, not", user);
       store.set("weir.visitor", { ...visitor(), user: String(user) });
-      track("identify", traits && { traits });
+      track("identify", traits);
     },
     reset() { // after a logout: the next event is another visitor's
       store.remove("weir.visitor");
@@ -226,15 +304,21 @@
     },
     optOut() { store.set("weir.out", 1); isOut(); },
     optIn() { store.remove("weir.out"); },
-    flush: () => send(),
-    push: ([method, ...words]) => api[method](...words),
+    flush: hurry,
+    push(...calls) {
+      for (const call of calls) {
+        try {
+          const [method, ...words] = call;
+          api[method](...words);
+        } catch (error) { warn("cannot do", call, error); }
+      }
+    },
   };
 
-  if (!settings.key) return console.warn("weir: data-key is missing");
-  const early = window.weir;
+  if (!settings.key) return warn("data-key is missing");
   window.weir = api;
   hold();
-  addEventListener("online", () => plan(0));
+  addEventListener("online", hurry);
   addEventListener("pagehide", () => {
     leave();
     release(); // a page with a lock could not be kept for the back button
@@ -247,7 +331,7 @@
   document.addEventListener("visibilitychange", () =>
     document.visibilityState === "hidden" ? leave() : back());
   setInterval(() => queue.length && document.visibilityState !== "hidden" && save(), MINUTE);
-  if (Array.isArray(early)) early.forEach(api.push);
+  if (Array.isArray(early)) api.push(...early);
   if ("auto" in settings) {
     for (const name of ["pushState", "replaceState"]) {
       const original = history[name];
