@@ -1,14 +1,17 @@
 """``weir.js`` in a real browser, on a page of another origin than the node's."""
 
 import gzip
+import re
 from pathlib import Path
 
 import httpx
 
 from tests.end_to_end.browser import Browser, needs_browser, pages
 from tests.end_to_end.running_node import Node, StartNode, wait_until
+from weir_client import WeirClient
 
 SIZE_MAX = 5000
+GUIDE = Path(__file__).parents[2] / "docs/guide/web-pages.md"
 
 
 def _page(node: Node, *attributes: str, script: str = "") -> str:
@@ -37,7 +40,10 @@ def test_script_is_small_and_cached(shared_node: Node) -> None:
 
 @needs_browser
 def test_page_tracks_identifies_and_views(own_project: Node, tmp_path: Path) -> None:
-    """What was called before the script came, and after; one visitor, one session, no cookie."""
+    """What was called before the script came, and after; one visitor, one session, no cookie.
+
+    The Python client's events are counted by the same query, which is the guide's.
+    """
     node = own_project
     early = 'weir.push(["track", "early", {plan: "pro"}])'
     with (
@@ -46,17 +52,17 @@ def test_page_tracks_identifies_and_views(own_project: Node, tmp_path: Path) -> 
     ):
         browser.open(f"{origin}/?q=1")
         _await_script(browser)
-        browser.run('weir.identify("u-7", {team: "red"}); weir.track("late", {n: 1})')
+        browser.run('weir.identify("u-7", {team: "red"}); weir.track("late", {half: "😀"[0]})')
         browser.run('history.pushState({}, "", "/second")')
         wait_until(lambda: _count(node) == 5, within_s=20, what="events")
         assert browser.run("return document.cookie") == ""
     rows = node.query("SELECT event, user_id FROM events ORDER BY ts, seq")
     assert rows == [
         ["early", None],
-        ["page_view", None],
+        ["page", None],
         ["identify", "u-7"],
         ["late", "u-7"],
-        ["page_view", "u-7"],
+        ["page", "u-7"],
     ]
     told = node.query(
         "SELECT count(DISTINCT anonymous_id), count(DISTINCT session_id), count(DISTINCT event_id)"
@@ -64,7 +70,15 @@ def test_page_tracks_identifies_and_views(own_project: Node, tmp_path: Path) -> 
     )
     assert told == [[1, 1, 5]]
     pages_seen = "SELECT json_extract_string(context, '/page/path') FROM events WHERE event = "
-    assert node.query(pages_seen + "'page_view' ORDER BY ts, seq") == [["/"], ["/second"]]
+    assert node.query(pages_seen + "'page' ORDER BY ts, seq") == [["/"], ["/second"]]
+    with WeirClient(node.url, node.key) as client:
+        client.page("Prices", {"path": "/prices"}, user_id="u-8")
+        client.identify("u-8", {"team": "blue"})
+        assert client.flush()
+    (sql,) = re.findall(r"```sql\n(.*?)```", GUIDE.read_text(), re.DOTALL)
+    assert node.query(sql) == [["/", 1], ["/second", 1], ["Prices", 1]]
+    teams = "SELECT json_extract_string(properties, '/team') FROM events WHERE event = 'identify'"
+    assert node.query(f"{teams} ORDER BY ts") == [["red"], ["blue"]]
 
 
 @needs_browser

@@ -3,12 +3,8 @@
 //   <script async src="https://NODE/weir.js" data-key="pk_live_…" data-auto></script>
 //   <script>window.weir = window.weir || []; weir.push(["track", "signup", { plan: "pro" }])</script>
 //
-// Attributes: data-key (required), data-url (default: where the script came from), data-auto (page
-// views by itself, also when the address changes without a load), data-memory (nothing is kept in
-// the browser: every load is a new visitor), data-debug (tells the console what it does).
-//
-// Every event has an id and is kept in localStorage until the node says that it has it on disk, so
-// it arrives once: after retries, offline times, closed tabs and crashes.
+// Attributes and calls: docs/guide/web-pages.md. Every event has an id and is kept in localStorage
+// until the node has it on disk, so it arrives once.
 (() => {
   "use strict";
   const warn = (...words) => console.warn("weir:", ...words);
@@ -24,12 +20,12 @@
   const BATCH = 50; // events of one request
   const BATCH_CHARS = 500e3;
   const BEACON_CHARS = 20e3; // browsers refuse beacons above 64 KiB in all
-  const EVENT_CHARS = 1e6; // of one event; the node takes no more by default
+  const EVENT_CHARS = 1e6; // the node takes no more
   const KEPT = 1000; // events that wait; the oldest go first
   const KEPT_CHARS = 2e6; // of them all: under half of what a site has
   const KEPT_MS = 7 * DAY;
   const SENT_MS = 23 * HOUR; // the node knows a repeated id for 24 hours
-  const BACKOFF_MS = 5 * MINUTE; // the longest wait that nobody asked for; longer ones in such steps
+  const BACKOFF_MS = 5 * MINUTE; // at most, unless the node asks for more; that in such steps
   const ASKED_MS = 32 * DAY; // a month's quota comes back sooner
   const ANSWER_MS = 2 * MINUTE;
   const OTHER_TAB_MS = 2 * MINUTE; // after that an unattended queue is taken over
@@ -37,7 +33,7 @@
 
   const log = (...words) => "debug" in settings && console.log("weir:", ...words);
 
-  // What the browser keeps, unless it is told or known not to: private windows and full disks refuse.
+  // What the browser keeps; private windows and full disks refuse, and then it is memory alone.
   const memory = new Map();
   const store = {
     get(name) {
@@ -68,7 +64,7 @@
   const tab = PREFIX + newId();
   let queue = []; // [event as JSON, made at, beaconed at or 0]
   let busy = false, failures = 0, timer = 0, size = BATCH;
-  let due = 0, asked = 0; // no request before: ours to choose, the node's; clocks jump, this one not
+  let due = 0, asked = 0; // no request before, by our choice and the node's; performance.now()
 
   // What is too old or too much goes; then it is written down.
   const save = (left) => {
@@ -88,7 +84,7 @@
   const hold = () =>
     navigator.locks?.request(tab, () => new Promise((done) => (release = done))).catch(() => {});
 
-  // Other scripts write here too; one entry that is none of ours would spoil its whole request.
+  // Other scripts write there too, and one bad entry would spoil its whole request.
   const isEntry = (entry) => {
     try {
       const [text, made, sent] = entry;
@@ -151,13 +147,13 @@
     return true;
   };
 
-  // No node can keep half a character (what a cut through an emoji leaves) or NUL. JSON writes both
-  // as escapes; every escape is looked at, so that an escaped backslash is not taken for one.
+  // The node refuses NUL and half an emoji, which JSON writes as escapes. Each escape is matched, so
+  // that none begins with another's backslash.
   const encode = (event) =>
     JSON.stringify(event).replace(/\\(u0000|ud[89a-f]..|.)/g, (all, code) =>
       code.length > 1 ? "\ufffd" : all);
 
-  // Here, once, and in this moment: an event that cannot be said in JSON harms no other.
+  // As JSON now and here: what JSON cannot say harms no other event.
   const track = (event, properties, name) => {
     if (isOut()) return;
     try {
@@ -266,7 +262,7 @@
   };
 
   // The page goes. What the browser takes is kept until the next page too: nobody tells whether it
-  // arrived, and the node stores an id once. What no node could take now is better left for later.
+  // arrived, and the node stores an id once.
   const leave = () => {
     if (isOut()) return;
     let rest = failures || navigator.onLine === false ? [] : queue.filter((each) => !each[2]);
