@@ -15,6 +15,7 @@ fail, or let another process go on.
 
 import contextlib
 import errno
+import io
 import os
 import random
 import threading
@@ -115,6 +116,8 @@ class Machine:
         self._nothing = os.memfd_create("nothing", os.MFD_CLOEXEC)
         self._reserved: set[int] = set()
         """Descriptors of the dead: nothing is behind them."""
+        self._closing = threading.Lock()
+        """A dead thread on its way out closes its files while they are given back."""
         self._durable: dict[int, bytes] = {}
         """By inode."""
         self._entries: dict[Path, dict[str, int]] = {}
@@ -190,13 +193,14 @@ class Machine:
     def _give_back(self, descriptor: int) -> None:
         """Closes a dead process's file, and keeps the number until its holder closes that.
 
-        A thread of the dead may still be on its way out. What it closes then, and Python's file
-        objects do so without asking ``os``, must not be somebody else's file by now.
+        A thread of the dead may still be on its way out. What it closes then must not be somebody
+        else's file by now.
         """
-        if self._file(descriptor):
-            del self._files[descriptor]
-            os.dup2(self._nothing, descriptor, inheritable=False)
-            self._reserved.add(descriptor)
+        with self._closing:
+            if self._file(descriptor):
+                del self._files[descriptor]
+                os.dup2(self._nothing, descriptor, inheritable=False)
+                self._reserved.add(descriptor)
 
     # --- power
 
@@ -346,8 +350,14 @@ class Machine:
         return descriptor
 
     def _close(self, descriptor: int) -> None:
-        self._files.pop(descriptor, None)
-        _REAL["close"](descriptor)
+        with self._closing:
+            self._files.pop(descriptor, None)
+            _REAL["close"](descriptor)
+
+    def _fdopen(self, descriptor: int, *arguments: Any, **named: Any) -> Any:
+        if descriptor not in self._files:
+            return _REAL["fdopen"](descriptor, *arguments, **named)
+        return _Writer(descriptor, self._close)
 
     def _fsync(self, descriptor: int) -> None:
         self._sync("fsync", descriptor)
@@ -435,6 +445,22 @@ class Machine:
         _REAL["utime"](*arguments, **named)
 
 
+class _Writer(io.BufferedWriter):
+    """What ``os.fdopen`` gives for writing, closed as every other descriptor is."""
+
+    def __init__(self, descriptor: int, close: Callable[[int], None]) -> None:
+        super().__init__(io.FileIO(descriptor, "wb", closefd=False))
+        self._descriptor = descriptor
+        self._close_descriptor = close
+
+    def close(self) -> None:
+        if not self.closed:
+            try:
+                super().close()
+            finally:
+                self._close_descriptor(self._descriptor)
+
+
 def _content(descriptor: int) -> bytes:
     again = _REAL["open"](f"/proc/self/fd/{descriptor}", os.O_RDONLY)  # it may be for writing only
     try:
@@ -448,6 +474,7 @@ _REAL: dict[str, Callable[..., Any]] = {
     for name in (
         "open",
         "close",
+        "fdopen",
         "fsync",
         "fdatasync",
         "pwrite",
