@@ -21,8 +21,8 @@ from weir.ingest.fields import (
     check_event,
     judge_event,
 )
-from weir.ingest.hygiene import check_depth
-from weir.ingest.jsontext import extend, is_absent, members, share
+from weir.ingest.hygiene import check_depth, find_fault
+from weir.ingest.jsontext import extend, is_absent, member_names, members, share
 
 _ACCEPTABLE_STARTS = {b"{", b"n", b""}
 """First byte of an object, of null, and of nothing: what an optional object may be."""
@@ -33,6 +33,9 @@ COMMAS_UNCOUNTED = 100_000
 SHARED_MEMBERS_MAX = 500
 """Members of a context that events share."""
 
+NAME_CHARS_TOLD = 64
+"""Longest name of a member that an answer repeats."""
+
 MEMBERS_MAX = 250_000
 """Members that the events of one request may make us take apart: their fields, their contexts'
 members, and those of properties that unknown fields are put behind."""
@@ -40,6 +43,9 @@ members, and those of properties that unknown fields are put behind."""
 
 Tell = Callable[[int, Problem], dict[str, object]]
 """What a reply's ``details`` hold of a problem of the event with that index."""
+
+
+_EMPTY = msgspec.Raw(b"{}")
 
 
 class _Item(msgspec.Struct, gc=False):
@@ -155,11 +161,11 @@ def check_item_count(count_items: Callable[[bytes], int], body: bytes, events_ma
     check_count(count, events_max)
 
 
-def check_count(count: int, events_max: int) -> None:
-    """Raises ``InvalidInput`` for a request with too many events."""
-    if count > events_max:
+def check_count(count: int, items_max: int, *, noun: str = "events") -> None:
+    """Raises ``InvalidInput`` for a request with too many events, or what ``noun`` names."""
+    if count > items_max:
         raise InvalidInput(
-            f"A request holds at most {events_max} events; this one has {count}.",
+            f"A request holds at most {items_max} {noun}; this one has {count}.",
             code="batch_too_large",
             refused_count=count,
         )
@@ -239,22 +245,66 @@ def check_sizes(raws: Sequence[msgspec.Raw], limits: Limits) -> None:
             )
 
 
+def check_beside(envelope: bytes) -> None:
+    """Raises ``InvalidInput`` when what stands beside the events of a mended body has a fault."""
+    for name, raw in member_names(envelope).items():
+        if name == "events":
+            continue
+        fault = find_fault(bytes(raw))
+        if fault is not None or "\0" in name:
+            told = name if len(name) <= NAME_CHARS_TOLD and "\0" not in name else ""
+            message = fault or "has a NUL escape in its name"
+            raise InvalidInput(
+                f"The member {told!r} of the body {message}.",
+                details=[{"field": told, "code": "invalid_json", "message": message}],
+            )
+
+
+def find_faulty(raws: Sequence[msgspec.Raw]) -> dict[int, list[Problem]]:
+    """The events of a mended body whose text may not be stored, by their index."""
+    found: dict[int, list[Problem]] = {}
+    for index, raw in enumerate(raws):
+        fault = find_fault(bytes(raw))
+        if fault is not None:
+            found[index] = [Problem(_field_of_fault(raw), "invalid_json", fault)]
+    return found
+
+
+def _field_of_fault(raw: msgspec.Raw) -> str:
+    """The field, and the member of it, where it is simply found; else nothing."""
+    path: list[str] = []
+    try:
+        while len(path) < 2 and bytes(raw)[:1] == b"{" and bytes(raw).count(b",") < FIELDS_MAX:
+            sent = member_names(raw)
+            name = next(name for name, value in sent.items() if find_fault(bytes(value)))
+            if len(name) > NAME_CHARS_TOLD or "\0" in name:
+                break
+            path.append(name)
+            raw = sent[name]
+    except (StopIteration, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass  # the fault is in a name, or in what is no JSON besides
+    return ".".join(path)
+
+
 def find_refused(
     raws: Sequence[msgspec.Raw],
     fields: Mapping[str, Field],
     limits: Limits,
     *,
     levels_around: int,
+    faulty: Mapping[int, list[Problem]],
 ) -> dict[int, list[Problem]]:
     """What is wrong with each event, by its index, where the good ones are taken without it.
 
-    ``levels_around`` are levels of JSON around an event. Raises as ``judge_each`` does.
+    ``levels_around`` are levels of JSON around an event; what is wrong with the ``faulty`` ones
+    is known already. Raises as ``judge_each`` does.
     """
-    judged = judge_each(raws, fields)
+    looked_at = [_EMPTY if index in faulty else raw for index, raw in enumerate(raws)]
+    judged = judge_each(looked_at, fields)
     return {
         index: problems
         for index, raw in enumerate(raws)
-        if (problems := judged[index] or _excesses(raw, levels_around, limits))
+        if (problems := faulty.get(index) or judged[index] or _excesses(raw, levels_around, limits))
     }
 
 

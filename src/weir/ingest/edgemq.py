@@ -69,7 +69,7 @@ def admit(submission: Submission) -> Admission:
     body = submission.body
     records = _records(body, submission.content_type)
     count = len(records)
-    check_count(count, RECORDS_MAX)
+    check_count(count, RECORDS_MAX, noun="records")
     if not count:
         raise InvalidInput("The body is empty.")
     if len(body) > submission.limits.event_bytes_max:

@@ -11,19 +11,44 @@ from collections.abc import Callable, Sequence
 from weir.errors import InvalidInput
 
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{}]', re.DOTALL)
+_TWO_DIGITS = rb"[0-9a-fA-F]{2}"
 _LONE_SURROGATE = re.compile(
-    rb"\\u[dD](?:[89abAB]..(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..\\u[dD])[c-fC-F])", re.DOTALL
+    rb"\\u[dD](?:[89abAB]%b(?!\\u[dD][c-fC-F])|(?<!\\u[dD][89abAB]..\\u[dD])[c-fC-F]%b)"
+    % (_TWO_DIGITS, _TWO_DIGITS),
+    re.DOTALL,
 )
 _SQUARE = bytes.maketrans(b"{}", b"[]")
 _UNSTRUCTURAL = bytes(set(range(256)) - set(b'"[]{}'))
 _PLACE_BYTES_MAX = 131072
 """How far the place of an error is looked for; it takes far longer than finding that it is."""
 
+MENDED_MAX = 200_000
+"""Lone surrogates of one body that are worth looking for events beside them: more than an event of
+the default size can hold."""
+
 _BOM = b"\xef\xbb\xbf"
+_NUL = b"\\u0000"
 
 
 def check_text(body: bytes) -> None:
     """Raises ``InvalidInput`` naming the byte where UTF-8 or an escape is not acceptable."""
+    check_encoding(body)
+    # One byte is searched for many times faster than two.
+    if b"\\" in body and b"\\u" in body:
+        _check_escapes(body)
+
+
+def is_sound(body: bytes) -> bool:
+    """Whether ``check_text`` finds nothing."""
+    try:
+        check_text(body)
+    except InvalidInput:
+        return False
+    return True
+
+
+def check_encoding(body: bytes) -> None:
+    """Raises ``InvalidInput`` naming the byte that is a byte order mark's or not UTF-8."""
     if body.startswith(_BOM):
         raise _malformed("The body starts with a byte order mark", 0)
     if not body.isascii():
@@ -31,9 +56,36 @@ def check_text(body: bytes) -> None:
             body.decode()
         except UnicodeDecodeError as error:
             raise _malformed("The body is not valid UTF-8", error.start) from None
-    # One byte is searched for many times faster than two.
-    if b"\\" in body and b"\\u" in body:
-        _check_escapes(body)
+
+
+def mend(body: bytes) -> bytes:
+    """The text with a NUL escape in the place of every lone surrogate escape, byte for byte.
+
+    The decoder takes no text apart that holds a lone surrogate. It does when mended, and then a
+    NUL escape tells the events that may not be stored (``find_fault``); the others are as sent.
+    Raises ``InvalidInput`` when there are more than ``MENDED_MAX``.
+    """
+    if b"\\u" not in body:
+        return body
+    mended = bytearray(body)
+    for count, lone in enumerate(_LONE_SURROGATE.finditer(_unescaped(body))):
+        if count == MENDED_MAX:
+            raise InvalidInput(f"The text holds more than {MENDED_MAX} lone surrogate escapes.")
+        mended[lone.start() : lone.end()] = _NUL
+    return bytes(mended)
+
+
+def find_fault(mended: bytes) -> str | None:
+    """What keeps the text of an event, cut from a mended body, from being stored."""
+    if not mended.isascii():
+        try:
+            mended.decode()
+        except UnicodeDecodeError as error:
+            return f"is not valid UTF-8 (byte {error.start} of it)"
+    if _NUL not in mended:
+        return None
+    at = _unescaped(mended).find(_NUL)
+    return None if at < 0 else f"holds a NUL escape or a lone surrogate (byte {at} of it)"
 
 
 def check_depth(
@@ -115,13 +167,18 @@ def _place_of_depth(body: bytes, depth_max: int) -> int | None:
 
 
 def _check_escapes(body: bytes) -> None:
-    escapes = body.replace(b"\\\\", b"__")  # every backslash left begins an escape
-    at = escapes.find(b"\\u0000")
+    escapes = _unescaped(body)
+    at = escapes.find(_NUL)
     if at >= 0:
         raise _malformed("The text holds a NUL escape", at)
     lone = _LONE_SURROGATE.search(escapes)
     if lone is not None:
         raise _malformed("The text holds a lone surrogate escape", lone.start())
+
+
+def _unescaped(body: bytes) -> bytes:
+    """The text in which every backslash begins an escape, all else in its place."""
+    return body.replace(b"\\\\", b"__")
 
 
 def _malformed(what: str, at: int | None) -> InvalidInput:

@@ -18,6 +18,7 @@ from weir.domain.frame import Frame, FrameMeta, decode_meta, encode_meta
 from weir.errors import InvalidInput
 from weir.ingest.admission import Admission, IngestRoute, Limits, Reply, Submission
 from weir.ingest.decoding import (
+    check_beside,
     check_count,
     check_each,
     check_item_count,
@@ -25,6 +26,7 @@ from weir.ingest.decoding import (
     check_shared,
     count_array,
     count_envelope,
+    find_faulty,
     find_refused,
     is_object,
     malformed,
@@ -33,7 +35,7 @@ from weir.ingest.decoding import (
     share_context,
 )
 from weir.ingest.fields import EVENT_ID_CHARS_MAX, Field, Problem, table, time_in
-from weir.ingest.hygiene import check_depth, check_text
+from weir.ingest.hygiene import check_depth, check_encoding, is_sound, mend
 from weir.ingest.jsontext import is_absent
 from weir.ingest.replies import encode_reply, render_error
 
@@ -110,8 +112,8 @@ _decode_object = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 def admit(submission: Submission) -> Admission:
     """Takes the valid events of a body and tells of each of the others why it was refused."""
     body, limits = submission.body, submission.limits
-    check_text(body)
-    known = _known(body) if len(body) <= limits.event_bytes_max else None
+    sound = is_sound(body)
+    known = _known(body) if sound and len(body) <= limits.event_bytes_max else None
     if known is not None:
         _check_around(len(known.events), known.context, limits)
         try:
@@ -119,9 +121,15 @@ def admit(submission: Submission) -> Admission:
             return _taken(len(known.events), submission.batch_id)
         except InvalidInput:
             pass  # an event is too deep: looked at one by one, the others are taken
-    split = _split(body)
+    split = _split(body) if sound else _split_unsound(body)
     _check_around(len(split.raws), split.context, limits)
-    refused = find_refused(split.raws, FIELDS, limits, levels_around=split.levels_around)
+    refused = find_refused(
+        split.raws,
+        FIELDS,
+        limits,
+        levels_around=split.levels_around,
+        faulty={} if sound else find_faulty(split.raws),
+    )
     count = len(split.raws)
     if not refused:
         return _taken(count, submission.batch_id)
@@ -133,7 +141,7 @@ def decode_frame(frame: Frame) -> Sequence[Event]:
     refused = frozenset(decode_meta(frame.meta).refused)
     known = None if refused else _known(frame.body)
     if known is None:
-        split = _split(frame.body)
+        split = _split(mend(frame.body))
         taken = [raw for index, raw in enumerate(split.raws) if index not in refused]
         events = [item for item in check_each(taken, FIELDS) if isinstance(item, Event)]
         known = _Known(events, split.context, split.sent_at)
@@ -196,6 +204,34 @@ def _known_lines(body: bytes) -> _Known | None:
     return _Known(events) if len(events) > 1 else None
 
 
+def _split_unsound(body: bytes) -> _Split:
+    """The items of a body some of which may not be stored.
+
+    Raises ``InvalidInput`` when that is not the fault of items alone.
+    """
+    mended = mend(body)
+    try:
+        check_encoding(body)
+    except InvalidInput as error:
+        split = _lines_of(mended)
+        if split is None:
+            raise error from None
+        return split
+    split = _split(mended)
+    if split.levels_around > 1:
+        check_beside(mended)
+    return split
+
+
+def _lines_of(body: bytes) -> _Split | None:
+    """The items of NDJSON; of anything else None."""
+    try:
+        split = _split(body)
+    except InvalidInput:
+        return None
+    return None if split.levels_around or len(split.raws) < 2 else split
+
+
 def _split(body: bytes) -> _Split:
     text = body.strip()
     if text.startswith(b"["):
@@ -204,9 +240,7 @@ def _split(body: bytes) -> _Split:
         return _Split(_decode_array(body), levels_around=1)
     try:
         sent = _decode_object(text)
-    except msgspec.ValidationError:
-        raise InvalidInput("The body must be an event, an array of events or NDJSON.") from None
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return _split_lines(text, error)
     if "events" in sent and "event" not in sent:
         return _split_envelope(text)
@@ -215,9 +249,11 @@ def _split(body: bytes) -> _Split:
 
 def _split_lines(text: bytes, error: Exception) -> _Split:
     lines = text.split(b"\n", LINES_MAX)
-    check_count(len(lines), LINES_MAX)
+    check_count(len(lines), LINES_MAX, noun="lines")
     lines = [line for line in lines if line.strip()]
     if len(lines) < 2 or not any(map(_is_json_object, lines)):
+        if isinstance(error, msgspec.ValidationError):
+            raise InvalidInput("The body must be an event, an array of events or NDJSON.")
         raise malformed(text, error)
     return _Split([msgspec.Raw(line) for line in lines])
 
@@ -225,7 +261,7 @@ def _split_lines(text: bytes, error: Exception) -> _Split:
 def _is_json_object(line: bytes) -> bool:
     try:
         _decode_object(line)
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
     return True
 

@@ -20,15 +20,17 @@ from weir.ingest.admission import Admission, IngestRoute, Limits, Submission
 from weir.ingest.beacon import read_beacon, render_beacon_error
 from weir.ingest.decoding import (
     MEMBERS_MAX,
+    check_beside,
     check_count,
     check_item_count,
     check_json,
     count_envelope,
+    find_faulty,
     find_refused,
     plain_properties,
 )
 from weir.ingest.fields import FIELDS_MAX, Problem, check_event
-from weir.ingest.hygiene import check_depth, check_text
+from weir.ingest.hygiene import check_depth, check_encoding, is_sound, mend
 from weir.ingest.jsontext import compose, fold, member_names
 from weir.ingest.limits import Limits as RateLimits
 from weir.ingest.replies import encode_reply, render_error
@@ -80,8 +82,8 @@ _NOTHING: Mapping[str, msgspec.Raw] = {}
 def admit(submission: Submission) -> Admission:
     """Takes the good events of a batch and tells what is wrong with each of the others."""
     body, limits = submission.body, submission.limits
-    check_text(body)
-    pieces = _plain_pieces(body, limits)
+    sound = is_sound(body)
+    pieces = _plain_pieces(body, limits) if sound else None
     if pieces is not None:
         count = len(pieces)
         if not 0 < count <= EVENTS_MAX:
@@ -91,8 +93,9 @@ def admit(submission: Submission) -> Admission:
             return _taken(count)
         except InvalidInput:
             pass  # an event is too deep: looked at one by one, the others are taken
-    raws = _split(body)
-    refused = find_refused(raws, FIELDS, limits, levels_around=LEVELS_AROUND)
+    raws = _split(body) if sound else _split_unsound(body)
+    faulty = {} if sound else find_faulty(raws)
+    refused = find_refused(raws, FIELDS, limits, levels_around=LEVELS_AROUND, faulty=faulty)
     return _mixed(len(raws) - len(refused), refused) if refused else _taken(len(raws))
 
 
@@ -102,7 +105,7 @@ def decode_frame(frame: Frame) -> Sequence[Event]:
     read = None if refused else _read_together(frame.body)
     if read is not None:
         return read
-    raws = _decode_parts(frame.body).events
+    raws = _decode_parts(mend(frame.body)).events
     checked = [
         check_event(_in_order(raw), FIELDS)
         for index, raw in enumerate(raws)
@@ -132,6 +135,18 @@ def _are_small(body: bytes, limits: Limits) -> bool:
         len(bytes(raw)) <= limits.event_bytes_max and bytes(raw).count(b",") < FIELDS_MAX
         for raw in _decode_parts(body).events
     )
+
+
+def _split_unsound(body: bytes) -> Sequence[msgspec.Raw]:
+    """The events of a body some of which may not be stored.
+
+    Raises ``InvalidInput`` when that is not the fault of events alone.
+    """
+    check_encoding(body)
+    mended = mend(body)
+    raws = _split(mended)
+    check_beside(mended)
+    return raws
 
 
 def _split(body: bytes) -> Sequence[msgspec.Raw]:
