@@ -19,6 +19,7 @@ BODIES = {
     "plain": "new Blob([text], {type: 'text/plain'})",
     "untyped": "new Blob([text])",
     "form": "new URLSearchParams({data: text})",
+    "multipart": "(() => { const f = new FormData(); f.append('data', text); return f; })()",
 }
 """Every kind of body that a page gives ``sendBeacon``, as scripts that make it of a text."""
 

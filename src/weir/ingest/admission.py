@@ -82,5 +82,7 @@ class IngestRoute(msgspec.Struct, frozen=True):
     """The key in a body, for ingest only too, of a request with none in its headers; None: none."""
     read_body: ReadBody | None = None
     """Where events may also stand in the target; None: they are the body."""
+    is_opaque: bool = False
+    """Whether a body is taken as whatever bytes it is; else it is text."""
     rates: RateLimits | None = None
     """The dialect's own limits per minute, for whom nobody has said anything."""

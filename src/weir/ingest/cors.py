@@ -33,12 +33,14 @@ def cors_headers(head: Head) -> bytes:
     )
 
 
-def preflight_headers(head: Head) -> bytes:
-    """Header lines of the answer to a browser that asks before it sends."""
+def preflight_headers(head: Head, allow: bytes) -> bytes:
+    """Header lines of the answer to a browser that asks before it sends by one of ``allow``."""
     requested = head.headers.get(b"access-control-request-headers", b"")
     return (
         cors_headers(head)
-        + b"Access-Control-Allow-Methods: POST, OPTIONS\r\n"
+        + b"Access-Control-Allow-Methods: "
+        + allow
+        + b"\r\n"
         + (b"Access-Control-Allow-Headers: " + requested + b"\r\n" if requested else b"")
         + header_line("Access-Control-Max-Age", PREFLIGHT_AGE_S)
     )

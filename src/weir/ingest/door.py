@@ -16,7 +16,7 @@ from urllib.parse import parse_qs
 
 from weir.domain.frame import Draft, FrameFlag
 from weir.domain.networks import parse_networks
-from weir.errors import Unavailable, WeirError
+from weir.errors import NotFound, Unavailable, WeirError
 from weir.ingest.addresses import Addresses
 from weir.ingest.admission import Limits, Reply, Submission
 from weir.ingest.aside import Aside
@@ -26,7 +26,7 @@ from weir.ingest.callers import Callers, Known
 from weir.ingest.cors import cors_headers, preflight_headers
 from weir.ingest.guests import brings_body_unknown, is_keyless
 from weir.ingest.head import HeadMemory
-from weir.ingest.judging import Judged, inflate_small, judge
+from weir.ingest.judging import Judged, inflate_small, judge, text_of
 from weir.ingest.limits import Usage, usage_headers
 from weir.ingest.replies import encode_reply, render_error
 from weir.ingest.responses import (
@@ -197,7 +197,7 @@ class Door:
                 return
             local = self._parts.local.get(exchange.head.path)
             if local is None:
-                self._parts.relay(exchange)
+                self._take_other(exchange)
             elif exchange.head.method in (b"GET", b"HEAD"):
                 self.answer(exchange, local())
             else:
@@ -205,6 +205,17 @@ class Door:
                 self.answer(exchange, _METHOD_NOT_ALLOWED)
         except Exception as error:  # a bug must not leave the client, and the next, waiting
             self._fail(exchange, error)
+
+    def _take_other(self, exchange: Exchange) -> None:
+        meant = self._routing.meant_by(exchange.head.path)
+        if meant is None:
+            self._parts.relay(exchange)
+            return
+        exchange.route = meant
+        if exchange.head.method == b"OPTIONS":  # else a page would not see the answer
+            self._preflight(exchange, meant)
+            return
+        self.refuse(exchange, NotFound("There is nothing at this path.", hint=f"Use {meant.path}"))
 
     def note_status(self, status: int) -> None:
         """Counts an answer that another part of the door wrote."""
@@ -238,7 +249,10 @@ class Door:
         if error.retry_after_s is not None:
             exchange.extra_headers += header_line("Retry-After", error.retry_after_s)
         route = exchange.route
-        self.answer(exchange, (route.render_error if route else render_error)(error))
+        reply = (route.render_error if route else render_error)(error)
+        if reply.status == 401:
+            exchange.extra_headers += b"WWW-Authenticate: Bearer\r\n"
+        self.answer(exchange, reply)
 
     def refuse_unread(self, exchange: Exchange, error: WeirError) -> None:
         """Sends an error about a request that was not received whole."""
@@ -271,10 +285,10 @@ class Door:
 
     def _take_ingest(self, exchange: Exchange, route: IngestRoute) -> None:
         if exchange.head.method == b"OPTIONS":
-            self._preflight(exchange)
+            self._preflight(exchange, route)
             return
         if exchange.head.method not in route.methods:
-            exchange.extra_headers += b"Allow: %s, OPTIONS\r\n" % b", ".join(route.methods)
+            exchange.extra_headers += b"Allow: %s\r\n" % b", ".join((*route.methods, b"OPTIONS"))
             self.answer(exchange, _METHOD_NOT_ALLOWED)
             return
         known: Known | None = None
@@ -304,6 +318,7 @@ class Door:
                 return
             if small is not body:
                 self._hold_inflated(exchange, known, small)
+            small = text_of(route, small)
             if len(small) > TURN_BYTES_MIN and not self._turns.take():
                 self._await_turn(exchange, route, known, small)
                 return
@@ -452,9 +467,9 @@ class Door:
             now_us=self._now_us(),
         )
 
-    def _preflight(self, exchange: Exchange) -> None:
+    def _preflight(self, exchange: Exchange, route: IngestRoute) -> None:
         self._parts.tally.count_status(204)
-        headers = preflight_headers(exchange.head)
+        headers = preflight_headers(exchange.head, b", ".join((*route.methods, b"OPTIONS")))
         if exchange.connection.ends_with(exchange):
             headers += CLOSE
         output = render_empty(204, date=self._date, headers=headers)

@@ -183,5 +183,6 @@ ROUTES = (
         dialect_version=VERSION,
         admit=admit,
         render_error=render_error,
+        is_opaque=True,
     ),
 )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from weir.domain.registry import credential_of
 from weir.errors import Forbidden, Unauthenticated
 from weir.ingest.body import BodyTooLarge, encoding_of
+from weir.ingest.hygiene import BYTE_ORDER_MARK
 from weir.ingest.judging import inflate_small
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def key_in_body(exchange: Exchange, find_key: Callable[[bytes], str | None]) -> 
     small = inflate_small(encoding, body) if len(body) <= KEYLESS_BODY_BYTES_MAX else None
     if small is None:
         raise _too_large()
-    return find_key(small) or ""
+    return find_key(small.removeprefix(BYTE_ORDER_MARK)) or ""
 
 
 def brings_body_unknown(

@@ -26,7 +26,7 @@ MENDED_MAX = 200_000
 """Lone surrogates of one body that are worth looking for events beside them: more than an event of
 the default size can hold."""
 
-_BOM = b"\xef\xbb\xbf"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _NUL = b"\\u0000"
 
 
@@ -49,7 +49,7 @@ def is_sound(body: bytes) -> bool:
 
 def check_encoding(body: bytes) -> None:
     """Raises ``InvalidInput`` naming the byte that is a byte order mark's or not UTF-8."""
-    if body.startswith(_BOM):
+    if body.startswith(BYTE_ORDER_MARK):
         raise _malformed("The body starts with a byte order mark", 0)
     if not body.isascii():
         try:

@@ -13,6 +13,7 @@ from weir.ingest.body import (
     BodyTooLarge,
     inflate,
 )
+from weir.ingest.hygiene import BYTE_ORDER_MARK
 
 if TYPE_CHECKING:
     from weir.ingest.admission import Admission, IngestRoute, Submission
@@ -35,12 +36,20 @@ def inflate_small(encoding: str, body: bytes) -> bytes | None:
         return None
 
 
+def text_of(route: IngestRoute, body: bytes) -> bytes:
+    """The body without a byte order mark, which is no part of JSON; a reader may pass over it.
+
+    (RFC 8259 section 8.1; .NET and PowerShell write one.) Opaque bodies are left as they are.
+    """
+    return body if route.is_opaque else body.removeprefix(BYTE_ORDER_MARK)
+
+
 def judge(
     route: IngestRoute, submission: Submission, encoding: str, bytes_max: int
 ) -> Judged | WeirError:
     """Inflates a body and has its dialect decide; an error is given back, not raised."""
     try:
-        body = inflate(encoding, submission.body, bytes_max=bytes_max)
+        body = text_of(route, inflate(encoding, submission.body, bytes_max=bytes_max))
         return Judged(body, route.admit(msgspec.structs.replace(submission, body=body)))
     except WeirError as error:
         # Raised across threads it would keep what was inflated until the collector comes.

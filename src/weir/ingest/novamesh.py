@@ -13,8 +13,8 @@ import msgspec
 
 from weir.domain.event import ABSENT, Dialect, Event
 from weir.domain.frame import Frame
-from weir.errors import InvalidInput
-from weir.ingest.admission import Admission, IngestRoute, Submission
+from weir.errors import InvalidInput, WeirError
+from weir.ingest.admission import Admission, IngestRoute, Reply, Submission
 from weir.ingest.body import BodyTooLarge
 from weir.ingest.decoding import (
     MEMBERS_MAX,
@@ -37,7 +37,7 @@ from weir.ingest.decoding import (
 from weir.ingest.fields import EVENT_ID_CHARS_MAX, FIELDS_MAX, Field, table
 from weir.ingest.hygiene import check_depth, check_text
 from weir.ingest.jsontext import is_absent
-from weir.ingest.replies import encode_reply, render_error
+from weir.ingest.replies import encode_reply, render_error, tell_details
 
 NAME = "novamesh"
 VERSION = 1
@@ -206,19 +206,27 @@ def _shape_problem(field: str, message: str) -> InvalidInput:
     return InvalidInput(f"'{field}' {message}.", details=[{"field": field, "message": message}])
 
 
+def render_refusal(error: WeirError) -> Reply:
+    """``{"error": code, "message": text}``, and ``details`` with every 400."""
+    if error.status != 400:
+        return render_error(error)
+    value = {"error": error.code, "message": str(error), "details": tell_details(error)}
+    return encode_reply(400, value)
+
+
 ROUTES = (
     IngestRoute(
         path="/v1/ingest",
         dialect=Dialect(code=2, name=NAME, decode=decode_event_frame),
         dialect_version=VERSION,
         admit=admit_event,
-        render_error=render_error,
+        render_error=render_refusal,
     ),
     IngestRoute(
         path="/v1/batch",
         dialect=Dialect(code=3, name=NAME, decode=decode_batch_frame),
         dialect_version=VERSION,
         admit=admit_batch,
-        render_error=render_error,
+        render_error=render_refusal,
     ),
 )

@@ -1,4 +1,4 @@
-"""Answers in the shape that the native and the NovaMesh dialect share."""
+"""Answers in the shape that most dialects share."""
 
 import msgspec
 
@@ -19,3 +19,18 @@ def render_error(error: WeirError) -> Reply:
     if error.details:
         value["details"] = error.details
     return encode_reply(error.status, value)
+
+
+def tell_details(error: WeirError) -> list[dict[str, object]]:
+    """``{"index", "field", "message"}`` of each problem; index null: it is no single event's.
+
+    Empty for an error other than 400 that names no problem.
+    """
+    if not error.details:
+        if error.status != 400:
+            return []
+        return [{"index": None, "field": "", "message": error.message}]
+    return [
+        {"index": each.get("index"), "field": each["field"], "message": each["message"]}
+        for each in error.details
+    ]

@@ -4,7 +4,7 @@ Most routes are known by their path: one look into ``by_path``. The rest is deci
 ``POST /v1/endpoints/{id}/ingest`` and ``POST /ingest`` on the host ``<id>.ingest.<domain>`` are
 the data plane of the endpoint that they name. ``POST /ingest`` on any other host is the data
 plane of the key's endpoint when the body is NDJSON, else the route that stands under that path.
-``/`` takes events by POST; whoever asks for it otherwise wants something else.
+A path with slashes too many is no route, but the one that was meant can be told.
 """
 
 from __future__ import annotations
@@ -37,9 +37,17 @@ _PREFIX, _SUFFIX = ENDPOINT_PATH.split(b"{id}")
 class Routing:
     """The ingest routes of a node; ``domain`` is what stands behind ``<id>.ingest.``, if any."""
 
-    __slots__ = ("_endpoint_route", "_host_end", "_root_route", "_shared_route", "by_path")
+    __slots__ = (
+        "_endpoint_route",
+        "_host_end",
+        "_root_route",
+        "_routes",
+        "_shared_route",
+        "by_path",
+    )
 
     def __init__(self, routes: Mapping[bytes, IngestRoute], *, domain: str) -> None:
+        self._routes = routes
         by_path = dict(routes)
         self._endpoint_route = by_path.pop(ENDPOINT_PATH, None)
         self._shared_route = by_path.pop(SHARED_PATH, None)
@@ -54,16 +62,21 @@ class Routing:
         """
         path = exchange.head.path
         if path == ROOT_PATH:
-            return self._root_route if exchange.head.method in (b"POST", b"OPTIONS") else None
+            return self._root_route
         if path == SHARED_PATH:
             return self._choose_shared(exchange)
-        if not (path.startswith(_PREFIX) and path.endswith(_SUFFIX)):
-            return None
-        endpoint = path[len(_PREFIX) : -len(_SUFFIX)]
-        if not endpoint or b"/" in endpoint:
+        endpoint = _endpoint_in(path)
+        if not endpoint:
             return None
         exchange.endpoint = endpoint
         return self._endpoint_route
+
+    def meant_by(self, path: bytes) -> IngestRoute | None:
+        """The route of a path that no route has, when all that is wrong with it is slashes."""
+        tidy = b"/" + b"/".join(filter(None, path.split(b"/")))
+        if tidy == path:
+            return None
+        return self._endpoint_route if _endpoint_in(tidy) else self._routes.get(tidy)
 
     def _choose_shared(self, exchange: Exchange) -> IngestRoute | None:
         headers = exchange.head.headers
@@ -77,6 +90,14 @@ class Routing:
             return b""
         name = host.lower().partition(b":")[0].removesuffix(b".")
         return name.removesuffix(self._host_end) if name.endswith(self._host_end) else b""
+
+
+def _endpoint_in(path: bytes) -> bytes:
+    """The endpoint that a path names; empty: it is not that of an endpoint's data plane."""
+    if not (path.startswith(_PREFIX) and path.endswith(_SUFFIX)):
+        return b""
+    endpoint = path[len(_PREFIX) : -len(_SUFFIX)]
+    return b"" if b"/" in endpoint else endpoint
 
 
 def is_ndjson(content_type: bytes | None) -> bool:

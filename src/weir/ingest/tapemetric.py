@@ -15,8 +15,8 @@ import msgspec
 
 from weir.domain.event import ABSENT, Dialect, Event
 from weir.domain.frame import Frame, FrameMeta, decode_meta, encode_meta
-from weir.errors import InvalidInput
-from weir.ingest.admission import Admission, IngestRoute, Limits, Submission
+from weir.errors import InvalidInput, WeirError
+from weir.ingest.admission import Admission, IngestRoute, Limits, Reply, Submission
 from weir.ingest.beacon import read_beacon, render_beacon_error
 from weir.ingest.decoding import (
     MEMBERS_MAX,
@@ -33,7 +33,7 @@ from weir.ingest.fields import FIELDS_MAX, Problem, check_event
 from weir.ingest.hygiene import check_depth, check_encoding, is_sound, mend
 from weir.ingest.jsontext import compose, fold, member_names
 from weir.ingest.limits import Limits as RateLimits
-from weir.ingest.replies import encode_reply, render_error
+from weir.ingest.replies import encode_reply, tell_details
 from weir.ingest.tapemetric_fields import FIELDS, KEPT, Checked, CheckedKnown, Kept, KeptKnown
 
 NAME = "tapemetric"
@@ -232,6 +232,12 @@ def _in_order(raw: msgspec.Raw) -> msgspec.Raw:
     return compose({**known, **sent})
 
 
+def render_refusal(error: WeirError) -> Reply:
+    """``{"error": code, "message": text, "details": […]}``, of every refusal."""
+    value = {"error": error.code, "message": str(error), "details": tell_details(error)}
+    return encode_reply(error.status, value)
+
+
 _DIALECT = Dialect(code=4, name=NAME, decode=decode_frame)
 
 _RATES = RateLimits(events=120_000)
@@ -242,7 +248,7 @@ ROUTES = (
         dialect=_DIALECT,
         dialect_version=VERSION,
         admit=admit,
-        render_error=render_error,
+        render_error=render_refusal,
         rates=_RATES,
     ),
     IngestRoute(

@@ -71,6 +71,14 @@ def test_form_fields_are_taken(node: Node) -> None:
     assert node.bodies() == [BODY]
 
 
+def test_multipart_form_is_taken(node: Node) -> None:
+    """What sendBeacon makes of FormData; the frame holds the events alone."""
+    form = b'--b\r\nContent-Disposition: form-data; name="data"\r\n\r\n%s\r\n--b--\r\n' % BODY
+    line = "Content-Type: multipart/form-data; boundary=b"
+    assert _ask(node, request(f"{PATH}?api_key={INGEST}", form, line)).json == TAKEN
+    assert node.bodies() == [BODY]
+
+
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_events_in_the_url_are_taken(node: Node, method: str) -> None:
     """A pixel cannot do otherwise. The key is not written."""
@@ -145,6 +153,7 @@ def test_origin_of_the_page_is_checked(node: Node) -> None:
         method="OPTIONS",
     )
     assert preflight.status == 204
+    assert preflight["access-control-allow-methods"] == "POST, GET, OPTIONS"
 
 
 @pytest.mark.parametrize(

@@ -369,11 +369,61 @@ def test_wrong_method_is_told_which_are_right(node: Node, method: str) -> None:
 
 
 def test_unknown_paths_belong_to_the_api(node: Node) -> None:
-    """Whatever is no ingest path exactly is relayed."""
+    """Whatever is no ingest path, but for its slashes, is relayed."""
     with node.connect() as wire:
-        for path in ("/v1/events/", "/V1/EVENTS", "/v1//events", "/v1/%65vents", "//", "/v1/query"):
+        for path in ("/v1/event", "/V1/EVENTS", "/v1/%65vents", "/v1/query", "/v1/query/"):
             assert wire.ask(request(path, b"x", key=INGEST)).json["target"] == path
     assert node.frames() == []
+
+
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        ("/v1/events/", "/v1/events"),
+        ("/v1//events", "/v1/events"),
+        ("/ingest/", "/ingest"),
+        ("//", "/"),
+        ("/v1/endpoints/x/ingest/", "/v1/endpoints/{id}/ingest"),
+    ],
+)
+def test_page_sees_that_its_path_has_a_slash_too_many(node: Node, path: str, meant: str) -> None:
+    """The preflight passes and the 404 names its origin; else all that shows is a network error."""
+    origin = "Origin: https://shop.example"
+    with node.connect() as wire:
+        asked = ("Access-Control-Request-Headers: x-api-key", "Access-Control-Request-Method: POST")
+        preflight = wire.ask(request(path, b"", origin, *asked, method="OPTIONS"), method="OPTIONS")
+        assert (preflight.status, preflight["access-control-allow-headers"]) == (204, "x-api-key")
+        answer = wire.ask(request(path, b"{}", origin, key=INGEST))
+    assert (answer.status, answer["access-control-allow-origin"]) == (404, "https://shop.example")
+    assert f"Use {meant}".encode() in answer.body
+    assert node.frames() == []
+
+
+@pytest.mark.parametrize("path", ["/v1/events", "/v1/ingest/events", "/ingest", "/"])
+def test_401_tells_how_to_authenticate(node: Node, path: str) -> None:
+    """As RFC 9110 asks (section 11.6.1); a beacon's 200 does not."""
+    for sent, status, told in (
+        (request(path, b"{}"), 401, "Bearer"),
+        (request(path, b"{}", key=INGEST), 400, None),
+        (request("/v1/ingest/beacon", b"{}"), 200, None),
+    ):
+        with node.connect() as wire:
+            answer = wire.ask(sent)
+            assert (answer.status, answer["www-authenticate"]) == (status, told)
+
+
+@pytest.mark.parametrize("size", [0, 300_000], ids=["on the loop", "aside"])
+@pytest.mark.parametrize("path", ["/v1/events", "/v1/ingest"])
+def test_byte_order_mark_is_passed_over(node: Node, path: str, size: int) -> None:
+    """As .NET and PowerShell write one; an opaque record keeps its own."""
+    body = b'{"event":"a","properties":{"x":"%s"}}' % (b"x" * size)
+    with node.connect() as wire:
+        assert wire.ask(request(path, b"\xef\xbb\xbf" + body, key=INGEST)).status == 202
+        opaque = request(
+            "/ingest", b"\xef\xbb\xbf{}", "Content-Type: application/jsonl", key=INGEST
+        )
+        assert wire.ask(opaque).status == 202
+    assert node.bodies() == [body, b"\xef\xbb\xbf{}"]
 
 
 def test_refusals_are_tallied(node: Node) -> None:

@@ -86,8 +86,11 @@ def test_records_are_bounded() -> None:
     assert caught.value.details == [{"index": 1, "field": "", "message": "is too large"}]
     assert caught.value.context["refused_count"] == 2
     assert _admit(b"1\n" * RECORDS_MAX, NDJSON).event_count == RECORDS_MAX
-    for body in (b"1\n" * (RECORDS_MAX + 1), b"1" + b"\n" * LINES_MAX):
-        with pytest.raises(InvalidInput):
+    for body, told in (
+        (b"1\n" * (RECORDS_MAX + 1), f"at most {RECORDS_MAX} records"),
+        (b"1" + b"\n" * LINES_MAX, f"at most {LINES_MAX} lines"),
+    ):
+        with pytest.raises(InvalidInput, match=told):
             _admit(body, NDJSON)
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weir.errors import InvalidInput
-from weir.ingest.hygiene import check_depth, check_text
+from weir.ingest.hygiene import check_depth, check_text, find_fault, is_sound, mend
 
 DEPTH_MAX = 64
 ESCAPES = [
@@ -113,6 +113,18 @@ def test_escapes_are_judged_as_the_decoded_text_is(pieces: list[str]) -> None:
     else:
         assert "\0" not in decoded
         assert not lone
+
+
+@given(st.lists(st.sampled_from(ESCAPES), max_size=8))
+@settings(max_examples=500, deadline=None)
+def test_mended_text_differs_in_lone_surrogates_alone(pieces: list[str]) -> None:
+    """Each is NUL then, and all else is what and where it was."""
+    literal = '"' + "".join(pieces) + '"'
+    mended = mend(literal.encode())
+    assert len(mended) == len(literal.encode())
+    expected = re.sub("[\ud800-\udfff]", "\0", json.loads(literal))
+    assert json.loads(mended) == expected
+    assert (find_fault(mended) is None) == is_sound(literal.encode())
 
 
 # Depth.

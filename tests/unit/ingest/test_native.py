@@ -308,7 +308,9 @@ def test_millions_of_items_are_refused_without_being_held(item: bytes, form: byt
 
 def test_millions_of_lines_are_refused_without_being_held() -> None:
     """Empty ones too."""
-    assert _refusal(EVENT + b"\n" * 1_000_000 + EVENT).code == "batch_too_large"
+    error = _refusal(EVENT + b"\n" * 1_000_000 + EVENT)
+    assert error.code == "batch_too_large"
+    assert f"at most {LINES_MAX} lines" in error.message
     assert admit(PATH, EVENT + b"\n" * (LINES_MAX - 1) + EVENT).event_count == 2
 
 

@@ -6,12 +6,11 @@ import msgspec
 import pytest
 
 from tests.unit.ingest.making import LIMITS, admit, stored
-from weir.errors import InvalidInput
+from weir.errors import InvalidInput, Unauthenticated
 from weir.ingest.admission import Limits
 from weir.ingest.body import BodyTooLarge
 from weir.ingest.fields import PROBLEMS_MAX
-from weir.ingest.novamesh import BATCH_EVENTS_MAX
-from weir.ingest.replies import render_error
+from weir.ingest.novamesh import BATCH_EVENTS_MAX, render_refusal
 
 EVENT = b'{"event":"a"}'
 
@@ -60,6 +59,34 @@ def test_five_hundred_events_are_taken_and_one_more_is_not(*, spoil: bool) -> No
     assert error.context["refused_count"] == BATCH_EVENTS_MAX + 1
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("/v1/ingest", b"", ""),
+        ("/v1/ingest", b"{", ""),
+        ("/v1/ingest", rb'{"event":"\ud800"}', ""),
+        ("/v1/batch", b"{", ""),
+        ("/v1/batch", _batch(), "events"),
+        ("/v1/batch", _batch(EVENT, context=b"7"), "context"),
+        ("/v1/batch", _batch(*[EVENT] * (BATCH_EVENTS_MAX + 1)), ""),
+    ],
+)
+def test_every_400_has_details(path: str, body: bytes, field: str) -> None:
+    """What no single event is to blame for has the index null."""
+    error = _refusal(path, body)
+    told: dict[str, Any] = msgspec.json.decode(render_refusal(error).body)
+    (detail,) = told["details"]
+    assert (detail["index"], detail["field"]) == (None, field)
+    assert set(detail) == {"index", "field", "message"}
+    assert detail["message"] in told["message"]
+
+
+def test_other_refusals_have_no_details() -> None:
+    """Seed 000 prints the 401: code and message."""
+    told = msgspec.json.decode(render_refusal(Unauthenticated("API key required.")).body)
+    assert told == {"error": "unauthorized", "message": "API key required."}
+
+
 def test_batch_with_one_bad_event_is_refused_whole() -> None:
     """All problems of all events are told by index, and the number refused is that of all."""
     error = _refusal("/v1/batch", _batch(EVENT, b'{"event":5,"user_id":[]}', b"7", EVENT))
@@ -69,7 +96,7 @@ def test_batch_with_one_bad_event_is_refused_whole() -> None:
         {"index": 2, "field": "", "message": "must be an object"},
     ]
     assert error.context["refused_count"] == 4
-    told: dict[str, Any] = msgspec.json.decode(render_error(error).body)
+    told: dict[str, Any] = msgspec.json.decode(render_refusal(error).body)
     assert (told["error"], len(told["details"])) == ("invalid_request", 3)
 
 

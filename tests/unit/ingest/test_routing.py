@@ -88,13 +88,29 @@ def test_plain_path_without_a_shared_route_is_not_ingest() -> None:
     assert _choose(routes=routes, content_type=ndjson) == (ENDPOINTS, b"")
 
 
+@pytest.mark.parametrize("method", [b"POST", b"OPTIONS", b"GET", b"HEAD", b"PUT"])
+def test_root_is_ingest_whatever_the_method(method: bytes) -> None:
+    """The door tells which methods it takes."""
+    assert _choose(b"/", method=method, routes={ROOT_PATH: KNOWN}) == (KNOWN, b"")
+
+
 @pytest.mark.parametrize(
-    ("method", "route"),
-    [(b"POST", KNOWN), (b"OPTIONS", KNOWN), (b"GET", None), (b"HEAD", None), (b"PUT", None)],
+    ("path", "route"),
+    [
+        (b"/v1/events/", KNOWN),
+        (b"//v1///events//", KNOWN),
+        (b"/ingest/", SHARED),
+        (b"/v1/endpoints/%s/ingest/" % UUID, ENDPOINTS),
+        (b"/v1/events", None),
+        (b"/v1/endpoints/{id}/ingest", None),
+        (b"/v1/event/", None),
+        (b"/v1/query/", None),
+        (b"//", None),
+    ],
 )
-def test_root_takes_events_by_post_only(method: bytes, route: object) -> None:
-    """Its other methods are for whoever has a page there; a preflight asks about the POST."""
-    assert _choose(b"/", method=method, routes={ROOT_PATH: KNOWN}) == (route, b"")
+def test_path_with_too_many_slashes_tells_what_was_meant(path: bytes, route: object) -> None:
+    """A route's own path is not one of them, and the root has a route only if there is one."""
+    assert Routing(ALL, domain="").meant_by(path) is route
 
 
 def test_other_paths_are_not_ingest() -> None:

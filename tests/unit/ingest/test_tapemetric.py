@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from tests.unit.ingest.making import LIMITS, admit, stored, values_of
 from weir.errors import InvalidInput, Unavailable
 from weir.ingest.admission import Limits
-from weir.ingest.beacon import read_beacon, render_beacon_error
-from weir.ingest.tapemetric import EVENTS_MAX
+from weir.ingest.beacon import PARTS_MAX, read_beacon, render_beacon_error
+from weir.ingest.tapemetric import EVENTS_MAX, render_refusal
 from weir.ingest.tapemetric_fields import (
     CONTENT_TYPES,
     EVENT_TYPE_CHARS_MAX,
@@ -356,6 +356,39 @@ def test_what_is_taken_comes_out_with_the_same_values(
         assert msgspec.json.decode(bytes(event.properties) or b"{}") == expected
 
 
+# Refusals.
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (b"", ""),
+        (b"{", ""),
+        (b"\xff", ""),
+        (b"[]", "events"),
+        (_body(), "events"),
+        (_body(*[GOOD] * (EVENTS_MAX + 1)), ""),
+    ],
+    ids=["empty", "broken", "no text", "array", "none", "too many"],
+)
+def test_refusal_of_a_body_has_details(body: bytes, field: str) -> None:
+    """With the index null: no single event is to blame."""
+    with pytest.raises(InvalidInput) as caught:
+        admit(PATH, body)
+    reply = render_refusal(caught.value)
+    told = msgspec.json.decode(reply.body)
+    assert (reply.status, set(told)) == (400, {"error", "message", "details"})
+    (detail,) = told["details"]
+    assert (detail["index"], detail["field"]) == (None, field)
+    assert detail["message"]
+
+
+def test_every_refusal_has_the_same_shape() -> None:
+    """Where nothing is told of the body, the details are empty."""
+    told = msgspec.json.decode(render_refusal(Unavailable("Not now.")).body)
+    assert told == {"error": "unavailable", "message": "Not now.", "details": []}
+
+
 # The beacon.
 
 
@@ -372,6 +405,58 @@ def test_what_is_taken_comes_out_with_the_same_values(
 def test_beacon_is_read_from_its_body_or_url(target: bytes, body: bytes, found: bytes) -> None:
     """The body first; form fields are told by their name."""
     assert read_beacon(target, body) == found
+
+
+def _form(*parts: bytes, end: bytes = b"--\r\n") -> bytes:
+    return b"".join(b"--x-1\r\n%s\r\n" % part for part in parts) + b"--x-1" + end
+
+
+DISPOSITION = b"Content-Disposition: form-data; name="
+
+
+@pytest.mark.parametrize(
+    ("body", "found"),
+    [
+        (_form(DISPOSITION + b'"data"\r\n\r\n{}'), b"{}"),
+        (_form(DISPOSITION + b'"data"\r\n\r\n{}', end=b"--"), b"{}"),
+        (_form(DISPOSITION + b'"a"\r\n\r\n1', DISPOSITION + b'"data"\r\n\r\n2'), b"2"),
+        (_form(DISPOSITION + b'"data"\r\n\r\n1', DISPOSITION + b'"data"\r\n\r\n2'), b"1"),
+        (
+            _form(
+                DISPOSITION + b'"data"; filename="blob"\r\nContent-Type: application/json\r\n\r\n{}'
+            ),
+            b"{}",
+        ),
+        (_form(b"content-type: a/b\r\ncontent-disposition:form-data;name=data\r\n\r\n{}"), b"{}"),
+        (
+            _form(DISPOSITION + b'"data"\r\n\r\n{\r\n\r\n--x "\xff"}\r\n'),
+            b'{\r\n\r\n--x "\xff"}\r\n',
+        ),
+        (_form(DISPOSITION + b'"data"\r\n\r\n'), b""),
+    ],
+)
+def test_beacon_is_read_from_a_multipart_form(body: bytes, found: bytes) -> None:
+    """What sendBeacon makes of FormData, of a text and of a Blob; its bytes are kept."""
+    assert read_beacon(b"/b?data=7", body) == found
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        _form(),
+        _form(DISPOSITION + b'"other"\r\n\r\n{}'),
+        _form(DISPOSITION + b'"data2"\r\n\r\n{}'),
+        _form(DISPOSITION + b'"x"\r\n\r\n' + DISPOSITION + b'"data"'),
+        _form(DISPOSITION + b'"data"\r\n{}'),
+        _form(DISPOSITION + b'"data"\r\n\r\n{}', end=b"\r\n"),
+        _form(DISPOSITION + b'"data"\r\n\r\n{}')[:-6],
+        _form(*[DISPOSITION + b'"a"\r\n\r\n1'] * PARTS_MAX, DISPOSITION + b'"data"\r\n\r\n{}'),
+    ],
+)
+def test_multipart_form_without_data_is_refused(body: bytes) -> None:
+    """No such field, broken off, not as browsers write it, or too many fields."""
+    with pytest.raises(InvalidInput, match="multipart form"):
+        read_beacon(b"/b?data=7", body)
 
 
 @pytest.mark.parametrize("target", [b"/b", b"/b?data=", b"/b?api_key=k"])
