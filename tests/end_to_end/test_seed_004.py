@@ -195,6 +195,21 @@ def test_refusals_are_those_of_the_table(shared_node: Node) -> None:
     assert body["error"] == "unauthorized"
 
 
+def test_text_that_cannot_be_stored_costs_its_event_alone(shared_node: Node) -> None:
+    """The loader makes rows of the others, though the decoder refuses such a body as it is."""
+    good = b'{"event_type":"beside","ts":"2026-01-02","anonymous_id":"n","session_id":"s"}'
+    bad = rb'{"event_type":"\ud83c","ts":"2026-01-02","anonymous_id":"n","session_id":"s"}'
+    answer = httpx.post(
+        f"{shared_node.url}/v1/ingest/events",
+        content=b'{"events":[%s,%s,%s]}' % (good, bad, good),
+        headers=shared_node.headers,
+    )
+    told = answer.json()
+    assert (answer.status_code, told["accepted"], told["rejected"]) == (200, 2, 1)
+    assert [(each["index"], each["field"]) for each in told["errors"]] == [(1, "event_type")]
+    _wait_for(shared_node, "beside", 2)
+
+
 def test_imported_key_goes_on_working(shared_node: Node) -> None:
     """A key of the vendor's, imported, is taken in the header and in the URL of a beacon."""
     text = "tm_live_0123456789abcdef"

@@ -207,15 +207,14 @@ class Door:
             self._fail(exchange, error)
 
     def _take_other(self, exchange: Exchange) -> None:
-        meant = self._routing.meant_by(exchange.head.path)
+        exchange.route = meant = self._routing.meant_by(exchange.head.path)
         if meant is None:
             self._parts.relay(exchange)
-            return
-        exchange.route = meant
-        if exchange.head.method == b"OPTIONS":  # else a page would not see the answer
+        elif exchange.head.method == b"OPTIONS":  # else a page would not see the answer
             self._preflight(exchange, meant)
-            return
-        self.refuse(exchange, NotFound("There is nothing at this path.", hint=f"Use {meant.path}"))
+        else:
+            error = NotFound("There is nothing at this path.", hint=f"Use {meant.path}")
+            self.refuse(exchange, error)
 
     def note_status(self, status: int) -> None:
         """Counts an answer that another part of the door wrote."""
