@@ -9,10 +9,17 @@ from urllib.parse import parse_qs
 
 from weir.errors import InvalidInput, WeirError
 from weir.ingest.admission import Reply
+from weir.ingest.body import BodyTooLarge
 from weir.ingest.replies import encode_reply
 
-PARTS_MAX = 32
-"""Fields of a multipart form."""
+FORM_BYTES_MAX = 65536
+"""What browsers let a beacon have. Forms are taken apart on the event loop: no larger ones."""
+
+FIELDS_MAX = 32
+"""Fields of a form."""
+
+_JSON_STARTS = (b"{", b"[", b" ", b"\t", b"\r", b"\n", b"")
+_DATA_FIELD = re.compile(rb"(?:\A|&)data=")
 
 _BOUNDARY = re.compile(rb"--[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]\r\n")
 """The first line of a multipart form (RFC 2046 section 5.1.1)."""
@@ -29,16 +36,25 @@ def read_beacon(target: bytes, body: bytes) -> bytes:
     A body of form fields (``URLSearchParams``, ``FormData``) has them in its field ``data``.
     """
     boundary = _BOUNDARY.match(body)
-    if boundary is not None:
-        return _field_of_form(body, boundary[0][:-2])
-    if body and not body.startswith(b"data="):
+    is_form = (
+        body[:1] not in _JSON_STARTS and _DATA_FIELD.search(body, 0, FORM_BYTES_MAX) is not None
+    )
+    if body and boundary is None and not is_form:
         return body
     fields = body or target.partition(b"?")[2]
-    # Bytes, not text: what is no UTF-8 is refused later, not replaced here.
-    found = parse_qs(fields.decode("latin-1"), encoding="latin-1").get("data", [""])[-1]
-    if not found:
+    if len(fields) > FORM_BYTES_MAX:
+        raise BodyTooLarge(f"A form has at most {FORM_BYTES_MAX} bytes; send JSON.")
+    if boundary is not None:
+        return _field_of_form(body, boundary[0][:-2])
+    try:
+        # Bytes, not text: what is no UTF-8 is refused later, not replaced here.
+        found = parse_qs(fields.decode("latin-1"), encoding="latin-1", max_num_fields=FIELDS_MAX)
+    except ValueError:
+        raise InvalidInput(f"The form has more than {FIELDS_MAX} fields.") from None
+    data = found.get("data", [""])[-1]
+    if not data:
         raise InvalidInput("A beacon has its events in its body or in the parameter 'data'.")
-    return found.encode("latin-1")
+    return data.encode("latin-1")
 
 
 def _field_of_form(body: bytes, boundary: bytes) -> bytes:
@@ -47,10 +63,10 @@ def _field_of_form(body: bytes, boundary: bytes) -> bytes:
     As browsers write it: the standard library's parser for mail goes line by line, which takes
     seconds of a body that is all line breaks.
     """
-    parts = (b"\r\n" + body).split(b"\r\n" + boundary, PARTS_MAX + 2)
-    if len(parts) > PARTS_MAX + 2 or not parts[-1].startswith(b"--"):
+    parts = (b"\r\n" + body).split(b"\r\n" + boundary, FIELDS_MAX + 2)
+    if len(parts) > FIELDS_MAX + 2 or not parts[-1].startswith(b"--"):
         raise InvalidInput(
-            f"The multipart form is broken off, or has more than {PARTS_MAX} fields."
+            f"The multipart form is broken off, or has more than {FIELDS_MAX} fields."
         )
     for part in parts[1:-1]:
         head, blank, value = part.partition(b"\r\n\r\n")

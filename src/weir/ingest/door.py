@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from weir.ingest.limits import LimitTable
     from weir.ingest.overload import Gate
     from weir.ingest.quota import Quota
-    from weir.ingest.tally import Tally
+    from weir.ingest.tally import NOBODY, Tally
     from weir.settings import Settings
     from weir.storage.registry import RegistryView
 
@@ -181,9 +181,9 @@ class Door:
 
     def _append_tally(self, draft: Draft) -> None:
         try:
-            self._journal.append(draft, _NOBODY)
+            self._journal.append(draft, NOBODY)
         except Unavailable as error:  # the journal has died: the worker is about to end
-            _NOBODY.failed(error)
+            NOBODY.failed(error)
 
     # Requests.
 
@@ -475,20 +475,6 @@ class Door:
         exchange.connection.finish(exchange, output)
 
 
-class _Nobody:
-    """The waiter of a frame that no client waits for."""
-
-    __slots__ = ()
-
-    def durable(self, received_at_us: int) -> None:
-        """Nobody asked."""
-
-    def failed(self, error: Exception) -> None:
-        """The worker ends anyway; what a tally frame counted is lost with it."""
-        emit(Happening.REQUEST_FAILED, reason=type(error).__name__, what="tally")
-
-
-_NOBODY = _Nobody()
 _METHOD_NOT_ALLOWED = encode_reply(
     405, {"error": "method_not_allowed", "message": "The path does not take this method."}
 )

@@ -12,7 +12,7 @@ import msgspec
 
 from weir.domain.frame import Draft, FrameFlag, Place
 from weir.domain.outcome import MINUTE_US
-from weir.telemetry import DOOR_BYTES, EVENTS, REQUESTS
+from weir.telemetry import DOOR_BYTES, EVENTS, REQUESTS, Happening, emit
 
 TALLY_VERSION = 1
 _NOWHERE = Place(0, 0, 0, 0)
@@ -72,3 +72,19 @@ class Tally:
             meta=b"",
             body=msgspec.msgpack.encode(rows),
         )
+
+
+class _Nobody:
+    """The waiter of a tally frame: no client waits for it."""
+
+    __slots__ = ()
+
+    def durable(self, received_at_us: int) -> None:
+        """Nobody asked."""
+
+    def failed(self, error: Exception) -> None:
+        """The worker ends anyway; what a tally frame counted is lost with it."""
+        emit(Happening.REQUEST_FAILED, reason=type(error).__name__, what="tally")
+
+
+NOBODY = _Nobody()

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from tests.unit.ingest.making import LIMITS, admit, stored, values_of
 from weir.errors import InvalidInput, Unavailable
 from weir.ingest.admission import Limits
-from weir.ingest.beacon import PARTS_MAX, read_beacon, render_beacon_error
+from weir.ingest.beacon import FIELDS_MAX, FORM_BYTES_MAX, read_beacon, render_beacon_error
+from weir.ingest.body import BodyTooLarge
 from weir.ingest.tapemetric import EVENTS_MAX, render_refusal
 from weir.ingest.tapemetric_fields import (
     CONTENT_TYPES,
@@ -399,6 +400,9 @@ def test_every_refusal_has_the_same_shape() -> None:
         (b"/b?data=%7B%7D", b'{"a":1}', b'{"a":1}'),
         (b"/b?api_key=k&data=%22%C3%A9%2B+%22", b"", '"é+ "'.encode()),
         (b"/b", b"data=%7B%22a%22%3A1%7D", b'{"a":1}'),
+        (b"/b?data=7", b"v=1&data=%7B%22a%22%3A1%7D&w=2", b'{"a":1}'),
+        (b"/b", b'{"a":"&data=1"}', b'{"a":"&data=1"}'),
+        (b"/b", b"\x1f\x8b&data", b"\x1f\x8b&data"),
         (b"/b?data=%FF", b"", b"\xff"),  # which the dialect then refuses
     ],
 )
@@ -450,13 +454,36 @@ def test_beacon_is_read_from_a_multipart_form(body: bytes, found: bytes) -> None
         _form(DISPOSITION + b'"data"\r\n{}'),
         _form(DISPOSITION + b'"data"\r\n\r\n{}', end=b"\r\n"),
         _form(DISPOSITION + b'"data"\r\n\r\n{}')[:-6],
-        _form(*[DISPOSITION + b'"a"\r\n\r\n1'] * PARTS_MAX, DISPOSITION + b'"data"\r\n\r\n{}'),
+        _form(*[DISPOSITION + b'"a"\r\n\r\n1'] * FIELDS_MAX, DISPOSITION + b'"data"\r\n\r\n{}'),
     ],
 )
 def test_multipart_form_without_data_is_refused(body: bytes) -> None:
     """No such field, broken off, not as browsers write it, or too many fields."""
     with pytest.raises(InvalidInput, match="multipart form"):
         read_beacon(b"/b?data=7", body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"data=" + b"%41" * (FORM_BYTES_MAX // 3),
+        b"data=1" + b"&a=1" * (FORM_BYTES_MAX // 4),
+        b"a=1&data=" + b"1" * FORM_BYTES_MAX,
+        _form(DISPOSITION + b'"data"\r\n\r\n' + b" " * FORM_BYTES_MAX),
+    ],
+)
+def test_form_is_no_larger_than_a_browser_sends(body: bytes) -> None:
+    """Taking it apart takes turns from other connections; JSON may be as large as any body."""
+    with pytest.raises(BodyTooLarge):
+        read_beacon(b"/b", body)
+    json_text = b'{"events":["%s"]}' % body
+    assert read_beacon(b"/b", json_text) == json_text
+
+
+def test_form_has_few_fields() -> None:
+    """The same for a small one."""
+    with pytest.raises(InvalidInput, match="fields"):
+        read_beacon(b"/b", b"data=1" + b"&a=1" * FIELDS_MAX)
 
 
 @pytest.mark.parametrize("target", [b"/b", b"/b?data=", b"/b?api_key=k"])
