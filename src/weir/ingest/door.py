@@ -39,6 +39,7 @@ from weir.ingest.responses import (
 )
 from weir.ingest.room import GUESTS, Room, no_room
 from weir.ingest.routing import Routing
+from weir.ingest.tally import NOBODY
 from weir.ingest.turns import Turns
 from weir.telemetry import Happening, emit
 
@@ -51,7 +52,7 @@ if TYPE_CHECKING:
     from weir.ingest.limits import LimitTable
     from weir.ingest.overload import Gate
     from weir.ingest.quota import Quota
-    from weir.ingest.tally import NOBODY, Tally
+    from weir.ingest.tally import Tally
     from weir.settings import Settings
     from weir.storage.registry import RegistryView
 
