@@ -51,10 +51,10 @@ def read_beacon(target: bytes, body: bytes) -> bytes:
         found = parse_qs(fields.decode("latin-1"), encoding="latin-1", max_num_fields=FIELDS_MAX)
     except ValueError:
         raise InvalidInput(f"The form has more than {FIELDS_MAX} fields.") from None
-    data = found.get("data", [""])[-1]
-    if not data:
+    events = found.get("data", [""])[-1]
+    if not events:
         raise InvalidInput("A beacon has its events in its body or in the parameter 'data'.")
-    return data.encode("latin-1")
+    return events.encode("latin-1")
 
 
 def _field_of_form(body: bytes, boundary: bytes) -> bytes:
