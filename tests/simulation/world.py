@@ -403,7 +403,8 @@ class World:
             return
         self.clock.us -= self.choice.randrange(30_000_000)
         self.queries.forget()
-        self.load()  # until the loader looks at the clock, its watermark is ahead of it
+        with self._doing("meanwhile"):
+            self.load()  # until the loader looks at the clock, its watermark is ahead of it
 
     def kill_edge(self) -> None:
         """SIGKILL."""
