@@ -53,6 +53,7 @@ ERROR_WORDS = {
     "journal_version": "A newer version of Weir wrote the journal. Run that version.",
     "key_known": "This key is known already, perhaps as a revoked one.",
     "key_not_found": "There is no key with this id. `weir keys list` shows the ids.",
+    "key_revoked": "This key was revoked, and stays so. Create or import another one.",
     "limit_out_of_range": "`limit` lies between 1 and `query_rows_max`.",
     "locked": "Another process holds the directory. Stop it, or use another `--data`.",
     "method_not_allowed": "The path does not take this method; `Allow` lists those it takes.",

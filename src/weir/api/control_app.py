@@ -20,6 +20,7 @@ from weir.api.app import http_error_reply
 from weir.api.replies import json_reply, operator_error_reply
 from weir.api.shield import Shield
 from weir.control.records import (
+    KeyChange,
     KeyRequest,
     PlanChange,
     PlanRequest,
@@ -130,6 +131,13 @@ def _key_routes(control: ControlService) -> list[Route]:
             lambda _request, body: control.create_key(_decode(body, KeyRequest)),
         ),
         _route("POST", "/keys/import", import_key),
+        _route(
+            "PATCH",
+            "/keys/{id:path}",
+            lambda request, body: control.change_key(
+                request.path_params["id"], _decode(body, KeyChange)
+            ),
+        ),
         _route(
             "POST",
             "/keys/{id:path}/revoke",

@@ -17,6 +17,7 @@ import msgspec
 from weir.board import Board
 from weir.clock import Clock, SystemClock
 from weir.control.records import (
+    KeyChange,
     KeyRecord,
     KeyRequest,
     NewKey,
@@ -77,6 +78,7 @@ class Control(Protocol):
     def list_keys(
         self, *, tenant: str | None = None, project: str | None = None
     ) -> tuple[KeyRecord, ...]: ...
+    def change_key(self, public_id: str, change: KeyChange) -> KeyRecord: ...
     def revoke_key(self, public_id: str) -> KeyRecord: ...
     def rotate_token_keys(self, *, overlap_s: int) -> tuple[TokenKeyRecord, ...]: ...
     def list_token_keys(self) -> tuple[TokenKeyRecord, ...]: ...
@@ -181,6 +183,9 @@ class ControlClient:
     ) -> tuple[KeyRecord, ...]:
         path = _path("/keys", tenant=tenant, project=project)
         return self._call("GET", path, tuple[KeyRecord, ...])
+
+    def change_key(self, public_id: str, change: KeyChange) -> KeyRecord:
+        return self._call("PATCH", f"/keys/{quote(public_id, safe='')}", KeyRecord, change)
 
     def revoke_key(self, public_id: str) -> KeyRecord:
         return self._call("POST", f"/keys/{quote(public_id, safe='')}/revoke", KeyRecord)

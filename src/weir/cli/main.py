@@ -20,7 +20,7 @@ COMMANDS = {
     "dead-letters": "List, show and replay accepted requests that could not become rows.",
     "backup": "Copy a node into DIR, whether it runs or not.",
     "restore": "Make a node out of the backup in DIR.",
-    "keys": "Create, list, revoke and import API keys.",
+    "keys": "Create, import, change, list and revoke API keys.",
     "tokens": "List and rotate the keys that sign access tokens.",
     "tenants": "Create, list and change tenants.",
     "plans": "Create, list and change plans.",

@@ -1,11 +1,13 @@
 """Options that several commands take, spelt and explained alike."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import click
 import msgspec
 
+from weir.domain.keys import Scope
 from weir.settings import SPECS
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
@@ -75,6 +77,51 @@ class Limit(click.ParamType[int | str | None]):
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
         """What help shows for the value."""
         return "|".join(("N", "none", *self._words))
+
+
+class End(click.ParamType[datetime | None]):
+    """A second in UTC, or ``none`` for no end."""
+
+    name = "end"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime | None:
+        """The aware time or None; anything else ends the command."""
+        if value == "none" or value is None:
+            return None
+        end: datetime = click.DateTime().convert(value, param, ctx)
+        return end.replace(tzinfo=UTC)
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str:
+        """What help shows for the value."""
+        return "YYYY-MM-DD[THH:MM:SS]|none"
+
+
+def scopes(
+    _ctx: click.Context, param: click.Parameter, value: str | None
+) -> tuple[Scope, ...] | None:
+    """A callback: names of scopes with commas or spaces between."""
+    if value is None:
+        return None
+    names = value.replace(",", " ").split()
+    unknown = sorted(set(names) - set(Scope))
+    if unknown:
+        raise click.BadParameter(
+            f"{', '.join(unknown)}: a scope is one of {', '.join(Scope)}.", param=param
+        )
+    return tuple(map(Scope, names))
+
+
+def all_or_none(
+    _ctx: click.Context, param: click.Parameter, value: tuple[str, ...]
+) -> tuple[str, ...]:
+    """A callback of an option that may be repeated: ``none`` alone is the empty list."""
+    if "none" not in value:
+        return value
+    if len(value) > 1:
+        raise click.BadParameter("'none' stands alone.", param=param)
+    return ()
 
 
 def limits(*words: str) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -5,14 +5,23 @@ from collections.abc import Mapping
 from datetime import datetime
 from ipaddress import ip_network
 
-from weir.control.records import LIMITS, KeyRequest, to_microseconds
-from weir.domain.keys import KEY_CHARS_MAX, KEY_CHARS_MIN, Scope
+import msgspec
+
+from weir.control.origins import browser_origin
+from weir.control.records import (
+    KEY_LIMITS,
+    LIMITS,
+    KeyChange,
+    KeyRequest,
+    set_fields,
+    to_microseconds,
+)
+from weir.domain.keys import KEY_CHARS_MAX, KEY_CHARS_MIN, Scope, is_public
 from weir.errors import InvalidInput
 
 KEY_NAME_CHARS_MAX = 100
 ALLOW_LIST_MAX = 100
 
-_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@\s,]{1,255}")
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _SLUG_WORDS = "1 to 63 lower-case letters, digits and hyphens, no hyphen at either end"
 
@@ -63,23 +72,44 @@ def check_key_text(text: str) -> None:
 
 def check_key_request(request: KeyRequest, *, text: str, now_us: int) -> None:
     """Raises ``InvalidInput`` with the field at fault in ``details``; ``text`` is the key's."""
-    check_limit(request.requests_per_minute, field="requests_per_minute")
-    check_limit(request.events_per_minute, field="events_per_minute")
-    _check_scopes(request, text=text)
-    _check_networks(request.networks)
-    _check_origins(request.origins)
-    if request.expires_at is not None:
-        _check_expiry(request.expires_at, now_us=now_us)
-    if len(request.name) > KEY_NAME_CHARS_MAX or not request.name.isprintable():
-        raise _invalid("name", f"must be at most {KEY_NAME_CHARS_MAX} printable characters")
+    _check_key_fields(msgspec.structs.asdict(request), now_us=now_us)
+    check_scopes(request.scopes, public=request.public or is_public(text))
 
 
-def _check_scopes(request: KeyRequest, *, text: str) -> None:
-    if not request.scopes:
+def check_key_change(change: KeyChange, *, now_us: int) -> None:
+    """The same of a change, but for what depends on the key: see ``check_scopes``."""
+    _check_key_fields(set_fields(change), now_us=now_us)
+    if isinstance(change.scopes, tuple):
+        check_scopes(change.scopes, public=False)
+
+
+def check_scopes(scopes: tuple[Scope, ...], *, public: bool) -> None:
+    """Raises ``InvalidInput`` for no scope at all, and for more than ingest of a public key."""
+    if not scopes:
         raise _invalid("scopes", f"must name at least one of {', '.join(Scope)}")
-    public = request.public or text.startswith("pk_")
-    if public and set(request.scopes) != {Scope.INGEST}:
+    if public and set(scopes) != {Scope.INGEST}:
         raise _invalid("scopes", "must be 'ingest' alone for a public key: it is seen in browsers")
+
+
+def _check_key_fields(fields: Mapping[str, object], *, now_us: int) -> None:
+    """What is asked of a field whatever the key; one that is missing, or None, is good."""
+    for field, value in fields.items():
+        match field, value:
+            case "name", str(name):
+                _check_name(name)
+            case "networks", tuple(networks):
+                _check_networks(networks)
+            case "origins", tuple(origins):
+                _check_origins(origins)
+            case "expires_at", datetime() as expires_at:
+                _check_expiry(expires_at, now_us=now_us)
+            case _, int(limit) if field in KEY_LIMITS:
+                check_limit(limit, field=field)
+
+
+def _check_name(name: str) -> None:
+    if len(name) > KEY_NAME_CHARS_MAX or not name.isprintable():
+        raise _invalid("name", f"must be at most {KEY_NAME_CHARS_MAX} printable characters")
 
 
 def _check_networks(networks: tuple[str, ...]) -> None:
@@ -96,8 +126,10 @@ def _check_origins(origins: tuple[str, ...]) -> None:
     if len(origins) > ALLOW_LIST_MAX:
         raise _invalid("origins", f"must be at most {ALLOW_LIST_MAX}")
     for origin in origins:
-        if not _ORIGIN.fullmatch(origin.lower()):
-            raise _invalid("origins", f"{origin[:80]!r} is not scheme://host or scheme://host:port")
+        try:
+            browser_origin(origin)
+        except ValueError as error:
+            raise _invalid("origins", str(error)) from error
 
 
 def _check_expiry(expires_at: datetime, *, now_us: int) -> None:

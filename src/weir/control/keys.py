@@ -1,18 +1,38 @@
-"""API keys: made, imported, listed, revoked. Each verb runs in the caller's transaction.
+"""API keys: made, imported, changed, listed, revoked. Each verb runs in the caller's transaction.
 
 Of a key's text only the SHA-256 and the last four characters are stored.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from ipaddress import ip_network
+from typing import Any
 
+import msgspec
 from sqlalchemy import Connection, Row, Select, insert, or_, select, update
 
-from weir.control.checks import check_key_request, check_key_text
+from weir.control.checks import (
+    check_key_change,
+    check_key_request,
+    check_key_text,
+    check_scopes,
+)
+from weir.control.origins import browser_origin
 from weir.control.projects import check_known, find_place
-from weir.control.records import KeyKind, KeyRecord, KeyRequest, NewKey, to_microseconds, to_time
+from weir.control.records import (
+    AS_TENANT,
+    KEY_LIMITS,
+    KeyChange,
+    KeyKind,
+    KeyLimit,
+    KeyRecord,
+    KeyRequest,
+    NewKey,
+    set_fields,
+    to_microseconds,
+    to_time,
+)
 from weir.control.tables import ENDPOINTS, KEYS, PROJECTS, TENANTS
-from weir.domain.keys import Scope, digest_of, make_key, make_key_id
+from weir.domain.keys import Scope, digest_of, is_public, make_key, make_key_id
 from weir.domain.registry import KEY_SLOTS_MAX
 from weir.errors import Conflict, LimitExceeded, NotFound
 
@@ -38,10 +58,12 @@ def import_key(
     """A key made elsewhere, so that SDKs in the field go on working.
 
     Any text of 16 to 512 printable ASCII characters without a space, as a header carries
-    it. ``Conflict`` when it is known already, revoked ones included.
+    it. One that calls itself public is kept as a public key. ``Conflict`` when it is known already,
+    revoked ones included.
     """
     check_key_text(text)
-    return add_key(connection, request, text=text, kind="imported", now_us=now_us, random=random)
+    kind: KeyKind = "public" if is_public(text) else "imported"
+    return add_key(connection, request, text=text, kind=kind, now_us=now_us, random=random)
 
 
 def add_key(
@@ -67,19 +89,45 @@ def add_key(
             last_four=text[-4:],
             kind=kind,
             mode=request.mode,
-            name=request.name,
             project_id=place.project_id,
             endpoint_id=place.endpoint_id,
-            slot=_free_slot(connection, now_us=now_us),
-            scopes=sorted({scope.value for scope in request.scopes}),
-            networks=[str(ip_network(network)) for network in request.networks],
-            origins=[origin.lower() for origin in request.origins],
-            requests_per_minute=request.requests_per_minute,
-            events_per_minute=request.events_per_minute,
+            slot=_free_slot(_held_slots(connection, now_us=now_us)),
             created_at_us=now_us,
-            expires_at_us=request.expires_at and to_microseconds(request.expires_at),
+            **_columns(msgspec.structs.asdict(request)),
         )
     )
+    return _find(connection, public_id)
+
+
+def change_key(
+    connection: Connection, public_id: str, change: KeyChange, *, now_us: int
+) -> KeyRecord:
+    """Sets what ``change`` sets, for the next request with the key; its project stays.
+
+    Raises ``NotFound`` for an unknown id or endpoint, ``Conflict`` for a revoked key and
+    ``InvalidInput`` as ``create_key`` does: a public key stays with ingest alone.
+    """
+    found = _find(connection, public_id)
+    if found.revoked_at is not None:
+        raise Conflict(
+            f"The key {found.id} was revoked, and a revoked key stays so.",
+            code="key_revoked",
+            hint="Create another one.",
+        )
+    check_key_change(change, now_us=now_us)
+    fields = set_fields(change)
+    if isinstance(change.scopes, tuple):
+        check_scopes(change.scopes, public=found.kind == "public")
+    columns = _columns(fields)
+    if change.endpoint is None or isinstance(change.endpoint, str):
+        place = find_place(
+            connection, tenant=found.tenant, project=found.project, endpoint=change.endpoint
+        )
+        columns["endpoint_id"] = place.endpoint_id
+    if "expires_at" in fields:
+        columns["slot"] = _slot_again(connection, public_id, now_us=now_us)
+    if columns:
+        connection.execute(update(KEYS).where(KEYS.c.public_id == public_id).values(**columns))
     return _find(connection, public_id)
 
 
@@ -125,25 +173,55 @@ def _check_unknown(connection: Connection, text: str) -> None:
     known = connection.execute(statement).one_or_none()
     if known is None:
         return
-    state = "known" if known.revoked_at_us is None else "revoked, and a revoked key stays so"
-    raise Conflict(
-        f"This key is already {state}: {known.public_id}.",
-        code="key_known",
-        hint="Use the key that is there, or another text.",
-    )
+    if known.revoked_at_us is None:
+        state, hint = "known", f"Change what it may do with: weir keys change {known.public_id}"
+    else:
+        state, hint = "revoked, and a revoked key stays so", "Make or import another one."
+    raise Conflict(f"This key is already {state}: {known.public_id}.", code="key_known", hint=hint)
 
 
-def _free_slot(connection: Connection, *, now_us: int) -> int:
-    """The least slot that no live key has, nor one that ended within ``SLOT_REST_US``."""
+def _columns(fields: Mapping[str, Any]) -> dict[str, object]:
+    """A request's fields as the table holds them; those that are no columns are left out."""
+    columns: dict[str, object] = {}
+    for field, value in fields.items():
+        match field:
+            case "name":
+                columns[field] = value
+            case "scopes":
+                columns[field] = sorted({scope.value for scope in value})
+            case "networks":
+                columns[field] = [str(ip_network(network)) for network in value]
+            case "origins":
+                columns[field] = list(dict.fromkeys(map(browser_origin, value)))
+            case "expires_at":
+                columns["expires_at_us"] = value and to_microseconds(value)
+            case _ if field in KEY_LIMITS:
+                columns[field] = None if value == AS_TENANT else value or 0
+    return columns
+
+
+def _slot_again(connection: Connection, public_id: str, *, now_us: int) -> int:
+    """The key's slot, or another one when a key of after its end has that."""
+    own = connection.scalar(select(KEYS.c.slot).where(KEYS.c.public_id == public_id))
+    others = _held_slots(connection, now_us=now_us, without=public_id)
+    return own if own is not None and own not in others else _free_slot(others)
+
+
+def _held_slots(connection: Connection, *, now_us: int, without: str = "") -> set[int]:
+    """Slots of live keys, and of those that ended within ``SLOT_REST_US``."""
     rested = now_us - SLOT_REST_US
-    held = set(
+    return set(
         connection.scalars(
             select(KEYS.c.slot).where(
+                KEYS.c.public_id != without,
                 or_(KEYS.c.revoked_at_us.is_(None), KEYS.c.revoked_at_us > rested),
                 or_(KEYS.c.expires_at_us.is_(None), KEYS.c.expires_at_us > rested),
             )
         )
     )
+
+
+def _free_slot(held: set[int]) -> int:
     slot = next(slot for slot in range(len(held) + 1) if slot not in held)
     if slot >= KEY_SLOTS_MAX:
         raise LimitExceeded(
@@ -191,9 +269,14 @@ def _record(row: Row[tuple[object, ...]]) -> KeyRecord:
         scopes=tuple(Scope(scope) for scope in row.scopes),
         networks=tuple(row.networks),
         origins=tuple(row.origins),
-        requests_per_minute=row.requests_per_minute,
-        events_per_minute=row.events_per_minute,
+        requests_per_minute=_limit(row.requests_per_minute),
+        events_per_minute=_limit(row.events_per_minute),
         created_at=to_time(row.created_at_us),
         expires_at=None if row.expires_at_us is None else to_time(row.expires_at_us),
         revoked_at=None if row.revoked_at_us is None else to_time(row.revoked_at_us),
     )
+
+
+def _limit(column: int | None) -> KeyLimit:
+    """The inverse of what ``_columns`` makes of a limit."""
+    return AS_TENANT if column is None else column or None

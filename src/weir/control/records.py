@@ -1,7 +1,7 @@
 """What control takes and gives, ready for JSON: frozen, and without a key's text but for NewKey.
 
-Limits: ``None`` is no limit, ``AS_PLAN`` is that of the tenant's plan; of a key ``None`` is that of
-its tenant. Times are aware datetimes in UTC.
+Limits: ``None`` is no limit, ``AS_PLAN`` is that of the tenant's plan, ``AS_TENANT`` that of the
+key's tenant. Times are aware datetimes in UTC.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -13,6 +13,10 @@ from weir.domain.keys import Scope
 
 DEFAULT_SLUG = "default"
 AS_PLAN: Final = "plan"
+AS_TENANT: Final = "tenant"
+KEY_LIMITS = ("requests_per_minute", "events_per_minute")
+"""What a key may limit for itself."""
+
 LIMITS = ("requests_per_minute", "events_per_minute", "events_per_month")
 """What plans and tenants limit, alike: requests of each key, events of the tenant."""
 
@@ -20,6 +24,7 @@ KeyKind = Literal["public", "secret", "imported"]
 KeyMode = Literal["live", "test"]
 Limit = int | None
 TenantLimit = int | Literal["plan"] | None
+KeyLimit = int | Literal["tenant"] | None
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -124,12 +129,32 @@ class KeyRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     networks: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
     expires_at: datetime | None = None
-    requests_per_minute: int | None = None
-    events_per_minute: int | None = None
+    requests_per_minute: KeyLimit = AS_TENANT
+    events_per_minute: KeyLimit = AS_TENANT
+
+
+class KeyChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to change of a key; what is ``UNSET`` stays.
+
+    A list replaces the one before. ``None`` takes an expiry away, and as ``endpoint`` is the
+    project's default one.
+    """
+
+    name: str | msgspec.UnsetType = msgspec.UNSET
+    scopes: tuple[Scope, ...] | msgspec.UnsetType = msgspec.UNSET
+    endpoint: str | msgspec.UnsetType | None = msgspec.UNSET
+    networks: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    origins: tuple[str, ...] | msgspec.UnsetType = msgspec.UNSET
+    expires_at: datetime | msgspec.UnsetType | None = msgspec.UNSET
+    requests_per_minute: KeyLimit | msgspec.UnsetType = msgspec.UNSET
+    events_per_minute: KeyLimit | msgspec.UnsetType = msgspec.UNSET
 
 
 class KeyRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A key as it is shown: never its text, only the last four characters of it."""
+    """A key as it is shown: never its text, only the last four characters of it.
+
+    Its limits are its own; what is in force in place of ``AS_TENANT`` its tenant tells.
+    """
 
     id: str
     name: str
@@ -142,8 +167,8 @@ class KeyRecord(msgspec.Struct, frozen=True, kw_only=True):
     scopes: tuple[Scope, ...]
     networks: tuple[str, ...]
     origins: tuple[str, ...]
-    requests_per_minute: int | None
-    events_per_minute: int | None
+    requests_per_minute: KeyLimit
+    events_per_minute: KeyLimit
     created_at: datetime
     expires_at: datetime | None
     revoked_at: datetime | None

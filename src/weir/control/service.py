@@ -17,6 +17,7 @@ from weir.control import keys, plans, projects, tenants, token_keys, uptime
 from weir.control.database import Newest, begin_write, migrate, open_engine, sqlite_url
 from weir.control.first_run import first_run
 from weir.control.records import (
+    KeyChange,
     KeyRecord,
     KeyRequest,
     NewKey,
@@ -194,6 +195,14 @@ class ControlService:
         """Keys of a tenant and a project, or all, oldest first, revoked ones included."""
         return self._read(
             lambda connection: keys.list_keys(connection, tenant=tenant, project=project)
+        )
+
+    def change_key(self, public_id: str, change: KeyChange) -> KeyRecord:
+        """Sets what a key may do; ``Conflict`` for one that was revoked."""
+        return self._change(
+            lambda connection: keys.change_key(
+                connection, public_id, change, now_us=self._clock.now_us()
+            )
         )
 
     def revoke_key(self, public_id: str) -> KeyRecord:

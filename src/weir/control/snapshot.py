@@ -55,6 +55,7 @@ def _keys(connection: Connection) -> dict[str, Principal]:
             events_per_minute=row.events_per_minute,
             networks=tuple(row.networks),
             origins=tuple(row.origins),
+            is_public=row.kind == "public",
         )
         for row in rows
     }

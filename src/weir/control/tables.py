@@ -91,6 +91,7 @@ KEYS = Table(
     Column("revoked_at_us", BigInteger),
     Index("keys_by_project", "project_id"),
 )
+"""A limit that is null is the tenant's; 0 is no limit, whatever the tenant has."""
 
 TOKEN_KEYS = Table(
     "token_keys",

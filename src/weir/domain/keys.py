@@ -57,6 +57,11 @@ def is_mistyped(text: str) -> bool:
     return not _OURS.match(text) or _check(text[:-CHECK_CHARS]) != text[-CHECK_CHARS:]
 
 
+def is_public(text: str) -> bool:
+    """Whether a key calls itself public, of whatever make: such a key has been in browsers."""
+    return text.startswith("pk_")
+
+
 def digest_of(text: str) -> bytes:
     """SHA-256 of the key: the only thing that is stored, and what it is looked up by."""
     # surrogatepass: any text that JSON can carry is an unknown key, not a failure.

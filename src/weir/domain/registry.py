@@ -66,6 +66,8 @@ class Principal(msgspec.Struct, frozen=True):
     events_per_minute: int | None = None
     networks: tuple[str, ...] = ()
     origins: tuple[str, ...] = ()
+    is_public: bool = False
+    """Whether the key may stand where everybody sees it, and so may never do more than ingest."""
     is_token: bool = False
     """Whether it is that of an access token, which stands in for the key."""
 
@@ -83,9 +85,14 @@ class Principal(msgspec.Struct, frozen=True):
                 hint="A token has one scope: exchange the key for another.",
             )
         raise Forbidden(
-            f"This API key lacks the scope '{scope.value}'.",
-            hint=f"Create one with: weir keys create --scopes {scope.value}",
+            f"This API key lacks the scope '{scope.value}'.", hint=self._how_to_get(scope)
         )
+
+    def _how_to_get(self, scope: Scope) -> str:
+        if self.is_public:
+            return f"A public key has 'ingest' alone: weir keys create --scopes {scope.value}"
+        wanted = [known.value for known in Scope if known.value in self.scopes or known is scope]
+        return f"Give it that scope: weir keys change {self.public_id} --scopes {','.join(wanted)}"
 
 
 class TokenKey(msgspec.Struct, frozen=True):

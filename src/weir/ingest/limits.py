@@ -1,13 +1,21 @@
 """Rate limits shared by the edge workers without locks.
 
-A file of 8-byte cells in ``run/``, one row of cells for each worker. A cell holds the minute and
-the count of that minute, stored together in one aligned word, so that nobody reads half of one;
-only its worker writes it, all read it, and what a key has used is the sum over the workers. Two
-workers that count at the same instant may each miss the other's last increments: the overshoot is
-at most one request (or one batch) per other worker. Fixed windows of 60 s.
+A file of 8-byte cells in ``run/``, made anew at each start of the node: one row of cells for each
+worker.
+
+    requests      by the key's slot     KEY_SLOTS_MAX
+    events        by the key's slot     KEY_SLOTS_MAX
+    events        by the tenant's id    TENANTS_MAX
+
+A cell holds the minute and the count of that minute, stored together in one aligned word, so that
+nobody reads half of one; only its worker writes it, all read it, and what a key has used is the sum
+over the workers. Two workers that count at the same instant may each miss the other's last
+increments: the overshoot is at most one request (or one batch) per other worker. Fixed windows of
+60 s.
 
 Which limit applies: the key's, else its tenant's, else its plan's (``control`` resolves these
-three), else the node's setting, else what the route's dialect is known for.
+three), else the node's setting, else what the route's dialect is known for. Events of a key with a
+number of its own count in the key's cell and nowhere else, all others in their tenant's.
 """
 
 import mmap
@@ -20,7 +28,9 @@ from weir.errors import LimitExceeded
 
 WINDOW_S = 60
 _WINDOW_US = WINDOW_S * 1_000_000
-_ROW_CELLS = KEY_SLOTS_MAX + TENANTS_MAX
+_KEY_EVENTS = KEY_SLOTS_MAX
+_TENANT_EVENTS = _KEY_EVENTS + KEY_SLOTS_MAX
+_ROW_CELLS = _TENANT_EVENTS + TENANTS_MAX
 _CELL_BYTES = 8
 _COUNT_BITS = 32
 _COUNT_MAX = (1 << _COUNT_BITS) - 1
@@ -33,7 +43,7 @@ class Limits(msgspec.Struct, frozen=True):
     requests: int = 0
     """Of a key, in a window."""
     events: int = 0
-    """Of a tenant, in a window."""
+    """Of a tenant's keys that have no number of their own, in a window."""
 
 
 class Usage(msgspec.Struct, frozen=True):
@@ -114,13 +124,15 @@ class LimitTable:
         *,
         now_us: int,
     ) -> bytes:
-        """The same of a tenant's events; none is counted when they do not fit all."""
-        limit = principal.events_per_minute
-        if limit is None:
-            limit = self.events_limit(principal, tenant, rates)
+        """The same of a key's or its tenant's events; none is counted when they do not fit all."""
+        own = principal.events_per_minute
+        if own:
+            cell = _KEY_EVENTS + principal.slot
+            return self._count(cell, events, own, now_us, "events per minute of this API key")
+        limit = self.events_limit(principal, tenant, rates)
         if not limit:
             return b""
-        cell = KEY_SLOTS_MAX + tenant.tenant_id
+        cell = _TENANT_EVENTS + tenant.tenant_id
         return self._count(cell, events, limit, now_us, "events per minute of this account")
 
     def look(
@@ -130,7 +142,8 @@ class LimitTable:
         limit, cell = self._requests_limit(principal, rates), principal.slot
         if not limit:
             limit = self.events_limit(principal, tenant, rates)
-            cell = KEY_SLOTS_MAX + tenant.tenant_id
+            own = principal.events_per_minute
+            cell = _KEY_EVENTS + principal.slot if own else _TENANT_EVENTS + tenant.tenant_id
         if not limit:
             return None
         self._turn(now_us)
