@@ -52,7 +52,7 @@ def check_limit(limit: int | None, *, field: str) -> None:
         return
     raise InvalidInput(
         f"{field} is {limit}, which is no limit.",
-        hint="Give 1 or more, or leave it out for no limit.",
+        hint="Give 1 or more, or none for no limit.",
         details=[{"field": field, "message": "must be 1 or more"}],
     )
 

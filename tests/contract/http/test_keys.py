@@ -19,6 +19,7 @@ from tests.unit.ingest.node import (
     LIMITED,
     QUERY,
     REQUESTS_PER_MINUTE,
+    SECRET,
     Node,
     make_registry,
     wait_for,
@@ -265,6 +266,23 @@ def test_events_over_the_limit_are_refused_whole(node: Node) -> None:
         assert wire.ask(batch(1)).status == 202
         assert wire.ask(batch(1)).status == 429
     assert sum(frame.event_count for frame in node.frames()) == EVENTS_PER_MINUTE
+
+
+def test_key_with_its_own_number_is_not_charged_for_others(node: Node) -> None:
+    """What another key of the tenant has sent is not in its window, nor the other way round."""
+    registry = make_registry(2)
+    digest = digest_of(SECRET).hex()
+    own = structs.replace(registry.keys[digest], tenant_id=2, events_per_minute=1)
+    node.publish(structs.replace(registry, keys={**registry.keys, digest: own}))
+    with node.connect() as wire:
+        for key, left in ((FEW_EVENTS, EVENTS_PER_MINUTE - 1), (SECRET, 0)):
+            answer = wire.ask(request("/v1/ingest", BODY, key=key))
+            assert (answer.status, answer["x-ratelimit-remaining"]) == (202, str(left))
+        answer = wire.ask(request("/v1/ingest", BODY, key=SECRET))
+        assert answer.status == 429
+        assert "of this API key" in str(answer.json["message"])
+        answer = wire.ask(request("/v1/ingest", BODY, key=FEW_EVENTS))
+        assert answer["x-ratelimit-remaining"] == str(EVENTS_PER_MINUTE - 2)
 
 
 def test_both_limits_of_a_node_are_told_once(tmp_path: Path, way: Way) -> None:

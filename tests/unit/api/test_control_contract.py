@@ -15,6 +15,7 @@ from weir.api.control_client import (
     open_or_make_control,
 )
 from weir.control.records import (
+    KeyChange,
     KeyRequest,
     PlanChange,
     PlanRequest,
@@ -71,6 +72,31 @@ def test_keys_live_their_life(control: Control) -> None:
     assert revoked.revoked_at is not None
     assert control.list_keys(tenant="default")[-2] == revoked
     assert len(made.text) == len("sk_test_") + 36
+
+
+def test_keys_are_changed(control: Control) -> None:
+    """What is set is set, what is emptied is empty, and a word stays a word."""
+    made = control.create_key(FULL).key
+    changed = control.change_key(
+        made.id,
+        KeyChange(
+            scopes=(Scope.METRICS,),
+            origins=(),
+            expires_at=None,
+            endpoint=None,
+            requests_per_minute=None,
+            events_per_minute="tenant",
+        ),
+    )
+    assert (changed.scopes, changed.origins, changed.expires_at) == ((Scope.METRICS,), (), None)
+    assert (changed.requests_per_minute, changed.events_per_minute) == (None, "tenant")
+    assert (changed.name, changed.networks) == (made.name, made.networks)
+    assert control.change_key(made.id, KeyChange()) == changed
+    assert control.list_keys()[-1] == changed
+    control.revoke_key(made.id)
+    with pytest.raises(Conflict) as caught:
+        control.change_key(made.id, KeyChange(name="x"))
+    assert caught.value.code == "key_revoked"
 
 
 def test_tenants_and_projects_live_their_life(control: Control) -> None:

@@ -102,7 +102,9 @@ def test_wrong_slug_is_a_wrong_command_line(command: str, run: Run) -> None:
     assert not Path("d").exists()
 
 
-@pytest.mark.parametrize("command", ["tenants change default", "plans change default"])
+@pytest.mark.parametrize(
+    "command", ["tenants change default", "plans change default", "keys change key_0"]
+)
 def test_change_of_nothing_is_a_wrong_command_line(command: str, run: Run) -> None:
     """Nothing is called changed that was not."""
     run("keys", "create", "--data", "d")
@@ -191,6 +193,7 @@ def test_word_that_is_no_limit_is_a_wrong_command_line(run: Run) -> None:
 NEED_A_NODE = [
     "keys list",
     "keys revoke key_0",
+    "keys change key_0 --name x",
     "tenants list",
     "tenants change default --inactive",
     "projects list",

@@ -83,12 +83,12 @@ def test_inactive_tenant_is_refused() -> None:
 
 
 def test_missing_scope_is_refused_with_a_hint() -> None:
-    """The refusal says how to get a key that may."""
+    """The refusal says how this key gets it, without showing the key."""
     principal = _principal()
     principal.require(Scope.INGEST)
     with pytest.raises(Forbidden) as caught:
         principal.require(Scope.QUERY)
-    assert "--scopes query" in (caught.value.hint or "")
+    assert "weir keys change key_4 --scopes ingest,query" in (caught.value.hint or "")
 
 
 @pytest.mark.parametrize(

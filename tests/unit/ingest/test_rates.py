@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.ingest.windows import usage_of
-from weir.domain.registry import KEY_SLOTS_MAX, Principal, Tenant
+from weir.domain.registry import KEY_SLOTS_MAX, TENANTS_MAX, Principal, Tenant
 from weir.errors import LimitExceeded
 from weir.ingest.limits import Limits, LimitTable, Usage, create_limit_table
 
@@ -72,22 +72,24 @@ def test_workers_share_one_limit(tmp_path: Path) -> None:
             table.count_request(_key(), now_us=NOW_US)
 
 
-def test_overshoot_is_one_amount_for_each_other_worker(tmp_path: Path) -> None:
+@pytest.mark.parametrize("own", [None, 100], ids=["the tenant's", "the key's"])
+def test_overshoot_is_one_amount_for_each_other_worker(tmp_path: Path, own: int | None) -> None:
     """Workers that read before any of them wrote each take one batch, and no more."""
     workers = 3
     tables = _tables(tmp_path, workers)
-    tables[0].count_events(_key(), TENANT, 90, now_us=NOW_US)
+    key = _key(events=own)
+    tables[0].count_events(key, TENANT, 90, now_us=NOW_US)
     before = (tmp_path / "limits").read_bytes()
     after = []
     for table in tables:
-        table.count_events(_key(), TENANT, 10, now_us=NOW_US)
+        table.count_events(key, TENANT, 10, now_us=NOW_US)
         after.append((tmp_path / "limits").read_bytes())
         _restore(tmp_path / "limits", before)
     taken = 90 + 10 * workers
     _restore(tmp_path / "limits", _joined(before, after))
     for table in tables:
         with pytest.raises(LimitExceeded):
-            table.count_events(_key(), TENANT, 1, now_us=NOW_US)
+            table.count_events(key, TENANT, 1, now_us=NOW_US)
     assert taken <= 100 + 10 * (workers - 1)
 
 
@@ -129,6 +131,44 @@ def test_keys_and_tenants_do_not_touch_each_other(tmp_path: Path) -> None:
     assert usage_of(table.count_events(_key(), TENANT, 1, now_us=NOW_US))
     other = Tenant(2, "two", events_per_minute=100)
     usage = usage_of(table.count_events(_key(), other, 1, now_us=NOW_US))
+    assert usage is not None
+    assert usage.remaining == 99
+
+
+def test_key_with_its_own_number_counts_its_own_events(tmp_path: Path) -> None:
+    """Neither those of other keys nor any in its tenant's window; to the last slot and tenant."""
+    (table,) = _tables(tmp_path, 1)
+    last = Tenant(TENANTS_MAX - 1, "last", events_per_minute=100)
+    for tenant in (TENANT, last):
+        usage = usage_of(table.count_events(_key(0), tenant, 8, now_us=NOW_US))
+        assert usage is not None
+        assert (usage.limit, usage.remaining) == (100, 92)
+    for slot, limit in ((0, 5), (1, 3), (KEY_SLOTS_MAX - 1, 4)):
+        key = _key(slot, events=limit)
+        for left in range(limit - 1, -1, -1):
+            usage = usage_of(table.count_events(key, TENANT, 1, now_us=NOW_US))
+            assert usage is not None
+            assert (usage.limit, usage.remaining) == (limit, left)
+        with pytest.raises(LimitExceeded, match=f"{limit} events per minute of this API key"):
+            table.count_events(key, TENANT, 1, now_us=NOW_US)
+        told = table.look(_key(slot, requests=0, events=limit), TENANT, None, now_us=NOW_US)
+        assert told is not None
+        assert (told.limit, told.remaining) == (limit, 0)
+    usage = usage_of(table.count_events(_key(0), TENANT, 92, now_us=NOW_US))
+    assert usage is not None
+    assert usage.remaining == 0
+    with pytest.raises(LimitExceeded, match="100 events per minute of this account"):
+        table.count_events(_key(0), TENANT, 1, now_us=NOW_US)
+    assert usage_of(table.count_request(_key(0), now_us=NOW_US))
+
+
+def test_key_without_a_limit_uses_nothing_of_its_tenants(tmp_path: Path) -> None:
+    """0 goes before the tenant's number, the node's and the dialect's."""
+    (table,) = _tables(tmp_path, 1, defaults=(7, 70))
+    free = _key(requests=0, events=0)
+    assert table.count_events(free, TENANT, 1000, Limits(1, 1), now_us=NOW_US) == b""
+    assert table.look(free, TENANT, Limits(1, 1), now_us=NOW_US) is None
+    usage = usage_of(table.count_events(_key(), TENANT, 1, now_us=NOW_US))
     assert usage is not None
     assert usage.remaining == 99
 
