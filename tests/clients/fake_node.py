@@ -19,6 +19,8 @@ class Reply(NamedTuple):
     headers: tuple[tuple[str, str], ...] = ()
     cut: bool = False
     """The connection ends in the middle of the body."""
+    drip: bytes = b""
+    """Sent again and again behind ``body``, which then is all there is of an answer."""
 
 
 class Received(NamedTuple):
@@ -98,6 +100,8 @@ class _Handler(BaseHTTPRequestHandler):
         sent = json.loads(text)
         received = Received(time.monotonic(), sent["events"], headers, sent["sent_at"])
         reply = self.server.node.answer(received)
+        if reply.drip:
+            self._drip(reply)
         self.send_response(reply.status)
         for name, value in reply.headers:
             self.send_header(name, value)
@@ -105,6 +109,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(reply.body[: len(reply.body) // 2] if reply.cut else reply.body)
         self.close_connection = reply.cut
+
+    def _drip(self, reply: Reply) -> None:
+        """Until the client has had enough, which is an error."""
+        self.wfile.write(reply.body)
+        while True:
+            self.wfile.write(reply.drip)
+            time.sleep(0.01)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # its name in the library
         """Says nothing."""

@@ -5,7 +5,8 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
 import httpx
@@ -102,6 +103,84 @@ def test_a_batch_that_is_too_large_is_halved(fake_node: FakeNode) -> None:
     assert fake_node.taken == ids
 
 
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(400, b"<html>The plain HTTP request was sent to HTTPS port</html>"),
+        Reply(400, b'{"error":"invalid_request","message":"The Host header is malformed."}'),
+        Reply(413, b"<html>"),
+        Reply(422, b""),
+    ],
+    ids=["html", "host", "413", "empty"],
+)
+def test_what_stands_between_client_and_node_costs_no_event(
+    fake_node: FakeNode, tmp_path: Path, reply: Reply
+) -> None:
+    """Also when the node has taken events before, whatever that answers meanwhile."""
+    losses: list[Loss] = []
+    options = QUICK._replace(batch_age_s=60)
+    with _make(fake_node.url, spool=tmp_path, on_loss=losses.append, options=options) as client:
+        ids = [client.track("first")]
+        assert client.flush(10)
+        fake_node.replies.extend([reply] * 20)
+        ids += [client.track("a", {"n": number}) for number in range(200)]
+        assert client.flush(20)
+    assert losses == []
+    assert fake_node.taken == ids
+
+
+def test_a_batch_that_a_minute_never_holds_is_parted(fake_node: FakeNode) -> None:
+    """Into halves of what it holds; a limit that is only used up parts nothing."""
+    window = ("X-RateLimit-Limit", "10")
+    used = Reply(429, headers=(window, ("X-RateLimit-Remaining", "0")))
+    never = Reply(429, headers=(window, ("X-RateLimit-Remaining", "10")))
+    fake_node.replies.extend([used, used, used, never])
+    with _make(fake_node.url, options=QUICK._replace(batch_age_s=60)) as client:
+        ids = [client.track("a") for _ in range(13)]
+        assert client.flush(10)
+    assert [len(received.ids) for received in fake_node.received] == [13] * 4 + [5, 5, 3]
+    assert fake_node.taken == ids
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(0, b"HTTP/1.1 202 Accepted\r\nX: ", drip=b"x"),
+        Reply(0, drip=b"HTTP/1.1 103 Early Hints\r\n\r\n"),
+        Reply(0, b"HTTP/1.1 202 Accepted\r\nContent-Length: 99999\r\n\r\n", drip=b" "),
+    ],
+    ids=["head", "hints", "body"],
+)
+def test_an_answer_that_never_ends_is_given_up(fake_node: FakeNode, reply: Reply) -> None:
+    """Although something comes before each wait for bytes is over; the events are sent again."""
+    fake_node.replies.append(reply)
+    with _make(fake_node.url, options=QUICK._replace(request_timeout_s=0.1)) as client:
+        event_id = client.track("a")
+        assert client.flush(15)
+    assert fake_node.taken == [event_id]
+
+
+def test_flush_is_not_over_before_losses_are_told(fake_node: FakeNode) -> None:
+    """Nor does anything cease to wait: whoever sees True sees in ``lost`` all that is lost."""
+    result = {"index": 0, "code": "validation.type", "field": "f", "message": "m"}
+    body = json.dumps({"accepted": 0, "rejected": 1, "results": [result]})
+    fake_node.replies.append(Reply(400, body.encode()))
+    begun, may_end = threading.Event(), threading.Event()
+
+    def hear(_loss: Loss) -> None:
+        begun.set()
+        assert may_end.wait(20)
+
+    with _make(fake_node.url, on_loss=hear) as client:
+        client.track("bad")
+        assert begun.wait(10)
+        assert client.stats().pending == 1
+        assert not client.flush(0.05)
+        may_end.set()
+        assert client.flush(10)
+        assert client.stats()[:4] == (1, 0, 1, 0)
+
+
 def test_what_the_node_rejects_is_told_and_not_sent_again(fake_node: FakeNode) -> None:
     """The others of the request are delivered; the loss holds code, words and the event."""
     result = {"index": 1, "code": "validation.type", "field": "user_id", "message": "is wrong"}
@@ -130,11 +209,41 @@ def test_a_request_without_answer_is_given_up_and_sent_again(fake_node: FakeNode
     assert event_id in fake_node.taken
 
 
+class _Raises(Mapping[str, object]):
+    """Raises whatever is asked of it, as a Mapping over a closed file or database may."""
+
+    def __getitem__(self, name: str) -> object:
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        raise RuntimeError("closed")
+
+    def __len__(self) -> int:
+        raise OSError("closed")
+
+
+class _NoZone(tzinfo):
+    def utcoffset(self, _moment: datetime | None) -> timedelta:
+        raise RuntimeError("no zone")
+
+    def dst(self, _moment: datetime | None) -> None:
+        """Nobody asks."""
+
+    def tzname(self, _moment: datetime | None) -> None:
+        """Nobody asks."""
+
+
 @pytest.mark.parametrize(
     ("call", "code"),
     [
         (lambda client: client.track("a", {"x": float("nan")}), "invalid"),
         (lambda client: client.track("a", {"x": object()}), "invalid"),
+        (lambda client: client.track("a", {"x": _Raises()}), "invalid"),
+        (lambda client: client.track("a", _Raises()), "invalid"),
+        (lambda client: client.page("a", _Raises()), "invalid"),
+        (lambda client: client.track("a", context=_Raises()), "invalid"),
+        (lambda client: client.send(_Raises()), "invalid"),
+        (lambda client: client.track("a", ts=datetime(2026, 1, 1, tzinfo=_NoZone())), "invalid"),
         (lambda client: client.track("a", {"x": "y" * 2000}), "too_large"),
     ],
 )
@@ -144,10 +253,14 @@ def test_an_event_that_cannot_be_sent_is_told_and_raises_nothing(
     """A program never fails because of what it tracks; the next event goes through."""
     losses: list[Loss] = []
     options = QUICK._replace(event_bytes_max=1000)
-    with _make(fake_node.url, on_loss=losses.append, options=options) as client:
-        call(client)
+    with _make(
+        fake_node.url, on_loss=losses.append, options=options, context={"app": "x"}
+    ) as client:
+        event_id = call(client)
         good = client.track("good")
-    assert [loss.code for loss in losses] == [code]
+    assert [(loss.event_id, loss.code) for loss in losses] == [(event_id, code)]
+    assert json.loads(losses[0].event)["event_id"] == event_id
+    assert code != "too_large" or losses[0].message.endswith("bytes; event_bytes_max is 1000")
     assert fake_node.taken == [good]
 
 
@@ -386,13 +499,39 @@ def test_a_program_out_of_threads_keeps_its_events(
     assert fake_node.taken == [first, second]
 
 
+def test_the_log_says_where_and_why_events_wait(
+    fake_node: FakeNode, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The address and the node's words, or the system's when there is no node."""
+    message = "The key is mistyped: its checksum does not match."
+    fake_node.replies.append(Reply(401, json.dumps({"error": "x", "message": message}).encode()))
+    with _make(fake_node.url) as client:
+        client.track("a")
+        assert client.flush(10)
+    assert f"{fake_node.url}/v1/events does not take them: status 401 x: {message}" in caplog.text
+    for url, words in [
+        (AWAY, "refused"),
+        (fake_node.url.replace("http:", "https:"), "SSL"),
+    ]:
+        caplog.clear()
+        with _make(url, options=QUICK._replace(close_timeout_s=0)) as client:
+            client.track("a")
+            assert not client.flush(0.2)
+            wait_until(lambda: "does not take them" in caplog.text, within_s=10, what="a line")
+        assert url in caplog.text
+        assert words in caplog.text
+
+
 def test_no_log_line_and_no_text_of_the_client_holds_the_key(
     fake_node: FakeNode, caplog: pytest.LogCaptureFixture
 ) -> None:
     """At every level, of every library below, whatever the node answers."""
     caplog.set_level(logging.DEBUG)
     echo = json.dumps({"error": KEY + " !", "message": KEY}).encode()
-    fake_node.replies.extend([Reply(401, echo), Reply(503, KEY.encode()), Reply(202, b"")])
+    told = json.dumps({"error": "unknown", "message": f"No {KEY} here."}).encode()
+    fake_node.replies.extend(
+        [Reply(401, echo), Reply(401, told), Reply(503, KEY.encode()), Reply(202, b"")]
+    )
     with _make(fake_node.url) as client:
         client.track("a")
         assert client.flush(10)
@@ -411,7 +550,10 @@ def test_a_wrong_key_is_refused_without_being_repeated(key: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["", "localhost:8080", "ftp://x", "http://", "http://u:p@x", "http://x?a=b", "http://x:y"],
+    [
+        *("", "localhost:8080", "ftp://x", "http://", "http://u:p@x", "http://x?a=b", "http://x:y"),
+        *("http://x/v1/events", "http://x/weir/v1/"),
+    ],
 )
 def test_a_wrong_address_is_refused(url: str) -> None:
     """When the client is made, not with the first event."""

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from weir_client.events import encode_batch, encode_event, event_id_of, make_event_id
+from weir_client.events import encode_batch, encode_event, encode_rest, event_id_of, make_event_id
 
 NOW_S = 1_800_000_000.25
 
@@ -76,6 +76,16 @@ def test_what_json_cannot_say_is_a_value_error(value: object) -> None:
     """One kind of error for all of it, before anything is sent."""
     with pytest.raises(ValueError, match=r"."):
         _sent({"event": "a", "properties": {"value": value}})
+
+
+def test_of_an_event_that_cannot_be_said_the_rest_is() -> None:
+    """Whoever hears of its loss sees which event it was."""
+    fields = {"event": "a", "user_id": None, "properties": {"x": object()}, "ts": "now"}
+    rest = encode_rest(fields, "made")
+    assert json.loads(rest.body) == {"event": "a", "event_id": "made", "ts": "now"}
+    assert rest.event_id == "made"
+    assert encode_rest({"event_id": "own", "x": b""}, "made") == ("own", b'{"event_id":"own"}')
+    assert encode_rest({"event_id": b""}, "made") == ("made", b'{"event_id":"made"}')
 
 
 def test_ids_are_uuids_of_version_7_in_the_order_of_time() -> None:

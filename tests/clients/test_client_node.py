@@ -181,6 +181,32 @@ def test_every_field_arrives_as_it_was_given(own_project: Node) -> None:
     assert names >= {"identify", "mine", "order", "page"}
 
 
+def test_no_event_that_the_client_takes_holds_the_others_up(own_project: Node) -> None:
+    """What a node cannot store it refuses by name; an answer without would be held for ever."""
+    deep: list[object] = []
+    for _ in range(900):
+        deep = [deep]
+    odd: list[object] = [
+        deep,
+        deep[0],
+        10**4000,
+        "\x01\x7f\u2028\ufeff\U0010ffff",
+        "\\u0000",
+        "\\ud800",
+    ]
+    odd += [dict.fromkeys(map(str, range(30_000)), 1), "x" * 990_000, {"": {"": ""}}, -0.0, 5e-324]
+    losses: list[Loss] = []
+    with WeirClient(own_project.url, own_project.key, on_loss=losses.append) as client:
+        for value in odd:
+            client.track("odd", {"value": value})
+            client.send({"event": "odd", "value": value})
+        client.send({"event": "", "event_id": "x" * 9999, "ts": "never", "sent_at": 7})
+        assert client.flush(30)
+        stats = client.stats()
+    assert stats.delivered + stats.lost == stats.taken == 2 * len(odd) + 1
+    assert {"invalid_json", "validation.length"} <= {loss.code for loss in losses}
+
+
 @pytest.mark.soak
 @pytest.mark.timeout(600)
 def test_100_000_events_of_8_threads_arrive_in_bounded_memory(start_node: StartNode) -> None:

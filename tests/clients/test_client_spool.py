@@ -165,6 +165,30 @@ def test_a_disk_that_takes_half_an_event_keeps_none_of_it(
     assert _all(spool) == [EVENTS[0], EVENTS[2]]
 
 
+@pytest.mark.timeout(20)  # a FIFO would hold its reader for ever
+def test_what_is_no_file_is_left_alone(tmp_path: Path) -> None:
+    """A FIFO, a directory and a link with names of the spool's files; events go beside them."""
+    os.mkfifo(tmp_path / "00000001.spool")
+    (tmp_path / "00000002.spool").mkdir()
+    (tmp_path / "00000003.spool").symlink_to("/dev/zero")
+    spool = _open(tmp_path)
+    spool.put(EVENTS[0])
+    spool.close()
+    assert _all(_open(tmp_path)) == EVENTS[:1]
+    assert len(list(tmp_path.glob("*.spool"))) == 3
+
+
+def test_a_spool_that_everybody_may_change_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is the user's directory, so it is used; one that the spool made is never such."""
+    _filled(tmp_path / "own", EVENTS[:1])
+    assert not caplog.records
+    tmp_path.chmod(0o777)
+    _filled(tmp_path, EVENTS[:1])
+    assert f"every user of this machine may change the spool {tmp_path}" in caplog.text
+
+
 def test_events_belong_to_their_owner(tmp_path: Path) -> None:
     """Nobody else on the machine may read them."""
     _filled(tmp_path / "spool", EVENTS[:1])

@@ -2,20 +2,30 @@
 
 import itertools
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
+from weir.domain.registry import Principal, Tenant
+from weir.errors import LimitExceeded
+from weir.ingest.limits import Limits, LimitTable, Usage, create_limit_table, usage_headers
 from weir_client.options import Options
-from weir_client.verdicts import RETRY_AFTER_S_MAX, Answer, Pace, Step, judge, retry_after_s
+from weir_client.verdicts import (
+    RETRY_AFTER_S_MAX,
+    Answer,
+    Pace,
+    Step,
+    events_max,
+    judge,
+    retry_after_s,
+)
 
 
-def _judge(
-    status: int, body: object = None, *, events: int = 4, attempt: int = 0, proven: bool = True
-) -> Step:
+def _judge(status: int, body: object = None, *, events: int = 4, attempt: int = 0) -> Step:
     text = body if isinstance(body, bytes) else json.dumps(body).encode()
-    answer = Answer(status, text)
-    return judge(answer, events=events, attempt=attempt, proven=proven).step
+    return judge(Answer(status, text), events=events, attempt=attempt).step
 
 
 def _results(accepted: int, *refused: object) -> dict[str, object]:
@@ -29,7 +39,7 @@ def _results(accepted: int, *refused: object) -> dict[str, object]:
 def test_each_refused_event_is_told_once_whatever_its_reasons() -> None:
     """An event with two problems is one refusal, under its place in the request."""
     body = json.dumps(_results(2, 1, 1, 3)).encode()
-    verdict = judge(Answer(202, body), events=4, attempt=0, proven=False)
+    verdict = judge(Answer(202, body), events=4, attempt=0)
     assert verdict.step is Step.DONE
     assert [refusal.place for refusal in verdict.refusals] == [1, 3]
     assert verdict.refusals[0].code == "validation.type"
@@ -69,7 +79,18 @@ def test_trouble_with_the_sender_gives_no_event_up(status: int) -> None:
     assert _judge(status, {"error": "unauthorized"}, events=1) is Step.HOLD
 
 
-@pytest.mark.parametrize(("status", "body"), [(413, b"<html>"), (400, {"error": "x"})])
+_WRONG = {"error": "invalid_request", "message": "m", "details": [{"field": "f", "message": "m"}]}
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [
+        (413, {"error": "payload_too_large", "message": "m"}),
+        (429, {"error": "payload_too_large", "message": "m"}),
+        (400, {"error": "batch_too_large", "message": "m"}),
+        (400, _WRONG),
+    ],
+)
 def test_what_is_too_much_together_is_sent_in_halves_and_alone_refused(
     status: int, body: object
 ) -> None:
@@ -78,23 +99,77 @@ def test_what_is_too_much_together_is_sent_in_halves_and_alone_refused(
     assert _judge(status, body, events=1) is Step.DONE
 
 
-@pytest.mark.parametrize("status", [408, 429])
-def test_what_fails_again_after_its_wait_is_sent_in_halves(status: int) -> None:
-    """A batch larger than the minute's limit, or than a slow line carries, never fits."""
-    assert _judge(status, attempt=1) is Step.SPLIT
-    assert _judge(status, attempt=1, events=1) is Step.WAIT
+@pytest.mark.parametrize("status", [400, 413, 422])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>Bad Request</html>",
+        b"",
+        {"error": "invalid_request", "message": "The Host header is malformed."},
+        {"error": "bad_request", "details": []},
+        {"error": "bad_request", "details": ["no such tenant"]},
+        {"message": "Request Too Long", "details": [{"field": "f", "message": "m"}]},
+    ],
+)
+def test_an_answer_that_says_nothing_of_events_gives_none_up(status: int, body: object) -> None:
+    """An intermediary, or the wrong port, may say anything; what is too long for it is parted."""
+    assert _judge(status, body, events=1) is Step.HOLD
+    assert _judge(status, body, events=2) is (Step.SPLIT if status == 413 else Step.HOLD)
 
 
-def test_a_400_about_no_event_counts_only_from_a_node_that_took_some() -> None:
-    """The wrong port says 400 to everything; that must cost nothing."""
-    assert _judge(400, {"error": "invalid_request"}, proven=False) is Step.HOLD
-    assert _judge(400, {"error": "x", "details": []}, proven=False) is Step.SPLIT
+def test_what_was_too_slow_twice_is_sent_in_halves() -> None:
+    """A line may be too slow for a whole batch."""
+    assert _judge(408) is Step.WAIT
+    assert _judge(408, attempt=1) is Step.SPLIT
+    assert _judge(408, attempt=1, events=1) is Step.WAIT
 
 
-def test_words_for_the_log_hold_codes_only() -> None:
-    """Whatever a server puts into its error, no more than a short word is logged."""
-    body = json.dumps({"error": "the key is s3cr3t", "message": "s3cr3t"}).encode()
-    assert judge(Answer(401, body), events=1, attempt=0, proven=True).words == "status 401"
+def test_of_a_limit_only_a_batch_that_never_fits_is_parted() -> None:
+    """A limit that others used up is waited for, however often: parts would be more requests."""
+    for attempt in range(9):
+        assert _judge(429, attempt=attempt, events=500) is Step.WAIT
+    never = Answer(429, b"", events_max=100)
+    assert judge(never, events=101, attempt=0)[::3] == (Step.SPLIT, 50)
+    assert judge(never, events=100, attempt=0).step is Step.WAIT
+    assert judge(never._replace(events_max=1), events=2, attempt=0).part_events == 1
+
+
+def test_the_two_limits_of_a_node_are_told_apart(tmp_path: Path) -> None:
+    """By the headers that the node's own table makes when either is passed."""
+    create_limit_table(tmp_path / "limits", workers=1)
+    limits = LimitTable(tmp_path / "limits", worker=0, defaults=Limits(requests=2, events=100))
+    principal = Principal(*(1, "key_1", 1, 1, 1), scopes=frozenset({"ingest"}), slot=0)
+    tenant = Tenant(1, "a")
+
+    def told(count: Callable[[], bytes]) -> int:
+        with pytest.raises(LimitExceeded) as caught:
+            count()
+        usage = caught.value.context["usage"]
+        assert isinstance(usage, Usage)
+        lines = usage_headers(usage).decode().split("\r\n")
+        limit, remaining = (line.split(": ")[1] for line in lines[:2])
+        return events_max(limit, remaining)
+
+    def ask(events: int) -> bytes:
+        return limits.count_events(principal, tenant, events, now_us=0)
+
+    assert told(lambda: ask(101)) == 100
+    ask(100)
+    assert told(lambda: ask(101)) == 0
+    for _ in range(2):
+        limits.count_request(principal, now_us=0)
+    assert told(lambda: limits.count_request(principal, now_us=0)) == 0
+    assert events_max("", "") == events_max("x", "1") == 0
+
+
+def test_words_for_the_log_are_a_nodes_code_and_message_in_one_line() -> None:
+    """So that a mistyped key is told as that; what has no short code is no node's."""
+    body = {"error": "unauthorized", "message": "The key is mistyped:\n" + "x" * 9999}
+    words = judge(Answer(401, json.dumps(body).encode()), events=1, attempt=0).words
+    assert words.startswith("status 401 unauthorized: The key is mistyped: x")
+    assert len(words) < 600
+    body = {"error": "the key is s3cr3t", "message": "s3cr3t"}
+    assert judge(Answer(401, json.dumps(body).encode()), events=1, attempt=0).words == "status 401"
 
 
 def test_retry_after_is_read_in_both_forms() -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 
-from weir_client.client import Fields, WeirClient
+from weir_client.client import Fields, WeirClient, named
 from weir_client.losses import OnLoss
 from weir_client.options import DEFAULTS, Options
 from weir_client.queues import FULL_CODES
@@ -106,7 +106,7 @@ class AsyncWeirClient:
         """``track`` of the event ``page``, with the page's name among its properties."""
         return await self.track(
             "page",
-            {"name": name, **(properties or {})},
+            named(name, properties),
             user_id=user_id,
             anonymous_id=anonymous_id,
             session_id=session_id,

@@ -7,6 +7,7 @@ import os
 import random
 import time
 import weakref
+from collections import ChainMap
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 import httpx
 
 from weir_client.delivery import Delivery
-from weir_client.events import Encoded, encode_event, event_id_of
+from weir_client.events import Encoded, encode_event, encode_rest, event_id_of, make_event_id
 from weir_client.losses import Loss, Losses, OnLoss
 from weir_client.options import DEFAULTS, Options
 from weir_client.queues import MemoryQueue, Queue
@@ -133,7 +134,7 @@ class WeirClient:
         """``track`` of the event ``page``, with the page's name among its properties."""
         return self.track(
             "page",
-            {"name": name, **(properties or {})},
+            named(name, properties),
             user_id=user_id,
             anonymous_id=anonymous_id,
             session_id=session_id,
@@ -150,6 +151,7 @@ class WeirClient:
     def flush(self, timeout_s: float | None = None) -> bool:
         """Sends now; True when everything taken before the call is delivered or told as lost.
 
+        How many are lost says ``stats().lost``; ``on_loss`` was called for each of them.
         False after ``timeout_s`` (default: ``Options.close_timeout_s``), or when called by
         ``on_loss`` from the thread that sends. Before the time of a node's ``Retry-After``
         nothing is sent, flush or not.
@@ -174,7 +176,7 @@ class WeirClient:
 
     def stats(self) -> Stats:
         """What happened so far."""
-        return self._delivery.stats(lost=self._losses.count)
+        return self._delivery.stats()
 
     def __enter__(self) -> Self:
         return self
@@ -191,21 +193,22 @@ class WeirClient:
         try:
             encoded = encode_event(event, context=self._context, now_s=now_s, random_bits=bits)
         except ValueError as error:
-            event_id = str(event.get("event_id") or "")
-            self._losses.tell([Loss(event_id, "invalid", str(error))])
-            return Encoded(event_id, b"")
-        if len(encoded.body) > self._options.event_bytes_max:
-            self._tell(encoded, "too_large")
-            return Encoded(encoded.event_id, b"")
+            encoded = encode_rest(event, make_event_id(now_s, bits))
+            self._tell(encoded, "invalid", str(error))
+            return encoded._replace(body=b"")
+        size, size_max = len(encoded.body), self._options.event_bytes_max
+        if size > size_max:
+            self._tell(encoded, "too_large", f"{size} bytes; event_bytes_max is {size_max}")
+            return encoded._replace(body=b"")
         return encoded
 
     def _put(self, encoded: Encoded, room_timeout_s: float) -> str:
         """Takes the event; else the code of its loss."""
         return self._delivery.put(encoded.body, room_timeout_s)
 
-    def _tell(self, encoded: Encoded, code: str) -> None:
+    def _tell(self, encoded: Encoded, code: str, message: str = "not taken") -> None:
         if code:
-            self._losses.tell([Loss(encoded.event_id, code, "not taken", encoded.body)])
+            self._losses.tell([Loss(encoded.event_id, code, message, encoded.body)])
 
     def _begin(self, queue: Queue, http: httpx.Client | None) -> Delivery:
         return Delivery(
@@ -224,6 +227,12 @@ class WeirClient:
         self._random = random.Random()  # noqa: S311  # as above; no id may be made twice
         self._delivery.abandon()
         self._delivery = self._begin(MemoryQueue(self._options.queue_bytes_max), None)
+
+
+def named(name: str, properties: Fields | None) -> Fields:
+    """Properties with a name beneath; they may raise when read, so only the encoder reads them."""
+    own = {} if properties is None else properties
+    return ChainMap(own, {"name": name})  # type: ignore[arg-type]  # never written to
 
 
 _clients: weakref.WeakSet[WeirClient] = weakref.WeakSet()

@@ -19,6 +19,9 @@ from weir_client.spool import Spool
 from weir_client.stats import Stats
 from weir_client.verdicts import Pace, Step, Verdict, judge
 
+_TIMEOUTS = 4
+"""After so many of its timeouts a request is ended, whatever still comes."""
+
 
 class Delivery:
     """A queue, its thread (begun with the first event), and one condition that guards both."""
@@ -50,6 +53,10 @@ class Delivery:
         self._taken = self._flush_to = queue.events
         self._delivered = self._requests = self._retries = 0
         self._closing = self._ended = False
+        self._untold = 0
+        """Events that left the queue as lost, until that is told."""
+        self._asking: tuple[httpx.Client, float] | None = None
+        """The request under way, and when it has to be over."""
         self._trouble = ""
         if queue.events:
             with self._changed:
@@ -123,20 +130,20 @@ class Delivery:
                 "in memory: make a client with a directory of its own"
             )
 
-    def stats(self, *, lost: int) -> Stats:
+    def stats(self) -> Stats:
         """What happened so far."""
         with self._changed:
             return Stats(
                 taken=self._taken,
                 delivered=self._delivered,
-                lost=lost,
-                pending=self._queue.events,
+                lost=self._losses.count,
+                pending=self._queue.events + self._untold,
                 requests=self._requests,
                 retries=self._retries,
             )
 
     def _settled(self) -> int:
-        return self._taken - self._queue.events
+        return self._taken - self._queue.events - self._untold
 
     def _awake(self, *, was_synced: bool) -> None:
         """Wakes the threads when there is something new to do: a time, a batch, a sync."""
@@ -151,7 +158,10 @@ class Delivery:
 
     def _start(self) -> None:
         """Begins the threads; where the system has none left, the next event tries again."""
-        threads = [threading.Thread(target=self._run, name="weir-client", daemon=True)]
+        threads = [
+            threading.Thread(target=self._run, name="weir-client", daemon=True),
+            threading.Thread(target=self._end_late, name="weir-deadline", daemon=True),
+        ]
         if isinstance(self._queue, Spool):
             syncing = threading.Thread(target=self._keep_synced, name="weir-spool", daemon=True)
             threads.append(syncing)
@@ -170,7 +180,7 @@ class Delivery:
         try:
             ready, self._http = self._http, None
             with ready or self._make_http() as http:
-                while (events := self._next_batch()) is not None:
+                while not http.is_closed and (events := self._next_batch()) is not None:
                     self._deliver(http, events)
         except Exception:  # no failure may end the delivery: it is logged and tried again
             log.exception("the delivery failed")
@@ -188,11 +198,9 @@ class Delivery:
                     events_max=options.batch_events_max, bytes_max=options.batch_bytes_max
                 )
                 self._oldest_s = time.monotonic()
-                if peek.damaged:
-                    self._changed.notify_all()
-            if peek.damaged:
-                loss = Loss("", "spool_damaged", "a line of the spool is damaged")
-                self._losses.tell([loss] * peek.damaged)
+                self._untold = peek.damaged
+            loss = Loss("", "spool_damaged", "a line of the spool is damaged")
+            self._tell([loss] * peek.damaged)
             if peek.events:
                 return peek.events
 
@@ -217,25 +225,22 @@ class Delivery:
         )
 
     def _deliver(self, http: httpx.Client, events: list[bytes]) -> None:
-        """Returns when each event is settled, or the client has ended."""
+        """Returns when each event is settled, or ``http`` is closed, or the client has ended."""
         waiting = [events]
-        while waiting:
+        while waiting and not http.is_closed:
             part = waiting.pop()
+            self._asking = http, time.monotonic() + _TIMEOUTS * self._options.request_timeout_s
             answer = post_events(http, self._target, part, self._options)
-            verdict = judge(
-                answer,
-                events=len(part),
-                attempt=self._pace.attempt,
-                proven=self._delivered > 0,
-            )
+            self._asking = None
+            verdict = judge(answer, events=len(part), attempt=self._pace.attempt)
             self._note(verdict)
             if verdict.step is Step.DONE:
                 if not self._settle(part, verdict):
                     return
                 continue
             if verdict.step is Step.SPLIT:
-                middle = len(part) // 2
-                waiting += [part[middle:], part[:middle]]
+                size = verdict.part_events
+                waiting += [part[at : at + size] for at in range(0, len(part), size)][::-1]
                 if not answer.retry_after_s:
                     continue
             else:
@@ -250,7 +255,8 @@ class Delivery:
             self._retries += bool(self._pace.attempt)
         if verdict.step in {Step.WAIT, Step.HOLD} and verdict.words != self._trouble:
             level = log.warning if verdict.step is Step.WAIT else log.error
-            level("events wait, the node does not take them: %s", verdict.words)
+            words = verdict.words.replace(self._target.key, "KEY")
+            level("events wait, %s does not take them: %s", self._target.url, words)
             self._trouble = verdict.words
         elif verdict.step is Step.DONE and self._trouble:
             log.info("the node takes events again")
@@ -263,6 +269,7 @@ class Delivery:
                 return False
             self._queue.settle(len(part))
             self._was_full = self._is_full()
+            self._untold = len(verdict.refusals)
             self._delivered += len(part) - len(verdict.refusals)
             self._changed.notify_all()
         losses = [
@@ -271,8 +278,16 @@ class Delivery:
             )
             for refusal in verdict.refusals
         ]
-        self._losses.tell(losses)
+        self._tell(losses)
         return True
+
+    def _tell(self, losses: list[Loss]) -> None:
+        if not losses:
+            return
+        self._losses.tell(losses)
+        with self._changed:
+            self._untold = 0
+            self._changed.notify_all()
 
     def _back_off(self, asked_s: float) -> bool:
         """Waits as long as the pace says; False when the client has ended."""
@@ -281,6 +296,17 @@ class Delivery:
             while not self._ended and (left_s := self._pace.wait_s(time.monotonic())) > 0:
                 self._changed.wait(left_s)
             return not self._ended
+
+    def _end_late(self) -> None:
+        """Ends a request that would never end: a server may send its answer byte by byte."""
+        while not self._ended:
+            asking = self._asking
+            if asking and time.monotonic() > asking[1]:
+                with suppress(Exception):  # what a transport of the user's raises: it is closed
+                    asking[0].close()
+            with self._changed:
+                timeout_s = self._options.request_timeout_s
+                self._changed.wait_for(lambda: self._ended, timeout_s)
 
     def _keep_synced(self) -> None:
         spool = self._queue

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date, datetime, time, timezone
 from decimal import Decimal
 from typing import NamedTuple
@@ -24,21 +25,35 @@ def encode_event(
     """The event with an ``event_id`` and a ``ts`` where it has none, its context over ``context``.
 
     Of ``random_bits`` 80 count. Raises ``ValueError`` when JSON in UTF-8 cannot say it: NaN,
-    a cycle, a lone surrogate, an object of some class.
+    a cycle, a lone surrogate, an object of some class, or one that raises when it is read.
     """
-    event: dict[str, object] = {name: value for name, value in fields.items() if value is not None}
-    event_id = event.setdefault("event_id", make_event_id(now_s, random_bits))
-    event.setdefault("ts", datetime.fromtimestamp(now_s, timezone.utc))
-    own = event.get("context", {})
-    if context and isinstance(own, Mapping):
-        event["context"] = {**context, **own}
     try:
+        event = {name: value for name, value in fields.items() if value is not None}
+        event_id = event.setdefault("event_id", make_event_id(now_s, random_bits))
+        event.setdefault("ts", datetime.fromtimestamp(now_s, timezone.utc))
+        own = event.get("context", {})
+        if context and isinstance(own, Mapping):
+            event["context"] = {**context, **own}
         body = _encode(event).encode()
-    except (TypeError, RecursionError) as error:
-        raise ValueError(str(error)) from None
+    except ValueError:
+        raise
+    except Exception as error:  # a Mapping or a zone of the caller's may raise anything
+        raise ValueError(f"{type(error).__name__}: {error}") from None
     if b"\\u0000" in body and _NUL.search(body):
         raise ValueError("a text holds the character NUL")
     return Encoded(str(event_id), body)
+
+
+def encode_rest(fields: Mapping[str, object], made_id: str) -> Encoded:
+    """The fields that JSON can say, of an event of which it cannot say all."""
+    parts: dict[str, bytes] = {"event_id": _encode({"event_id": made_id}).encode()[1:-1]}
+    with suppress(Exception):  # as above
+        for name, value in fields.items():
+            with suppress(Exception):  # as above; the other fields may be fine
+                part = _encode({name: value}).encode()[1:-1]
+                if value is not None:
+                    parts[name] = part
+    return Encoded(event_id_of(b"{%s}" % parts["event_id"]), b"{%s}" % b",".join(parts.values()))
 
 
 def make_event_id(now_s: float, random_bits: int) -> str:

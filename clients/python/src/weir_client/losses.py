@@ -28,7 +28,7 @@ class Loss(NamedTuple):
 
     message: str
     event: bytes = b""
-    """The event as JSON, where there is one."""
+    """As JSON, where there is one; of an ``invalid`` one the fields that JSON can say."""
 
 
 OnLoss = Optional[Callable[[Loss], None]]

@@ -34,7 +34,8 @@ class Options(NamedTuple):
     """How long ``track`` waits for room before it drops the event."""
 
     request_timeout_s: float = 10.0
-    """Connecting, and each wait for bytes, of a request."""
+    """Connecting, and each wait for bytes, of a request; the whole of it may take four times as
+    long, before it is ended and tried again."""
 
     backoff_s: float = 0.25
     """Bound of the first random wait after a failure; it doubles with each further one."""

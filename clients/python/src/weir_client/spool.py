@@ -16,8 +16,10 @@ from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG, S_IWOTH
 from zlib import crc32
 
+from weir_client.losses import log
 from weir_client.queues import Peek, QueueFull
 
 try:
@@ -75,7 +77,7 @@ class Spool:
         self.events = sum(left)
         self._used_bytes = sum(file.size for file in self._files)
         self.event_bytes = self._used_bytes - self._settled_bytes
-        self._next_number = self._files[-1].number + 1 if self._files else 1
+        self._next_number = 1 + max((number for number, _ in _numbered(directory)), default=0)
 
     def put(self, event: bytes) -> None:
         line = b"%08x %s\n" % (crc32(event), event)
@@ -222,6 +224,7 @@ def _lock(directory: Path) -> int:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
         descriptor = os.open(directory / POSITION, flags, 0o600)
+        mode = directory.stat().st_mode
     except OSError as error:
         raise SpoolUnusable(f"{directory}: {error.strerror}") from error
     try:
@@ -231,12 +234,23 @@ def _lock(directory: Path) -> int:
         raise SpoolUnusable(
             f"{directory} is in use. Give each process, and each client, a directory of its own."
         ) from None
+    if mode & S_IWOTH:
+        log.warning("every user of this machine may change the spool %s", directory)
     return descriptor
 
 
 def _files(directory: Path) -> list[_File]:
-    paths = sorted(path for path in directory.glob(f"*{SUFFIX}") if path.stem.isdecimal())
-    return [_File(path, int(path.stem), path.stat().st_size) for path in paths]
+    return [
+        _File(path, number, path.lstat().st_size)
+        for number, path in _numbered(directory)
+        if S_ISREG(path.lstat().st_mode)
+    ]
+
+
+def _numbered(directory: Path) -> list[tuple[int, Path]]:
+    """What has the name of a file of the spool, which may be anything, the oldest first."""
+    paths = (path for path in directory.glob(f"*{SUFFIX}") if path.stem.isdecimal())
+    return sorted((int(path.stem), path) for path in paths)
 
 
 def _count(path: Path, bytes_max: int | None = None) -> int:

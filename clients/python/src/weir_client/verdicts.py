@@ -19,9 +19,9 @@ MESSAGE_CHARS_MAX = 500
 RETRY_AFTER_S_MAX = 32 * 86400.0
 """A month's quota comes back sooner."""
 
-_ABOUT_CONTENT = {400, 422}
+_ABOUT_CONTENT = {400, 413, 422}
+_CODES_OF_A_BODY = {"batch_too_large", "payload_too_large"}
 _AGAIN = {408, 425, 429, 500, 502, 503, 504}
-_PERHAPS_TOO_MUCH = {408, 429}
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
@@ -31,6 +31,8 @@ class Answer(NamedTuple):
     status: int
     body: bytes
     retry_after_s: float = 0.0
+    events_max: int = 0
+    """Events that the node takes in a minute, where the answer says so."""
 
 
 class Refusal(NamedTuple):
@@ -45,24 +47,26 @@ class Step(Enum):
     """What to do with the events of a request."""
 
     DONE = "each is on the node's disk or refused"
-    SPLIT = "send them in halves"
+    SPLIT = "send them in parts"
     WAIT = "send them again later"
     HOLD = "send them again when somebody has mended key, address or node"
 
 
 class Verdict(NamedTuple):
-    """The step to take; ``words`` say why it is not DONE, and are safe to log."""
+    """The step to take; ``words`` say why it is not DONE, in one line, with the server's own."""
 
     step: Step
     refusals: tuple[Refusal, ...] = ()
     words: str = ""
+    part_events: int = 0
+    """Of SPLIT: events in a part, at most."""
 
 
-def judge(answer: Answer, *, events: int, attempt: int, proven: bool) -> Verdict:
+def judge(answer: Answer, *, events: int, attempt: int) -> Verdict:
     """The verdict on a request of so many events, which failed ``attempt`` times before.
 
-    ``proven`` says that the node has taken events before. Of one that has not, a 400 that says
-    nothing about the events is no reason to give them up: it may be the wrong port.
+    An event is given up only for a node's word about it: an intermediary, or the wrong port, may
+    answer anything with 400 or 413, and that must cost nothing.
     """
     status = answer.status
     if status == 0:
@@ -72,22 +76,35 @@ def judge(answer: Answer, *, events: int, attempt: int, proven: bool) -> Verdict
         refusals = _refusals(found, events)
         if refusals is not None:
             return Verdict(Step.DONE, refusals)
-    code, message = _error(found)
-    words = f"status {status} {code}".rstrip()
     if 200 <= status < 300:
         return Verdict(Step.WAIT, words=f"status {status}, but no answer of a Weir node")
-    about_content = status == 413 or (status in _ABOUT_CONTENT and (proven or "details" in found))
-    if events > 1 and (about_content or (status in _PERHAPS_TOO_MUCH and attempt)):
-        return Verdict(Step.SPLIT, words=words)
-    if about_content:
-        return Verdict(Step.DONE, (Refusal(0, code or f"status_{status}", message),))
+    code, message = _code(found.get("error")), _line(found.get("message"))
+    words = f"status {status}" + (f" {code}: {message}" if code else "")
+    about_content = code in _CODES_OF_A_BODY or (
+        code and status in _ABOUT_CONTENT and _has_details(found)
+    )
+    if about_content and events == 1:
+        return Verdict(Step.DONE, (Refusal(0, code, message),))
+    if 0 < answer.events_max < events:
+        return Verdict(Step.SPLIT, words=words, part_events=(answer.events_max + 1) // 2)
+    if events > 1 and (about_content or status == 413 or (status == 408 and attempt)):
+        return Verdict(Step.SPLIT, words=words, part_events=(events + 1) // 2)
     return Verdict(Step.WAIT if status in _AGAIN else Step.HOLD, words=words)
+
+
+def events_max(limit: str, remaining: str) -> int:
+    """Events that a whole window takes, from the headers of a 429; 0: they do not say.
+
+    Of its two limits a node tells the one that was passed. Only that of events can be passed
+    while something remains of it: the batch alone is too large for it.
+    """
+    return _count(limit) if _count(remaining) else 0
 
 
 def retry_after_s(text: str, *, now_s: float) -> float:
     """``Retry-After`` in seconds from now, from either form (RFC 9110, 10.2.3); else 0."""
-    if text.isascii() and text.isdecimal() and len(text) < 10:
-        return min(float(text), RETRY_AFTER_S_MAX)
+    if seconds := _count(text):
+        return min(float(seconds), RETRY_AFTER_S_MAX)
     try:
         moment = parsedate_to_datetime(text)
         wait_s = moment.replace(tzinfo=moment.tzinfo or timezone.utc).timestamp() - now_s
@@ -130,6 +147,10 @@ class Pace:
         return self._backoff_s - now_s
 
 
+def _count(text: str) -> int:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
+
+
 def _json(body: bytes) -> dict[str, object]:
     try:
         found = json.loads(body)
@@ -158,8 +179,18 @@ def _refusals(found: dict[str, object], events: int) -> tuple[Refusal, ...] | No
     return tuple(refused.values()) if complete else None
 
 
-def _error(found: dict[str, object]) -> tuple[str, str]:
-    return _code(found.get("error")), str(found.get("message") or "")[:MESSAGE_CHARS_MAX]
+def _has_details(found: dict[str, object]) -> bool:
+    """Whether it names what is wrong in the body, as a node does."""
+    details = found.get("details")
+    return isinstance(details, list) and any(
+        isinstance(detail, dict) and {"field", "message"} <= detail.keys() for detail in details
+    )
+
+
+def _line(value: object) -> str:
+    """A server's words as one line for a log."""
+    text = value[:MESSAGE_CHARS_MAX] if isinstance(value, str) else ""
+    return "".join(char if char.isprintable() else " " for char in text)
 
 
 def _code(value: object) -> str:
