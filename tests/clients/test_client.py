@@ -460,7 +460,7 @@ def test_after_close_events_are_told_and_nothing_is_left_running(fake_node: Fake
     assert client.close()
     client.track("b")
     assert [loss.code for loss in losses] == ["closed"]
-    assert not [thread for thread in threading.enumerate() if thread.name == "weir-client"]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("weir-")]
 
 
 def test_a_callback_may_fail_and_may_call_the_client(fake_node: FakeNode) -> None:

@@ -17,7 +17,7 @@ from weir_client.queues import Queue, QueueFull
 from weir_client.sending import MakeHttp, Target, post_events
 from weir_client.spool import Spool
 from weir_client.stats import Stats
-from weir_client.verdicts import Pace, Step, Verdict, judge
+from weir_client.verdicts import Answer, Pace, Step, Verdict, judge
 
 _TIMEOUTS = 4
 """After so many of its timeouts a request is ended, whatever still comes."""
@@ -229,9 +229,7 @@ class Delivery:
         waiting = [events]
         while waiting and not http.is_closed:
             part = waiting.pop()
-            self._asking = http, time.monotonic() + _TIMEOUTS * self._options.request_timeout_s
-            answer = post_events(http, self._target, part, self._options)
-            self._asking = None
+            answer = self._ask(http, part)
             verdict = judge(answer, events=len(part), attempt=self._pace.attempt)
             self._note(verdict)
             if verdict.step is Step.DONE:
@@ -247,6 +245,13 @@ class Delivery:
                 waiting.append(part)
             if not self._back_off(answer.retry_after_s):
                 return
+
+    def _ask(self, http: httpx.Client, part: list[bytes]) -> Answer:
+        self._asking = http, time.monotonic() + _TIMEOUTS * self._options.request_timeout_s
+        try:
+            return post_events(http, self._target, part, self._options)
+        finally:
+            self._asking = None
 
     def _note(self, verdict: Verdict) -> None:
         """Counts the request, and logs trouble once for as long as it stays the same."""
@@ -299,14 +304,13 @@ class Delivery:
 
     def _end_late(self) -> None:
         """Ends a request that would never end: a server may send its answer byte by byte."""
-        while not self._ended:
-            asking = self._asking
+        while (asking := self._asking) or not self._ended:
             if asking and time.monotonic() > asking[1]:
                 with suppress(Exception):  # what a transport of the user's raises: it is closed
                     asking[0].close()
             with self._changed:
-                timeout_s = self._options.request_timeout_s
-                self._changed.wait_for(lambda: self._ended, timeout_s)
+                if self._asking or not self._ended:
+                    self._changed.wait(self._options.request_timeout_s)
 
     def _keep_synced(self) -> None:
         spool = self._queue

@@ -70,7 +70,7 @@ def judge(answer: Answer, *, events: int, attempt: int) -> Verdict:
     """
     status = answer.status
     if status == 0:
-        return Verdict(Step.WAIT, words=answer.body.decode(errors="replace"))
+        return Verdict(Step.WAIT, words=_line(answer.body.decode(errors="replace")))
     found = _json(answer.body)
     if 200 <= status < 300 or status == 400:
         refusals = _refusals(found, events)
