@@ -42,10 +42,16 @@ def test_worker_that_starts_on_a_full_disk_answers(start_node: StartNode, tmp_pa
     node = disk.node
     with Load(node.url, node.key, threads=2) as load:
         await_more(load)
+    wait_until(lambda: not _in_flight(node), within_s=20, what="all is in the lake")
     disk.fill()
     [worker] = node.pids("edge")
     os.kill(worker, signal.SIGKILL)
-    wait_until(lambda: "journal_absent" in node.log.read_text(), within_s=20, what="a new worker")
+
+    def is_without_journal() -> bool:
+        disk.fill()  # whatever the loader gave back meanwhile
+        return "journal_absent" in node.log.read_text()
+
+    wait_until(is_without_journal, within_s=20, what="a new worker")
     answer = node.send("/v1/ingest", {"event": "refused"})
     assert answer.status_code == 503
     assert answer.headers["Retry-After"]
@@ -168,6 +174,13 @@ def _descendants(pids: list[int]) -> list[int]:
         for child in (task / "children").read_text().split()
     ]
     return children + _descendants(children) if children else []
+
+
+def _in_flight(node: Node) -> int:
+    answer = httpx.get(
+        node.url + "/v1/ledger", params={"by": "total"}, headers=node.headers, timeout=20
+    )
+    return sum(row["in_flight"] for row in answer.json()["items"])
 
 
 def _takes(node: Node) -> bool:

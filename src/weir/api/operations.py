@@ -157,7 +157,14 @@ _NOVAMESH_REFUSALS = {
                 "error": "invalid_request",
                 "message": "1 of 1 events are not valid; nothing was stored.",
                 "details": [{"index": 0, "field": "event", "message": "is required"}],
-            }
+            },
+            "no batch": {
+                "error": "invalid_request",
+                "message": "'events' must be an array of events.",
+                "details": [
+                    {"index": None, "field": "events", "message": "must be an array of events"}
+                ],
+            },
         }
     )
 }

@@ -62,7 +62,14 @@ _EVENTS = Operation(
                     "error": "invalid_request",
                     "message": "No event of the request is valid; nothing was stored.",
                     "details": [{"index": 0, "field": "ts", "message": "is required"}],
-                }
+                },
+                "no batch": {
+                    "error": "invalid_request",
+                    "message": "'events' must be an array of events.",
+                    "details": [
+                        {"index": None, "field": "events", "message": "must be an array of events"}
+                    ],
+                },
             }
         )
     },
