@@ -245,7 +245,13 @@ def test_answer_that_names_no_event_loses_none(site: Site) -> None:
         site.node.answer = always(status, text)
         site.flush(4)
         assert sorted(site.kept()) == [("one", False), ("three", False), ("two", False)], text
-    assert len(site.node.requests[-1]) == 1
+
+    def was_alone() -> bool:
+        site.flush(1)
+        return len(site.node.requests[-1]) == 1
+
+    wait_until(was_alone, within_s=WITHIN_S, what="a request of one event")
+    assert len(site.kept()) == 3
     site.node.answer = take
     site.await_taken("one", "two", "three")
 
