@@ -16,7 +16,7 @@ from tests.end_to_end.drawn_requests import (
 )
 from tests.end_to_end.running_node import Node, StartNode, wait_until
 
-REQUESTS = 300
+REQUESTS = 200
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SQL = (

@@ -116,7 +116,7 @@ def play_all(
 
 def _play_some(seeds: list[int], mutant: str) -> tuple[int, list[Broken]]:
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE_BYTES, ADDRESS_SPACE_BYTES))
-    build_in, bias = MUTANTS[mutant] if mutant else (ExitStack, Bias())
+    build_in, bias = MUTANTS[mutant][:2] if mutant else (ExitStack, Bias())
     with stage() as here, build_in():
         broken = []
         for seed in seeds:

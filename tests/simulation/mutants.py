@@ -24,6 +24,8 @@ class Mutant(NamedTuple):
 
     build_in: Callable[[], AbstractContextManager[Any]]
     bias: Bias = Bias()
+    first_seed: int = 0
+    """Where to begin: just before the first history that shows a mistake few of them show."""
 
 
 def _nothing(*_arguments: object, **_named: object) -> None:
@@ -68,7 +70,7 @@ MUTANTS: dict[str, Mutant] = {
         lambda: mock.patch.object(LocalDisk, "sync_directory", _nothing), _POWER
     ),
     "a failed sync is tried again": Mutant(
-        lambda: mock.patch.object(Appender, "append", _stubborn_append), _FAILING
+        lambda: mock.patch.object(Appender, "append", _stubborn_append), _FAILING, first_seed=90
     ),
     "recovery forgets whole frames behind the known end": Mutant(
         lambda: mock.patch("weir.journal.recovery.survey_frames", _forgetful_survey), _POWER
