@@ -5,12 +5,15 @@ import re
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.end_to_end.browser import Browser, needs_browser, pages
 from tests.end_to_end.running_node import Node, StartNode, wait_until
 from weir_client import WeirClient
 
 SIZE_MAX = 5000
+KILLS = 15
+"""Of the long test; a minute and more."""
 GUIDE = Path(__file__).parents[2] / "docs/guide/web-pages.md"
 
 
@@ -157,6 +160,33 @@ def test_node_that_was_away_gets_every_event_once(start_node: StartNode, tmp_pat
         node.start()
         wait_until(lambda: _count(node) == 120, within_s=60, what="all events")
     assert node.query("SELECT count(DISTINCT event_id) FROM events") == [[120]]
+
+
+@needs_browser
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+def test_node_killed_for_a_minute_gets_every_event_of_a_page_once(
+    start_node: StartNode, tmp_path: Path
+) -> None:
+    """A page that goes on tracking, and a node that dies every few seconds."""
+    node = start_node()
+    with pages({"/": _page(node)}) as origin, Browser(tmp_path / "profile") as browser:
+        browser.open(origin)
+        _await_script(browser)
+        browser.run(
+            "let n = 0; window.sent = () => n;"
+            "window.ticking = setInterval(() => weir.track('tick', {n: n++}), 50)"
+        )
+        for _ in range(KILLS):
+            before = int(str(_count(node)))
+            wait_until(lambda: int(str(_count(node))) > before, within_s=60, what="more events")  # noqa: B023  # called here and now
+            node.kill_all()
+            node.start()
+        browser.run("clearInterval(window.ticking)")
+        sent = browser.run("return window.sent()")
+        wait_until(lambda: _count(node) == sent, within_s=120, what=f"{sent} events")
+    counts = "SELECT count(DISTINCT event_id), count(DISTINCT properties->>'n') FROM events"
+    assert node.query(counts) == [[sent, sent]]
 
 
 def _await_script(browser: Browser) -> None:
