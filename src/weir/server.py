@@ -213,7 +213,7 @@ def run_edge(
         loop = asyncio.get_running_loop()
         journal = await _retry_while_locked(
             lambda: open_or_refuse(
-                directory.journal(worker, epoch=read_node(directory).epoch),
+                _journal_of(directory, worker),
                 quarantine=directory.quarantine,
                 clock=clock,
                 file_bytes=settings.journal_file_bytes,
@@ -372,6 +372,7 @@ def run_loader(settings: Settings, *, lifeline_fd: int | None) -> int:
         open_catalog=lambda: SqlCatalog.open(sqlite_url(directory.catalog_db)),
         clock=SystemClock(),
         usage=UsageTable.open(directory.usage),
+        writers=_writers(directory, workers=worker_count(settings)),
         open_watch=lambda: Watch.open(
             directory.working, directory.crashes, exit_code=board.get(Slot.LOADER_EXIT)
         ),
@@ -382,6 +383,15 @@ def run_loader(settings: Settings, *, lifeline_fd: int | None) -> int:
         _note_failure(error, settings)
         return 1
     return 0
+
+
+def _journal_of(directory: Directory, worker: int) -> Path:
+    """The journal that a worker writes in this life of the node."""
+    return directory.journal(worker, epoch=read_node(directory).epoch)
+
+
+def _writers(directory: Directory, *, workers: int) -> Mapping[str, int]:
+    return {_journal_of(directory, worker).name: worker for worker in range(workers)}
 
 
 def prepare_run(directory: Directory, *, workers: int, clock: Clock) -> Board:

@@ -34,6 +34,13 @@ def _restored(node: Node, start_node: StartNode, backup: Path, name: str) -> Nod
     return start_node(name, cut_age_s=0.5)
 
 
+def _send_two(node: Node) -> None:
+    """Returns when the loader has read them."""
+    count = len(_ids(node)) + 2
+    assert node.send("/v1/events", [{"event": "b"}] * 2).status_code == 202
+    wait_until(lambda: len(_ids(node)) == count, within_s=20, what="new events")
+
+
 def test_backup_under_load_restores_every_acknowledged_event_once(
     start_node: StartNode, tmp_path: Path
 ) -> None:
@@ -71,7 +78,10 @@ def test_backup_under_load_restores_every_acknowledged_event_once(
 def test_backup_of_a_node_that_was_killed_holds_what_its_journals_hold(
     start_node: StartNode, tmp_path: Path
 ) -> None:
-    """Nothing was committed to the lake: everything is in the journals, with a torn tail or not."""
+    """Nothing was committed to the lake: everything is in the journals, with a torn tail or not.
+
+    The month's quota counts what was before, and what comes, once each.
+    """
     node = start_node(cut_age_s=3600)
     for number in range(20):
         answer = node.send("/v1/ingest", {"event": "a", "event_id": f"id-{number}"})
@@ -82,3 +92,9 @@ def test_backup_of_a_node_that_was_killed_holds_what_its_journals_hold(
     copy = _restored(node, start_node, tmp_path / "backup", "copy")
     wait_until(lambda: len(_ids(copy)) == 20, within_s=20, what="the restored events")
     assert _balance(copy)["accepted"] == 20
+
+    quota = ("--events-per-month", "24", "--data", str(copy.directory))
+    assert copy.weir("tenants", "change", "default", *quota).returncode == 0
+    for _ in range(2):
+        _send_two(copy)
+    assert copy.send("/v1/events", {"event": "b"}).status_code == 429

@@ -37,10 +37,20 @@ class Meter:
         "_month",
         "_starts_us",
         "_table",
+        "_writers",
     )
 
-    def __init__(self, table: UsageTable, committed: Committed, *, now_us: int) -> None:
+    def __init__(
+        self,
+        table: UsageTable,
+        committed: Committed,
+        *,
+        writers: Mapping[str, int],
+        now_us: int,
+    ) -> None:
+        """``writers`` tells of each journal that is being written which worker does."""
         self._table = table
+        self._writers = writers
         self._committed = committed
         self._accepted: dict[str, Counter[int]] = {}
         """By journal and tenant: events of the month, duplicates too, as far as read."""
@@ -64,7 +74,7 @@ class Meter:
             self._of(row.journal_id)[row.tenant_id] += row.accepted
             self._duplicate[row.tenant_id] += row.duplicate
         for journal_id, counts in self._accepted.items():
-            worker = self._worker_of(journal_id)
+            worker = self._writers.get(journal_id)
             if worker is not None and not (is_known and self._table.open_start(worker) is None):
                 self._raise_before(worker, counts)
         self._publish({tenant for counts in self._accepted.values() for tenant in counts})
@@ -86,14 +96,14 @@ class Meter:
         would wait for the next event behind it, which a full quota does not let in.
         """
         for journal_id, offset in offsets.items():
-            worker = self._worker_of(journal_id)
+            worker = self._writers.get(journal_id)
             start = None if worker is None else self._table.open_start(worker)
             if worker is not None and start is not None and offset >= start.offset:
                 self._publish(self._settle(worker, start, journal_id))
 
     def _add_frames(self, journal_id: str, frames: Sequence[Frame]) -> set[int]:
         """Adds frames of one journal, in order; gives the tenants whose figure it changes."""
-        worker = self._worker_of(journal_id)
+        worker = self._writers.get(journal_id)
         if worker is None:
             return set(self._count(journal_id, frames))
         # Looked up after the frames were read: one that a new start wrote is never taken for one
@@ -157,7 +167,7 @@ class Meter:
         others = [
             counts
             for journal_id, counts in self._accepted.items()
-            if self._worker_of(journal_id) is None
+            if self._writers.get(journal_id) is None
         ]
         for tenant_id in tenants:
             before = sum(table.before(worker, tenant_id) for worker in range(table.workers))
@@ -166,8 +176,3 @@ class Meter:
 
     def _of(self, journal_id: str) -> Counter[int]:
         return self._accepted.setdefault(journal_id, Counter())
-
-    def _worker_of(self, journal_id: str) -> int | None:
-        """The worker that writes the journal, if there is one in this run."""
-        worker = int(journal_id) if journal_id.isdecimal() else self._table.workers
-        return worker if worker < self._table.workers else None

@@ -63,7 +63,8 @@ class LoaderParts:
     """What a loader is made of. ``open_catalog`` is called once the loader's lock is held.
 
     Without ``store``, ``journals`` or ``merger`` those of the directory are used; without
-    ``usage`` nobody is told what tenants have used.
+    ``usage`` nobody is told what tenants have used. ``writers`` are the workers of ``usage`` by
+    the journals that they write.
     """
 
     directory: Directory
@@ -77,6 +78,7 @@ class LoaderParts:
     journals: Journals | None = None
     merger: Merger | None = None
     usage: UsageTable = field(default_factory=UsageTable.alone)
+    writers: Mapping[str, int] = field(default_factory=dict)
     open_watch: Callable[[], Watch] = Watch.forgetful
 
 
@@ -150,7 +152,9 @@ class Loader:
         self._catalog = catalog
         self._limits = CutLimits(parts.settings.cut_age_s, parts.settings.tail_bytes_max)
         self._view = View(state, store.locate)
-        self._meter = Meter(parts.usage, catalog.usage, now_us=parts.clock.now_us())
+        self._meter = Meter(
+            parts.usage, catalog.usage, writers=parts.writers, now_us=parts.clock.now_us()
+        )
         self._replays = self._open_replays(store)
         self._readers = Readers(journals, state.journals, parts.clock)
         self._watch = parts.open_watch()

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -26,6 +27,7 @@ MONTH = month_of(NOW_US)
 NEXT_US = month_start_us(MONTH + 1)
 TENANTS = (1, 2)
 WORKERS = 2
+WRITERS = {"00": 0, "01": 1}
 
 
 def _frame(worker: int, offset: int, tenant: int, count: int, received_us: int) -> Frame:
@@ -145,7 +147,7 @@ class _World:
         return [UsageRow(*key, month, accepted[key], duplicate[key]) for key in accepted]
 
     def _meter(self) -> Meter:
-        return Meter(self.table, self._committed, now_us=self.now_us)
+        return Meter(self.table, self._committed, writers=WRITERS, now_us=self.now_us)
 
     def _begin(self, worker: int) -> memoryview:
         month = month_of(self.now_us)
@@ -246,7 +248,7 @@ def test_journal_is_counted_before_its_worker_starts(tmp_path: Path) -> None:
     """A loader that is ready first reads what an earlier run left, and the worker goes on there."""
     create_usage_table(tmp_path / "usage", workers=1, month=0, used={})
     table = UsageTable.open(tmp_path / "usage")
-    meter = Meter(table, lambda _month: [], now_us=NOW_US)
+    meter = Meter(table, lambda _month: [], writers={"00": 0}, now_us=NOW_US)
     _add(meter, [_frame(0, 0, 1, 10, NOW_US)], [False], NOW_US)
     meter.settle({"00": 10})
     assert table.used(1, MONTH) == 10
@@ -259,7 +261,22 @@ def test_journal_without_a_worker_counts(tmp_path: Path) -> None:
     """A node that was started with fewer workers reads the other journals too."""
     create_usage_table(tmp_path / "usage", workers=1, month=0, used={})
     table = UsageTable.open(tmp_path / "usage")
-    meter = Meter(table, lambda _month: [UsageRow("05", 1, MONTH, 10, 1)], now_us=NOW_US)
+    rows = [UsageRow("05", 1, MONTH, 10, 1)]
+    meter = Meter(table, lambda _month: rows, writers={"00": 0}, now_us=NOW_US)
     assert table.used(1, MONTH) == 9
     _add(meter, [_frame(5, 10, 1, 4, NOW_US)], [True], NOW_US)
     assert table.used(1, MONTH) == 12
+
+
+def test_restored_node_counts_its_own_journals_and_those_of_the_life_before(tmp_path: Path) -> None:
+    """Once each: what the workers write now, and the journals that bear their old names."""
+    create_usage_table(tmp_path / "usage", workers=1, month=0, used={})
+    table = UsageTable.open(tmp_path / "usage")
+    rows = [UsageRow("00", 1, MONTH, 10, 1)]
+    meter = Meter(table, lambda _month: rows, writers={"4711abcd-00": 0}, now_us=NOW_US)
+    counts = table.begin(0, MONTH, offset=0)
+    counts[1] += 5
+    own = msgspec.structs.replace(_frame(0, 0, 1, 5, NOW_US), journal_id="4711abcd-00")
+    _add(meter, [own, _frame(0, 10, 1, 3, NOW_US)], [False, False], NOW_US)
+    meter.settle({"4711abcd-00": 5, "00": 13})
+    assert table.used(1, MONTH) == 9 + 5 + 3
