@@ -40,7 +40,7 @@ from weir.storage.registry import RegistryView
 from weir.telemetry import Happening
 
 EDGES = 3
-JOIN_S = 20.0
+JOIN_S = 900.0  # longer than a machine under test is likely to be paused
 PATIENCE = 400
 """Rounds in which everything must be in the lake once nothing fails any more."""
 
