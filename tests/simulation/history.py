@@ -28,7 +28,7 @@ from weir.storage.registry import publish_registry
 
 STEPS_MEAN = 25
 STEPS_MAX = 120
-SEEDS_PER_PROCESS = 200
+SEEDS_PER_PROCESS = 500
 MUTANT_SEEDS_PER_PROCESS = 40
 ADDRESS_SPACE_BYTES = 8 << 30
 MEMORY = Path("/dev/shm")  # a directory of its own is made in it
@@ -99,7 +99,8 @@ def play_all(
     with ProcessPoolExecutor(
         processes, mp_context=multiprocessing.get_context("spawn"), max_tasks_per_child=1
     ) as pool:
-        size = MUTANT_SEEDS_PER_PROCESS if mutant else SEEDS_PER_PROCESS
+        most = MUTANT_SEEDS_PER_PROCESS if mutant else SEEDS_PER_PROCESS
+        size = min(most, -(-len(seeds) // processes))
         portions = (seeds[at : at + size] for at in range(0, len(seeds), size))
         running = set()
         while True:
