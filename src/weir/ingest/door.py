@@ -300,7 +300,7 @@ class Door:
             if self._room.bytes_in_flight > self._room.watched_bytes and not exchange.tenant_id:
                 self._room.claim(exchange, known.place.tenant_id)
             if not self._gate.is_open:
-                self._check_room(known)
+                self._gate.check(known.principal.tenant_id)
             if b"?" in exchange.head.target:
                 self._backfill.check(
                     exchange.head.target, is_open=self._gate.is_open, now_us=now_us
@@ -350,11 +350,6 @@ class Door:
             self._fail(exchange, error)
         finally:
             exchange.connection.unhold()
-
-    def _check_room(self, known: Known) -> None:
-        refusal = self._gate.refusal_of(known.principal.tenant_id)
-        if refusal is not None:
-            raise refusal
 
     def _submission(self, exchange: Exchange, body: bytes) -> Submission:
         self._taken_count += 1

@@ -91,19 +91,18 @@ class Gate:
         self._closed_by: str | None = None
         self._heavy: frozenset[int] = frozenset()
         self.is_open = True
-        """To everybody; else ask ``refusal_of``."""
+        """To everybody; else ``check`` tells."""
         self.shares = Shares()
 
-    def refusal_of(self, tenant_id: int) -> Unavailable | None:
-        """What the events of a tenant meet."""
+    def check(self, tenant_id: int) -> None:
+        """Raises ``Unavailable`` with what the events of a tenant meet, if they may not come."""
         if self._closed_by is not None:
-            return Unavailable(self._closed_by, retry_after_s=RETRY_S)
-        if tenant_id not in self._heavy:
-            return None
-        return Unavailable(
-            "The node is short of room, and this account sends far more than others.",
-            retry_after_s=RETRY_S,
-        )
+            raise Unavailable(self._closed_by, retry_after_s=RETRY_S)
+        if tenant_id in self._heavy:
+            raise Unavailable(
+                "The node is short of room, and this account sends far more than others.",
+                retry_after_s=RETRY_S,
+            )
 
     def look(self) -> None:
         """Opens or closes the gate by what the disk and the journal say now.

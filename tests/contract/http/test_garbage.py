@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 
 from tests.contract.http.ways import PLAIN, Way
-from tests.unit.ingest.node import INGEST, Node, wait_for
+from tests.unit.ingest.node import FEW_EVENTS, INGEST, LIMITED, QUERY, USED_UP, Node, wait_for
 from tests.unit.ingest.wire import Closed, chunked, request
 from weir.ingest.connection import Connection
 
@@ -21,6 +21,19 @@ KINDS = {
     "relayed": request("/echo", b"x" * 1000),
     "unknown key": request(key="unknown-key-0123456789"),
     "no json": request(body=b"{", key=INGEST),
+    "no large json": request(body=b"{" * 300_000, key=INGEST),
+    "no event in turn": request(body=b'[{"a":"%s"}]' % (b"x" * 10_000), key=INGEST),
+    "one event of two": request(body=b'[{"event":"a"},{}]', key=INGEST),
+    "too many events": request(body=b"[%s{}]" % (b"{}," * 5000), key=INGEST),
+    "too large": request(key=INGEST).replace(b"Length: ", b"Length: 9999999999"),
+    "wrong scope": request(key=QUERY),
+    "limit of requests": request(key=LIMITED) * 5,
+    "limit of events": request(body=b"[%s{}]" % (b'{"event":"a"},' * 9), key=FEW_EVENTS),
+    "quota": request(key=USED_UP) * 5,
+    "no backfill": request("/v1/events?backfill=2", key=INGEST),
+    "no endpoint": request("/v1/endpoints/e-0/ingest", key=INGEST),
+    "another dialect": request("/ingest/batch", b"[{}]", key=INGEST),
+    "no beacon": request("/v1/ingest/beacon", b"x=1&key=a"),
     "no http": b"\x01" * 5000,
     "two hosts": request("/livez", b"", "Host: b", method="GET"),
     "half a head": request()[:40],
@@ -51,9 +64,21 @@ def _no_collector() -> Iterator[None]:
 @pytest.mark.parametrize("kind", KINDS)
 def test_connections_end_without_the_collector(node: Node, kind: str) -> None:
     """Whatever was sent, connection and requests are freed as soon as the client has gone."""
+    _come_and_go(node, KINDS[kind])
+
+
+@pytest.mark.usefixtures("_no_collector")
+def test_refused_for_want_of_room_ends_without_the_collector(node: Node) -> None:
+    """Overload is no time to keep the bodies that there is no room for."""
+    node.backlog[0] = node.settings.journal_backlog_bytes_max + 1
+    node.call(node.gate.look)
+    _come_and_go(node, request(key=INGEST))
+
+
+def _come_and_go(node: Node, sent: bytes) -> None:
     for leave in ("close", "reset") * 3:
         with node.connect() as wire:
-            wire.send(KINDS[kind])
+            wire.send(sent)
             if leave == "close":
                 with suppress(ConnectionError):
                     wire.shutdown()
