@@ -32,10 +32,13 @@ class LocalStore:
         return (self._root / path).read_bytes()
 
     def remove(self, path: str) -> None:
-        """Removes a file durably; one that is gone already is fine."""
+        """Removes a file durably; one that is gone already is fine.
+
+        That one's directory is synced too: an earlier attempt may have failed there.
+        """
         target = self._root / path
         with contextlib.suppress(FileNotFoundError):
-            target.unlink()
+            target.unlink(missing_ok=True)
             sync_directory(target.parent)
 
     def names(self, directory: str) -> list[str]:

@@ -76,7 +76,7 @@ class Committer:
         self._explained = explained_before
         self._balance = 0
         self._held_back: tuple[str, ...] = ()
-        """Retired files that a backup may still want."""
+        """Retired files that a backup may still want, or that could not be removed."""
         self._thread: threading.Thread | None = None
         self._ended: BaseException | None = None
         self._stopping = threading.Event()
@@ -119,8 +119,11 @@ class Committer:
             if not may_remove:
                 return
             retired, self._held_back = self._held_back, ()
-            removed = [path for path in retired if self._tidied(self._remove, path)]
-            self._tidied(self._ports.catalog.forget_removals, self._epoch, removed)
+            removed = {path for path in retired if self._tidied(self._remove, path)}
+            if self._tidied(self._ports.catalog.forget_removals, self._epoch, removed):
+                self._held_back = tuple(path for path in retired if path not in removed)
+            else:
+                self._held_back = retired
             for journal_id, place in self._view.places.items():
                 self._tidied(self._expire, journal_id, place)
 
