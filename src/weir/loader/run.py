@@ -152,9 +152,7 @@ class Loader:
         self._catalog = catalog
         self._limits = CutLimits(parts.settings.cut_age_s, parts.settings.tail_bytes_max)
         self._view = View(state, store.locate)
-        self._meter = Meter(
-            parts.usage, catalog.usage, writers=parts.writers, now_us=parts.clock.now_us()
-        )
+        self._meter = self._open_meter(catalog)
         self._replays = self._open_replays(store)
         self._readers = Readers(journals, state.journals, parts.clock)
         self._watch = parts.open_watch()
@@ -219,6 +217,11 @@ class Loader:
         self.compaction.stop()
         self._view.close()
         self._watch.close()
+
+    def _open_meter(self, catalog: Catalog) -> Meter:
+        parts = self._parts
+        now_us = self._clock.now_us()
+        return Meter(parts.usage, catalog.usage, writers=parts.writers, now_us=now_us)
 
     def _open_replays(self, store: LakeStore) -> Replays:
         ports = ReplayPorts(
