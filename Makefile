@@ -8,7 +8,7 @@ COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --gener
   --no-emit-index-url --no-emit-find-links --strip-extras --allow-unsafe \
   --build-deps-for editable
 SOURCES := src tests bench tools
-TEST_PROCESSES ?= 4
+TEST_PROCESSES ?= 5
 TEST_ARGS ?=
 SERVE_ARGS ?=
 SEED ?=

@@ -229,12 +229,20 @@ class JournalWriter:
 
     def _run(self) -> None:
         try:
-            while (batch := self._batches.get()) is not None:
-                self._writing = batch
-                self._write_batch(batch)
+            while self._write_next():
+                pass
             self._appender.close()
         except Exception as error:  # whatever it is, nobody may wait for an answer for ever
             self._die(error)
+
+    def _write_next(self) -> bool:
+        """Writes one batch, of which nothing is kept while the next is waited for."""
+        batch = self._batches.get()
+        if batch is None:
+            return False
+        self._writing = batch
+        self._write_batch(batch)
+        return True
 
     def _write_batch(self, batch: _Batch) -> None:
         clock = self._clock
