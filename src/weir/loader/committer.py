@@ -9,7 +9,7 @@ the journals keep them.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from weir.board import Board, Slot
@@ -109,21 +109,21 @@ class Committer:
         """Gives up retrying; a commit that is being written still goes on."""
         self._stopping.set()
 
-    def clean_up(self, retired: tuple[str, ...]) -> None:
+    def clean_up(self, retired: tuple[str, ...], strays: Iterable[str] = ()) -> None:
         """Removes retired files and what lies below the cut; what fails is done next time.
 
-        During a backup nothing is removed; the next clean-up after it does that too.
+        During a backup nothing is removed; the next clean-up after it does that too. ``strays``
+        are of no commit. They are not tried again: a commit that is begun anew writes the same.
         """
         self._held_back += retired
         with self._ports.hold.removing() as may_remove:
             if not may_remove:
                 return
-            retired, self._held_back = self._held_back, ()
-            removed = {path for path in retired if self._tidied(self._remove, path)}
+            for path in strays:
+                self._tidied(self._remove, path)
+            removed = {path for path in self._held_back if self._tidied(self._remove, path)}
             if self._tidied(self._ports.catalog.forget_removals, self._epoch, removed):
-                self._held_back = tuple(path for path in retired if path not in removed)
-            else:
-                self._held_back = retired
+                self._held_back = tuple(path for path in self._held_back if path not in removed)
             for journal_id, place in self._view.places.items():
                 self._tidied(self._expire, journal_id, place)
 

@@ -183,8 +183,8 @@ class Loader:
         self._gauges_at_s = 0.0
         self._board.set(Slot.COMMIT_ID, state.commit_id)
         strays = set(store.names("dedup")) - {each.path for each in state.sidecars}
-        at_once = [each.path for each in state.removals if not each.due_us]
-        self.committer.clean_up((*at_once, *sorted(strays)))
+        at_once = tuple(each.path for each in state.removals if not each.due_us)
+        self.committer.clean_up(at_once, sorted(strays))
         self.compaction = Compaction(
             CompactionPorts(
                 catalog,
