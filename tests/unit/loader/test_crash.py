@@ -1,5 +1,6 @@
 """A loader that dies at any step between cut and clean-up leaves each event exactly once."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -196,6 +197,37 @@ def test_intent_is_repeated_without_what_came_later(
     assert calm.file_names() < rig.file_names()
     assert len(rig.committed()) == 6
     assert rig.ledger_total().duplicate == 2
+
+
+def test_sidecar_that_nobody_could_remove_is_the_next_commits(
+    new_rig: Callable[..., Rig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The commit that is carried out anew writes the same file, and later clean-ups leave it."""
+    monkeypatch.setattr(client, "PATIENCE_S", 0.0)
+    rig = new_rig()
+    fill(rig)
+    unburnt = Fuse(10**9)
+    assert load(rig, unburnt)
+    dying = new_rig()
+    fill(dying)
+    assert not load(dying, Fuse(unburnt.steps.index("before commit")))
+    refused: list[str] = []
+
+    class StubbornStore(LocalStore):
+        def remove(self, path: str) -> None:
+            if not refused:
+                refused.append(path)
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            super().remove(path)
+
+    dying.wrap = lambda parts: replace(parts, store=StubbornStore(dying.directory.root))
+    with dying.running() as loader:
+        wait_until(lambda: _is_cut(loader))
+        dying.write([event(6)])
+        loader.cut()
+    assert refused[0] in dying.file_names()
+    assert refused[0].startswith("dedup/")
+    assert rig.file_names() < dying.file_names()
 
 
 def test_kill_at_any_time_loses_and_repeats_nothing(
