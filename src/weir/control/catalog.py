@@ -43,6 +43,30 @@ _Row = TypeVar("_Row", bound=msgspec.Struct)
 _FATES = ("stored", "duplicate", "dead_lettered", "quarantined", "lost")
 
 
+def _columns(table: sa.Table, kind: type[msgspec.Struct]) -> list["sa.Column[Any]"]:
+    return [table.c[name] for name in kind.__struct_fields__]
+
+
+# What a loader asks for at its start.
+_LAST_COMMIT = (
+    sa.select(tables.COMMITS.c.id, tables.COMMITS.c.committed_at_us)
+    .where(tables.COMMITS.c.state == COMMITTED)
+    .order_by(tables.COMMITS.c.id.desc())
+    .limit(1)
+)
+_OPEN_INTENT = sa.select(tables.COMMITS.c.intent).where(tables.COMMITS.c.state == INTENT)
+_JOURNALS = sa.select(tables.JOURNALS.c.id, tables.JOURNALS.c.position, tables.JOURNALS.c.offset)
+_FILES = sa.select(*_columns(tables.FILES, LakeFile)).order_by(tables.FILES.c.commit_id)
+_LAYOUTS = sa.select(tables.LAYOUTS).order_by(tables.LAYOUTS.c.id)
+_SIDECARS = sa.select(*_columns(tables.SIDECARS, SidecarFile)).order_by(tables.SIDECARS.c.path)
+_REMOVALS = sa.select(*_columns(tables.REMOVALS, Removal)).order_by(tables.REMOVALS.c.path)
+_EXPLAINED = sa.select(
+    sa.func.sum(
+        sum((tables.LEDGER.c[name] for name in _FATES[1:]), start=tables.LEDGER.c[_FATES[0]])
+    )
+)
+
+
 class SqlCatalog:
     """The catalog in the database at a URL. May be used by several threads."""
 
@@ -85,45 +109,33 @@ class SqlCatalog:
         refuses, and ``Corrupt`` when it is no database any more.
         """
         with _usable(), self._engine.begin() as connection:
-            last = connection.execute(
-                sa.select(tables.COMMITS.c.id, tables.COMMITS.c.committed_at_us)
-                .where(tables.COMMITS.c.state == COMMITTED)
-                .order_by(tables.COMMITS.c.id.desc())
-                .limit(1)
-            ).first()
-            open_intent = connection.execute(
-                sa.select(tables.COMMITS.c.intent).where(tables.COMMITS.c.state == INTENT)
-            ).scalar()
-            fates = sum(
-                (tables.LEDGER.c[name] for name in _FATES[1:]), start=tables.LEDGER.c[_FATES[0]]
-            )
+            last = connection.execute(_LAST_COMMIT).first()
+            intent = connection.execute(_OPEN_INTENT).scalar()
             return CatalogState(
                 commit_id=last.id if last else 0,
                 committed_at_us=last.committed_at_us if last else 0,
                 journals={
-                    row.id: JournalPlace(row.position, row.offset)
-                    for row in connection.execute(sa.select(tables.JOURNALS))
+                    journal_id: JournalPlace(position, offset)
+                    for journal_id, position, offset in connection.execute(_JOURNALS)
                 },
-                files=tuple(_read(connection, tables.FILES, LakeFile, tables.FILES.c.commit_id)),
+                files=tuple(_read(connection, _FILES, LakeFile)),
                 layouts=tuple(_read_layouts(connection)),
-                sidecars=tuple(
-                    _read(connection, tables.SIDECARS, SidecarFile, tables.SIDECARS.c.path)
-                ),
-                intent=open_intent and msgspec.msgpack.decode(open_intent, type=Intent),
-                removals=tuple(_read(connection, tables.REMOVALS, Removal, tables.REMOVALS.c.path)),
-                explained=int(connection.execute(sa.select(sa.func.sum(fates))).scalar() or 0),
+                sidecars=tuple(_read(connection, _SIDECARS, SidecarFile)),
+                intent=intent and msgspec.msgpack.decode(intent, type=Intent),
+                removals=tuple(_read(connection, _REMOVALS, Removal)),
+                explained=int(connection.execute(_EXPLAINED).scalar() or 0),
             )
 
     def files_of(self, project_id: int) -> list[LakeFile]:
         """A project's files as of the last commit or merge, oldest day first."""
         files = tables.FILES.c
         chosen = (
-            sa.select(*(files[name] for name in LakeFile.__struct_fields__))
+            sa.select(*_columns(tables.FILES, LakeFile))
             .where(files.project_id == project_id)
             .order_by(files.day, files.path)
         )
         with _usable(), self._engine.begin() as connection:
-            return [LakeFile(**row) for row in connection.execute(chosen).mappings()]
+            return _read(connection, chosen, LakeFile)
 
     def record_intent(self, epoch: int, intent: Intent) -> None:
         """Makes the cut durable; the same one again changes nothing."""
@@ -265,19 +277,19 @@ class SqlCatalog:
     def dead_letters(self, project_id: int, *, limit: int) -> list[DeadLetter]:
         """A project's newest dead letters, newest first."""
         chosen = (
-            sa.select(*(tables.DEAD_LETTERS.c[name] for name in DeadLetter.__struct_fields__))
+            sa.select(*_columns(tables.DEAD_LETTERS, DeadLetter))
             .where(tables.DEAD_LETTERS.c.project_id == project_id)
             .order_by(tables.DEAD_LETTERS.c.received_at_us.desc(), tables.DEAD_LETTERS.c.id.desc())
             .limit(limit)
         )
         with self._engine.begin() as connection:
-            return [DeadLetter(**row) for row in connection.execute(chosen).mappings()]
+            return _read(connection, chosen, DeadLetter)
 
     def usage(self, month: int) -> list[UsageRow]:
         """What tenants have used of a month, by journal."""
-        chosen = sa.select(tables.USAGE).where(tables.USAGE.c.month == month)
+        chosen = sa.select(*_columns(tables.USAGE, UsageRow)).where(tables.USAGE.c.month == month)
         with self._engine.begin() as connection:
-            return [UsageRow(**row) for row in connection.execute(chosen).mappings()]
+            return _read(connection, chosen, UsageRow)
 
     def find_dead_letters(
         self, project_id: int, places: Sequence[tuple[str, int]]
@@ -286,13 +298,13 @@ class SqlCatalog:
         letters = tables.DEAD_LETTERS
         wanted = set(places)
         positions = sorted({position for _, position in wanted})
-        chosen = sa.select(*(letters.c[name] for name in DeadLetter.__struct_fields__))
+        chosen = sa.select(*_columns(letters, DeadLetter))
         found: list[DeadLetter] = []
         with self._engine.begin() as connection:
             for start in range(0, len(positions), KEYS_PER_STATEMENT):
                 some = letters.c.position.in_(positions[start : start + KEYS_PER_STATEMENT])
-                rows = connection.execute(chosen.where(letters.c.project_id == project_id, some))
-                found += [DeadLetter(**row) for row in rows.mappings()]
+                theirs = chosen.where(letters.c.project_id == project_id, some)
+                found += _read(connection, theirs, DeadLetter)
         return [each for each in found if (each.journal_id, each.position) in wanted]
 
     def _add_layouts(self, connection: sa.Connection, layouts: Sequence[Layout]) -> None:
@@ -430,9 +442,8 @@ def _remove_replayed(connection: sa.Connection, replayed: Sequence[DeadLetter]) 
 
 def _read_layouts(connection: sa.Connection) -> list[Layout]:
     decode = msgspec.msgpack.Decoder(tuple[Column, ...]).decode
-    chosen = sa.select(tables.LAYOUTS).order_by(tables.LAYOUTS.c.id)
     return [
-        Layout(row.id, row.project_id, decode(row.columns)) for row in connection.execute(chosen)
+        Layout(row.id, row.project_id, decode(row.columns)) for row in connection.execute(_LAYOUTS)
     ]
 
 
@@ -446,8 +457,6 @@ def _insert(
         )
 
 
-def _read(
-    connection: sa.Connection, table: sa.Table, kind: type[_Row], order: "sa.Column[Any]"
-) -> list[_Row]:
-    chosen = sa.select(*(table.c[name] for name in kind.__struct_fields__)).order_by(order)
-    return [kind(**row) for row in connection.execute(chosen).mappings()]
+def _read(connection: sa.Connection, chosen: "sa.Select[Any]", kind: type[_Row]) -> list[_Row]:
+    """Rows of exactly the struct's fields, in their order."""
+    return [kind(*row) for row in connection.execute(chosen)]
