@@ -22,7 +22,7 @@ from bench.processes import pin
 from tests.end_to_end.running_node import Node
 from weir.api.control_client import ControlClient
 from weir.control.records import KeyRequest, ProjectRequest, TenantRequest
-from weir.domain.directory import Directory
+from weir.node.directory import Directory
 
 TENANTS = 50
 RATE = 20

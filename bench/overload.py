@@ -10,8 +10,8 @@ from bench.node import node
 from bench.peers import Load, drive
 from bench.processes import peak_mib
 from tests.end_to_end.running_node import Node
-from weir.board import Board, Slot
-from weir.domain.directory import Directory
+from weir.node.board import Board, Slot
+from weir.node.directory import Directory
 
 SECONDS = 600
 BATCH = 500

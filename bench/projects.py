@@ -11,8 +11,8 @@ from bench.node import node
 from bench.processes import cpu_seconds
 from tests.end_to_end.running_node import Node
 from weir.api.control_client import ControlClient
-from weir.board import Board, Slot
 from weir.control.records import KeyRequest, ProjectRequest
+from weir.node.board import Board, Slot
 
 PROJECTS = 1000
 RATE_EACH = 20

@@ -14,9 +14,7 @@ from time import process_time
 import uvloop
 
 from bench.node import ROOT
-from weir.board import Slot
 from weir.clock import SystemClock
-from weir.domain.directory import Directory
 from weir.domain.frame import Draft
 from weir.domain.keys import Scope, digest_of
 from weir.domain.registry import Endpoint, Principal, Project, Registry, Tenant
@@ -28,9 +26,11 @@ from weir.ingest.limits import Limits, LimitTable
 from weir.ingest.overload import Gate
 from weir.ingest.quota import Quota
 from weir.ingest.tally import Tally
+from weir.node.board import Slot
+from weir.node.directory import Directory
+from weir.node.registry import RegistryView, publish_registry
 from weir.server import prepare_run
 from weir.settings import Settings
-from weir.storage.registry import RegistryView, publish_registry
 
 KEY = "still-door-key-0123456789"
 FREE, LIMITED = 0, 1 << 31

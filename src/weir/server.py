@@ -16,20 +16,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from weir.board import Board, Slot
 from weir.clock import Clock, SystemClock
-from weir.domain.directory import Directory
 from weir.domain.month import month_of
 from weir.errors import Conflict, Unavailable, WeirError
-from weir.listening import LISTEN_BACKLOG, adopt, bind, url_of
-from weir.process import end_with_parent, ignore_interrupts, raise_file_limit
+from weir.node.board import Board, Slot
+from weir.node.damage import find_damage, note_damage
+from weir.node.databases import check_databases
+from weir.node.directory import Directory
+from weir.node.listening import LISTEN_BACKLOG, adopt, bind, url_of
+from weir.node.node_file import check_own, read_node, write_node
+from weir.node.process import end_with_parent, ignore_interrupts, raise_file_limit
+from weir.node.usage import UsageTable, create_usage_table
 from weir.settings import Settings, as_environment, worker_count
-from weir.storage.damage import find_damage, note_damage
-from weir.storage.databases import check_databases
 from weir.storage.local import FileLock, make_directory, make_root, usable
 from weir.storage.month_usage import used_in_month
-from weir.storage.node_file import check_own, read_node, write_node
-from weir.usage import UsageTable, create_usage_table
 
 LOCK_WAIT_S = 10.0
 LOCK_POLL_S = 0.02
@@ -45,9 +45,9 @@ if TYPE_CHECKING:
 
     from weir.ingest.limits import LimitTable
     from weir.loader.client import LoaderClient
+    from weir.node.registry import RegistryView
+    from weir.node.supervisor import Role
     from weir.query.pool import QueryPool
-    from weir.storage.registry import RegistryView
-    from weir.supervisor import Role
 
 Held = TypeVar("Held")
 
@@ -110,7 +110,7 @@ def _begin_serving(
 
 
 def _supervise(settings: Settings, board: Board, listener: socket.socket, *, clock: Clock) -> None:
-    from weir.supervisor import Supervisor
+    from weir.node.supervisor import Supervisor
     from weir.telemetry import Happening, emit
 
     workers = worker_count(settings)
@@ -159,7 +159,7 @@ def _note_failure(error: WeirError, settings: Settings) -> None:
 
 
 def _roles(board: Board, workers: int, listen_fd: int) -> list["Role"]:
-    from weir.supervisor import Role
+    from weir.node.supervisor import Role
     from weir.telemetry import forget_process
 
     def cleared(slot: int) -> Callable[[int, int], None]:
@@ -203,7 +203,7 @@ def run_edge(
     from weir.ingest.tally import Tally
     from weir.ingest.tls import Certificate
     from weir.journal.absent import open_or_refuse
-    from weir.storage.registry import RegistryView
+    from weir.node.registry import RegistryView
 
     directory, board = _begin_child(f"edge-{worker}", settings, lifeline_fd)
     settings = _within_file_limit(settings)
@@ -262,9 +262,9 @@ def run_api(settings: Settings, *, lifeline_fd: int | None) -> int:
     from weir.api.token_routes import token_routes
     from weir.control.service import ControlService
     from weir.loader.client import LoaderClient
+    from weir.node.registry import RegistryView
+    from weir.node.sockets import listen_unix
     from weir.query.pool import QueryPool
-    from weir.storage.registry import RegistryView
-    from weir.storage.sockets import listen_unix
 
     directory, board = _begin_child("api", settings, lifeline_fd)
     clock = SystemClock()
@@ -358,7 +358,7 @@ def run_loader(settings: Settings, *, lifeline_fd: int | None) -> int:
     from weir.loader.run import LoaderParts
     from weir.loader.run import run_loader as load
     from weir.loader.watch import Watch
-    from weir.storage.registry import RegistryView
+    from weir.node.registry import RegistryView
 
     directory, board = _begin_child("loader", settings, lifeline_fd)
     stop = threading.Event()

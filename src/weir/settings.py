@@ -15,7 +15,6 @@ from math import isfinite
 from pathlib import Path
 from typing import NamedTuple, cast
 
-from weir.board import WORKERS_MAX
 from weir.domain.networks import parse_networks
 from weir.errors import InvalidInput
 
@@ -23,6 +22,8 @@ MIB = 1024 * 1024
 GIB = 1024 * MIB
 ENV_PREFIX = "WEIR_"
 CONFIG_FILE = "weir.toml"
+WORKERS_MAX = 64
+"""Edge workers of a node: each has a slot on the board."""
 
 Scalar = str | int | float
 

@@ -10,11 +10,11 @@ import pytest
 from tools.error_words import ERROR_WORDS
 from tools.reference import FOLDER, PAGES, ROOT, command_helps, error_codes
 from weir.api.operations import OPERATIONS
-from weir.board import Board
 from weir.cli.main import COMMANDS
 from weir.clock import SystemClock
 from weir.ingest.dialects import routes_by_path
 from weir.ingest.local import local_routes
+from weir.node.board import Board
 from weir.settings import SPECS, Settings
 from weir.telemetry import Happening
 

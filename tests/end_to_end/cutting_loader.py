@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from tests.unit.loader.rig import START_US, Rig, RigClock
-from weir.domain.directory import Directory
+from weir.node.directory import Directory
 from weir.settings import Settings
 
 LATER_US = START_US + 3 * 86_400_000_000

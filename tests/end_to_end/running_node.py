@@ -16,8 +16,8 @@ import httpx
 
 from weir.api.control_client import open_control
 from weir.control.records import KeyRequest, ProjectRequest
-from weir.domain.directory import Directory
 from weir.domain.keys import Scope
+from weir.node.directory import Directory
 from weir.settings import Settings
 
 READY_WITHIN_S = 30.0

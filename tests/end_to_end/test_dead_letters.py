@@ -8,9 +8,9 @@ from pathlib import Path
 
 from tests.end_to_end.running_node import Node, wait_until
 from weir.clock import SystemClock
-from weir.domain.directory import Directory
 from weir.domain.frame import Draft, Place
 from weir.journal.writer import JournalWriter
+from weir.node.directory import Directory
 
 BODY = b'[{"event":"a"},{"event":\x1b[31m"b"}]'
 

@@ -13,7 +13,7 @@ import pytest
 from tests.end_to_end.cutting_loader import LATER_US, SETTINGS
 from tests.end_to_end.tracing import injected, needs_strace
 from tests.unit.loader.rig import START_US, Rig, RigClock, event, make_rig
-from weir.domain.directory import Directory
+from weir.node.directory import Directory
 
 CALLS = ("mkdir", "write", "fsync", "rename", "pwrite64", "fdatasync", "ftruncate", "unlink")
 """Everything by which a commit changes the disk."""

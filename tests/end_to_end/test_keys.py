@@ -5,8 +5,8 @@ import httpx
 from tests.end_to_end.running_node import Node, StartNode, wait_until
 from weir.api.control_client import open_control
 from weir.control.records import KeyChange, KeyRequest
-from weir.domain.directory import Directory
 from weir.domain.keys import Scope
+from weir.node.directory import Directory
 from weir.settings import Settings
 
 ROUNDS = 6

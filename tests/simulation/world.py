@@ -29,14 +29,14 @@ from tests.simulation.inspection import Queries, check_all, check_rows
 from tests.simulation.machine import Bias, Faults, Gone, Machine, draw_faults
 from tests.simulation.model import DAY_US, Model
 from tests.unit.loader.rig import JSON_DIALECT
-from weir.board import Board
 from weir.control.catalog import SqlCatalog
-from weir.domain.directory import Directory
 from weir.errors import Conflict, Unavailable, WeirError
 from weir.journal.writer import JournalWriter
 from weir.loader.run import Loader, LoaderParts
+from weir.node.board import Board
+from weir.node.directory import Directory
+from weir.node.registry import RegistryView
 from weir.settings import Settings
-from weir.storage.registry import RegistryView
 from weir.telemetry import Happening
 
 EDGES = 3

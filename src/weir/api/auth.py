@@ -7,7 +7,7 @@ from starlette.requests import Request
 from weir.clock import Clock
 from weir.domain.registry import Principal, admits_address
 from weir.errors import Forbidden, Unauthenticated
-from weir.storage.registry import RegistryView
+from weir.node.registry import RegistryView
 from weir.tokens.memory import TokenMemory
 
 ADDRESS_HEADER = "x-weir-client-address"

@@ -14,7 +14,6 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
-from weir.board import Board
 from weir.clock import Clock, SystemClock
 from weir.control.records import (
     KeyChange,
@@ -31,7 +30,6 @@ from weir.control.records import (
     TenantRequest,
     TokenKeyRecord,
 )
-from weir.domain.directory import Directory
 from weir.errors import (
     Conflict,
     Corrupt,
@@ -43,8 +41,10 @@ from weir.errors import (
     Unavailable,
     WeirError,
 )
+from weir.node.board import Board
+from weir.node.directory import Directory
+from weir.node.sockets import connect_unix
 from weir.settings import Settings
-from weir.storage.sockets import connect_unix
 
 if TYPE_CHECKING:
     from weir.control.service import ControlService

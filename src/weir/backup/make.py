@@ -28,10 +28,10 @@ from weir.backup.manifest import (
 )
 from weir.backup.moment import Listed, Moved, copy_moment
 from weir.clock import Clock
-from weir.domain.directory import Directory
 from weir.errors import Conflict, Corrupt, InvalidInput, NotFound, Unavailable
+from weir.node.directory import Directory
+from weir.node.node_file import read_node
 from weir.storage.local import FileLock, make_root, strangers, sync_directory
-from weir.storage.node_file import read_node
 
 ATTEMPTS = 3
 """How often a backup begins again when files went away under it: the loader was restarted."""

@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 from weir.backup.copying import Advance, copy_durable, hash_of
 from weir.backup.manifest import Entry
-from weir.domain.directory import Directory
 from weir.errors import Corrupt
 from weir.journal.file import HEADER_AREA_BYTES, file_name, file_starts
 from weir.journal.state import STATE_NAME, State
+from weir.node.directory import Directory
 from weir.storage.local import make_directory, place_durable
 
 _FILES = """

@@ -12,10 +12,10 @@ import msgspec
 from weir.backup.copying import copy_durable, hash_of
 from weir.backup.make import Progress
 from weir.backup.manifest import Entry, Manifest, damaged, read_manifest
-from weir.domain.directory import Directory
 from weir.errors import Conflict, NotFound
+from weir.node.directory import Directory
+from weir.node.node_file import write_node
 from weir.storage.local import FileLock, make_root, strangers, sync_directory, write_durable
-from weir.storage.node_file import write_node
 
 EPOCH_BYTES = 4
 _LAST = ("catalog.db", "control.db")

@@ -15,9 +15,9 @@ from weir.cli.copy_progress import shown_progress
 from weir.cli.node import find_directory
 from weir.cli.output import print_json
 from weir.clock import Clock, SystemClock
-from weir.domain.directory import Directory
 from weir.errors import Conflict, Unavailable
 from weir.loader.client import LoaderClient
+from weir.node.directory import Directory
 from weir.storage.local import FileLock
 
 LEASE_S = 180.0

@@ -7,9 +7,9 @@ from pathlib import Path
 from weir.api.control_client import Control, open_control, open_or_make_control
 from weir.cli.command import tell
 from weir.cli.node import find_settings
-from weir.domain.directory import Directory
+from weir.node.directory import Directory
+from weir.node.node_file import check_own
 from weir.settings import Settings
-from weir.storage.node_file import check_own
 from weir.telemetry import configure_logging
 
 

@@ -15,11 +15,11 @@ from weir.cli.node import find_directory
 from weir.cli.output import print_json, print_table, show
 from weir.control.catalog import SqlCatalog
 from weir.control.database import sqlite_url
-from weir.domain.directory import Directory
 from weir.domain.frame import Frame
 from weir.errors import Corrupt, NotFound
 from weir.lake.raw import decode_raw
 from weir.lake.records import DeadLetter
+from weir.node.directory import Directory
 
 SHOWN_BYTES_MAX = 20_000
 LETTERS_MAX = 10_000

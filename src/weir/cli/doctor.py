@@ -13,7 +13,7 @@ from weir.cli.doctor_machine import look_at_machine
 from weir.cli.node import find_settings
 from weir.cli.output import print_json, show
 from weir.clock import SystemClock
-from weir.domain.directory import Directory
+from weir.node.directory import Directory
 
 _SIGNS = {State.OK: ("ok", "green"), State.WARNING: ("!!", "yellow"), State.FAILED: ("XX", "red")}
 

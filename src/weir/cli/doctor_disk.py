@@ -11,10 +11,10 @@ from pathlib import Path
 from weir.cli.doctor_findings import Finding, failed, good, warning
 from weir.cli.node import own_url
 from weir.clock import Clock
-from weir.domain.directory import Directory
 from weir.errors import Conflict
+from weir.node.directory import Directory
+from weir.node.node_file import check_own
 from weir.settings import MIB, Settings
-from weir.storage.node_file import check_own
 
 SYNCS = 40
 SYNC_BYTES = 4096

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from weir import __version__
 from weir.cli.doctor_findings import Finding, good, warning
-from weir.listening import bind_failure
+from weir.node.listening import bind_failure
 from weir.settings import MIB, Settings, worker_count
 
 _CLOCK_UNSYNCHRONISED = 5

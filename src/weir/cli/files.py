@@ -12,9 +12,9 @@ from weir.cli.output import print_json
 from weir.control.catalog import SqlCatalog
 from weir.control.database import sqlite_url
 from weir.control.records import DEFAULT_SLUG, ProjectRecord
-from weir.domain.directory import Directory
 from weir.domain.snapshot import LakeFile
 from weir.errors import NotFound
+from weir.node.directory import Directory
 
 
 @click.command(cls=Command)

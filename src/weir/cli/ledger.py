@@ -15,10 +15,10 @@ from weir.cli.output import print_json, print_table
 from weir.clock import SystemClock
 from weir.control.catalog import SqlCatalog
 from weir.control.database import sqlite_url
-from weir.domain.directory import Directory
 from weir.domain.outcome import MINUTE_US, UNATTRIBUTED_KEY, LedgerRow
 from weir.errors import NotFound
 from weir.loader.client import LoaderClient
+from weir.node.directory import Directory
 
 COUNTS = LedgerRow.__struct_fields__[2:]
 

@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from weir.domain.directory import Directory
 from weir.errors import Conflict, InvalidInput, Unauthenticated, Unavailable
+from weir.node.directory import Directory
+from weir.node.node_file import NodeFile
 from weir.settings import Found, Scalar, load_settings
 from weir.storage.local import FileLock
-from weir.storage.node_file import NodeFile
 
 
 class Target(NamedTuple):

@@ -9,7 +9,7 @@ from weir.backup.restore import restore_backup
 from weir.cli.command import Command, going_on
 from weir.cli.copy_progress import shown_progress
 from weir.cli.output import print_json
-from weir.domain.directory import Directory
+from weir.node.directory import Directory
 
 
 @click.command(cls=Command)

@@ -23,9 +23,9 @@ from weir.control.records import (
 )
 from weir.control.tables import TENANTS
 from weir.control.tenants import create_tenant
-from weir.domain.directory import Directory
 from weir.domain.keys import Scope, is_mistyped, make_key
 from weir.errors import Corrupt
+from weir.node.directory import Directory
 from weir.settings import Settings
 from weir.storage.local import write_durable
 from weir.telemetry import Happening, emit

@@ -11,7 +11,6 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DatabaseError, OperationalError
 
-from weir.board import Board
 from weir.clock import Clock
 from weir.control import keys, plans, projects, tenants, token_keys, uptime
 from weir.control.database import Newest, begin_write, migrate, open_engine, sqlite_url
@@ -33,13 +32,14 @@ from weir.control.records import (
 )
 from weir.control.snapshot import advance_registry
 from weir.control.tables import FIRST_ROWS, METADATA
-from weir.domain.directory import Directory
 from weir.domain.month import month_of
 from weir.domain.registry import Registry
 from weir.errors import Conflict, Corrupt, Unavailable
+from weir.node.board import Board
+from weir.node.directory import Directory
+from weir.node.registry import publish_registry
 from weir.storage.local import FileLock, make_root
 from weir.storage.month_usage import used_in_month
-from weir.storage.registry import publish_registry
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK_POLL_S = 0.02

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from weir.domain.registry import Endpoint
     from weir.ingest.exchange import Exchange
     from weir.ingest.limits import LimitTable
-    from weir.storage.registry import RegistryView
+    from weir.node.registry import RegistryView
 
 PRINCIPALS_MAX = 8192
 """Credentials of each kind remembered between registry epochs; then the memory starts anew."""

@@ -53,8 +53,8 @@ if TYPE_CHECKING:
     from weir.ingest.overload import Gate
     from weir.ingest.quota import Quota
     from weir.ingest.tally import Tally
+    from weir.node.registry import RegistryView
     from weir.settings import Settings
-    from weir.storage.registry import RegistryView
 
 TURN_BYTES_MIN = 8192
 """Size above which judging a body takes long enough (some 50 µs) to be done in turn."""

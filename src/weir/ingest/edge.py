@@ -9,12 +9,12 @@ import socket
 from contextlib import suppress
 from typing import NamedTuple, Protocol
 
-from weir.board import Board, Slot
 from weir.errors import Unavailable
 from weir.ingest.connection import Connection
 from weir.ingest.door import Door
 from weir.ingest.doorstep import Doorstep
 from weir.ingest.tls import Certificate
+from weir.node.board import Board, Slot
 from weir.telemetry import Happening, emit
 
 EXIT_JOURNAL = 70

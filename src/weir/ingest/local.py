@@ -4,10 +4,10 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from weir import __version__
-from weir.board import Board, Slot
 from weir.clock import Clock
 from weir.ingest.admission import Reply
 from weir.ingest.replies import encode_reply
+from weir.node.board import Board, Slot
 from weir.settings import Settings
 
 PPM_PER_PERCENT = 10_000

@@ -10,7 +10,7 @@ from weir.clock import Clock
 from weir.domain.month import month_of, month_start_us
 from weir.errors import LimitExceeded
 from weir.ingest.limits import Usage
-from weir.usage import UsageTable
+from weir.node.usage import UsageTable
 
 _SECOND_US = 1_000_000
 

@@ -16,7 +16,7 @@ from weir.domain.networks import parse_networks
 from weir.errors import Unavailable
 from weir.ingest.addresses import client_behind
 from weir.ingest.responses import CLOSE, KEEP_ALIVE, status_line
-from weir.storage.sockets import connect_unix
+from weir.node.sockets import connect_unix
 from weir.telemetry import Happening, emit
 
 if TYPE_CHECKING:

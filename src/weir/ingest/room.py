@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from weir.ingest.exchange import Exchange
-    from weir.storage.registry import RegistryView
+    from weir.node.registry import RegistryView
 
 FREE_SHARE = 0.75
 """Share of the room that one tenant may fill alone."""

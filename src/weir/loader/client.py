@@ -39,7 +39,7 @@ from weir.loader.wire import (
     receive_reply,
     send_message,
 )
-from weir.storage.sockets import connect_unix
+from weir.node.sockets import connect_unix
 
 PATIENCE_S = 10.0
 """How long a loader is waited for that is away, or reads again what it held in memory."""

@@ -12,7 +12,6 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from weir.board import Board, Slot
 from weir.clock import Clock
 from weir.domain.times import DAY_US
 from weir.errors import Conflict
@@ -25,6 +24,7 @@ from weir.loader.journals import Journals
 from weir.loader.ledger import explained
 from weir.loader.tail import Generation
 from weir.loader.view import View
+from weir.node.board import Board, Slot
 from weir.settings import Settings
 from weir.telemetry import COMMIT_SECONDS, LEDGER_BALANCE, OUTCOMES, Happening, emit
 

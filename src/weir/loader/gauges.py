@@ -3,7 +3,7 @@
 import contextlib
 import os
 
-from weir.domain.directory import Directory
+from weir.node.directory import Directory
 from weir.telemetry import DISK_FREE_BYTES, JOURNAL_FILES
 
 

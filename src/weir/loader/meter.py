@@ -1,9 +1,10 @@
 """What each tenant has used this month, as the journals tell it.
 
 Exact: the catalog holds it up to the last commit, and what was read since is added here. The
-edge workers learn of it through the shared table (``weir/usage.py``): whatever of the month does
-not stand in their own counts. Up to a worker's start a journal's events are counted here; from
-there on by the worker. docs/decisions/0009-monthly-quotas.md says why that is right after crashes.
+edge workers learn of it through the shared table (``weir/node/usage.py``): whatever of the month
+does not stand in their own counts. Up to a worker's start a journal's events are counted here;
+from there on by the worker. docs/decisions/0009-monthly-quotas.md says why that is right after
+crashes.
 """
 
 from bisect import bisect_left
@@ -20,7 +21,7 @@ from weir.lake.records import UsageRow
 from weir.loader.dedup import Verdict
 from weir.loader.journals import Round
 from weir.loader.rows import Block
-from weir.usage import Start, UsageTable
+from weir.node.usage import Start, UsageTable
 
 Committed = Callable[[int], Sequence[UsageRow]]
 """The catalog's rows of a month."""

@@ -9,9 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from weir.board import Board, Slot
 from weir.clock import Clock
-from weir.domain.directory import Directory
 from weir.domain.event import Dialect
 from weir.domain.frame import Frame
 from weir.domain.outcome import MINUTE_US
@@ -36,11 +34,13 @@ from weir.loader.replays import ReplayPorts, Replays
 from weir.loader.service import Service
 from weir.loader.view import View
 from weir.loader.watch import Watch
+from weir.node.board import Board, Slot
+from weir.node.directory import Directory
+from weir.node.registry import RegistryView
+from weir.node.usage import UsageTable
 from weir.settings import Settings
 from weir.storage.local import FileLock, make_directory
-from weir.storage.registry import RegistryView
 from weir.telemetry import TAIL_BYTES, Happening, emit
-from weir.usage import UsageTable
 
 POLL_S = 0.04
 """How often idle journals are looked at: part of the time until an event is visible."""

@@ -28,7 +28,7 @@ from weir.loader.wire import (
     receive_request,
     send_message,
 )
-from weir.storage.sockets import listen_unix
+from weir.node.sockets import listen_unix
 from weir.telemetry import Happening, emit
 
 CONNECTIONS_MAX = 64

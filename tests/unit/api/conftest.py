@@ -13,13 +13,13 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 from weir.api.run import serve_api
-from weir.board import Board, Slot
 from weir.control.service import ControlService
-from weir.domain.directory import Directory
+from weir.node.board import Board, Slot
+from weir.node.directory import Directory
+from weir.node.registry import RegistryView
+from weir.node.sockets import listen_unix
 from weir.settings import Settings
 from weir.storage.local import make_directory
-from weir.storage.registry import RegistryView
-from weir.storage.sockets import listen_unix
 
 NOON_US = 1_795_176_000_000_000
 

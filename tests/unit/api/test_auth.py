@@ -7,12 +7,12 @@ import pytest
 from starlette.requests import Request
 
 from weir.api.auth import Authenticate, authenticator
-from weir.board import Board
 from weir.control.records import KeyRequest, to_microseconds
 from weir.control.service import ControlService
-from weir.domain.directory import Directory
 from weir.errors import Forbidden, Unauthenticated, Unavailable
-from weir.storage.registry import RegistryView
+from weir.node.board import Board
+from weir.node.directory import Directory
+from weir.node.registry import RegistryView
 
 
 def request(**headers: str) -> Request:

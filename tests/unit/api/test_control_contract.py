@@ -24,11 +24,11 @@ from weir.control.records import (
     TenantRequest,
 )
 from weir.control.service import ControlService
-from weir.domain.directory import Directory
 from weir.domain.keys import Scope
 from weir.errors import Conflict, InvalidInput, NotFound, Unavailable, WeirError
+from weir.node.directory import Directory
+from weir.node.registry import RegistryView
 from weir.settings import Settings
-from weir.storage.registry import RegistryView
 
 Way = Literal["direct", "socket"]
 

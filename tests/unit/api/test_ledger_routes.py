@@ -16,8 +16,8 @@ from weir.control.service import ControlService
 from weir.domain.keys import Scope
 from weir.domain.outcome import LedgerRow
 from weir.errors import InvalidInput, Unavailable
+from weir.node.registry import RegistryView
 from weir.settings import Settings
-from weir.storage.registry import RegistryView
 
 Call = Callable[..., httpx.Response]
 NOON = 1_795_176_000 // 60

@@ -18,14 +18,14 @@ from starlette.routing import Route
 
 from weir.api.app import build_app
 from weir.api.run import serve_api
-from weir.board import Board, Slot
 from weir.control import uptime
 from weir.control.records import KeyRequest
 from weir.control.service import ControlService
-from weir.domain.directory import Directory
 from weir.errors import Unavailable
+from weir.node.board import Board, Slot
+from weir.node.directory import Directory
+from weir.node.sockets import connect_unix
 from weir.settings import Settings
-from weir.storage.sockets import connect_unix
 
 LOOPS = [None, uvloop.new_event_loop]
 

@@ -19,10 +19,10 @@ from weir.api.auth import authenticator
 from weir.api.token_routes import token_routes
 from weir.control.records import KeyRequest, NewKey, TenantChange
 from weir.control.service import ControlService
-from weir.domain.directory import Directory
 from weir.domain.keys import Scope
 from weir.errors import WeirError
-from weir.storage.registry import RegistryView
+from weir.node.directory import Directory
+from weir.node.registry import RegistryView
 from weir.tokens.issuing import parse_ttl
 
 Ask = Callable[..., httpx.Response]

@@ -14,9 +14,9 @@ from tests.unit.loader.rig import Rig, RigClock, event, make_rig
 from weir.backup.make import Made, make_backup
 from weir.backup.manifest import Manifest, read_manifest, write_manifest
 from weir.backup.restore import restore_backup
-from weir.domain.directory import Directory
 from weir.errors import Conflict, Corrupt, InvalidInput, NotFound, Unavailable, WeirError
-from weir.storage.node_file import read_node
+from weir.node.directory import Directory
+from weir.node.node_file import read_node
 
 
 class _Keeper:

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from weir.board import Board
 from weir.control.service import ControlService
-from weir.domain.directory import Directory
+from weir.node.board import Board
+from weir.node.directory import Directory
+from weir.node.registry import RegistryView
 from weir.storage.local import make_directory
-from weir.storage.registry import RegistryView
 
 NOON_US = 1_795_176_000_000_000
 

@@ -10,11 +10,11 @@ import pytest
 from weir.control import first_run as first_run_module
 from weir.control.first_run import FirstRun, door_url
 from weir.control.service import ControlService
-from weir.domain.directory import Directory
 from weir.domain.keys import Scope
 from weir.errors import Corrupt
+from weir.node.directory import Directory
+from weir.node.registry import RegistryView
 from weir.settings import Settings
-from weir.storage.registry import RegistryView
 
 Open = Callable[[], ControlService]
 

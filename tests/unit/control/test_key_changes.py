@@ -19,7 +19,7 @@ from weir.control.service import ControlService
 from weir.domain.keys import Scope
 from weir.domain.registry import Principal
 from weir.errors import Conflict, Forbidden, InvalidInput, LimitExceeded, NotFound
-from weir.storage.registry import RegistryView
+from weir.node.registry import RegistryView
 
 IMPORTED = "nm_live_0123456789abcdef"
 FAR = datetime(2030, 1, 1, tzinfo=UTC)

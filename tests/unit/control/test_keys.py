@@ -8,11 +8,11 @@ import pytest
 from weir.control import keys
 from weir.control.records import KeyRequest, ProjectRequest, TenantRequest, to_microseconds, to_time
 from weir.control.service import ControlService
-from weir.domain.directory import Directory
 from weir.domain.keys import Scope, is_mistyped
 from weir.domain.registry import admits_address
 from weir.errors import Conflict, Forbidden, InvalidInput, LimitExceeded, NotFound, Unauthenticated
-from weir.storage.registry import RegistryView
+from weir.node.directory import Directory
+from weir.node.registry import RegistryView
 
 IMPORTED = "nm_live_0123456789abcdef"
 FAR = datetime(2030, 1, 1, tzinfo=UTC)

@@ -6,7 +6,7 @@ from weir.control.origins import browser_origin
 from weir.control.records import KeyChange, KeyRequest
 from weir.control.service import ControlService
 from weir.errors import InvalidInput
-from weir.storage.registry import RegistryView
+from weir.node.registry import RegistryView
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from weir.control.records import (
 from weir.control.service import ControlService
 from weir.domain.registry import Principal, Tenant
 from weir.errors import Conflict, InvalidInput, LimitExceeded, NotFound
-from weir.storage.registry import RegistryView
+from weir.node.registry import RegistryView
 
 
 def published(view: RegistryView, slug: str) -> Tenant:

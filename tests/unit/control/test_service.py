@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from weir.board import Board, Slot
 from weir.control import database
 from weir.control import service as service_module
 from weir.control.records import (
@@ -19,10 +18,11 @@ from weir.control.records import (
     TenantRequest,
 )
 from weir.control.service import ControlService
-from weir.domain.directory import Directory
 from weir.errors import Conflict, Corrupt, Forbidden, InvalidInput, NotFound, Unavailable
+from weir.node.board import Board, Slot
+from weir.node.directory import Directory
+from weir.node.registry import RegistryView, publish_registry
 from weir.storage.local import FileLock
-from weir.storage.registry import RegistryView, publish_registry
 
 
 def test_every_change_has_an_epoch_of_its_own(service: ControlService, board: Board) -> None:

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from weir.control.service import ControlService
-from weir.storage.registry import RegistryView
+from weir.node.registry import RegistryView
 
 
 def test_first_token_makes_one_key_however_many_come_at_once(

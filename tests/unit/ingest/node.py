@@ -21,9 +21,7 @@ import uvloop
 
 from tests.unit.ingest.upstream import Upstream
 from tests.unit.ingest.wire import Wire
-from weir.board import Board, Slot
 from weir.clock import SystemClock
-from weir.domain.directory import Directory
 from weir.domain.event import Event
 from weir.domain.frame import Frame
 from weir.domain.keys import Scope, digest_of
@@ -42,9 +40,11 @@ from weir.ingest.tls import Certificate
 from weir.journal.disk import LocalDisk
 from weir.journal.reader import JournalReader
 from weir.journal.writer import JournalWriter
+from weir.node.board import Board, Slot
+from weir.node.directory import Directory
+from weir.node.registry import RegistryView, publish_registry
 from weir.server import prepare_run
 from weir.settings import MIB, Settings
-from weir.storage.registry import RegistryView, publish_registry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

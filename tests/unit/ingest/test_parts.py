@@ -6,7 +6,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from weir.board import Board, Slot
 from weir.clock import SystemClock
 from weir.domain.frame import Draft
 from weir.errors import Unavailable
@@ -16,6 +15,7 @@ from weir.ingest.local import local_routes
 from weir.ingest.replies import render_error
 from weir.ingest.responses import CLOSE, date_line, render_empty, render_json, status_line
 from weir.ingest.tally import Tally
+from weir.node.board import Board, Slot
 from weir.settings import Settings
 
 NOW_S = 1_800_000_000

@@ -8,7 +8,7 @@ from weir.domain.month import month_of, month_start_us
 from weir.errors import LimitExceeded
 from weir.ingest.limits import Usage
 from weir.ingest.quota import Quota
-from weir.usage import UsageTable, create_usage_table
+from weir.node.usage import UsageTable, create_usage_table
 
 NOW_US = 1_800_000_000_000_000
 MONTH_END_US = month_start_us(month_of(NOW_US) + 1)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from weir.storage.sockets import listen_unix
+from weir.node.sockets import listen_unix
 
 FLOOD_PIECE = bytes(65536)
 

@@ -13,10 +13,10 @@ from pathlib import Path
 import msgspec
 
 from tests.unit.loader.rig import Rig, RigClock
-from weir.domain.directory import Directory
 from weir.domain.event import Dialect, Event
 from weir.domain.frame import Frame
 from weir.loader.run import LoaderParts, run_loader
+from weir.node.directory import Directory
 from weir.settings import Settings
 
 

@@ -5,8 +5,8 @@ import threading
 from pathlib import Path
 
 from tests.unit.loader.rig import Rig, RigClock
-from weir.domain.directory import Directory
 from weir.loader.run import run_loader
+from weir.node.directory import Directory
 from weir.settings import Settings
 
 if __name__ == "__main__":

@@ -13,11 +13,9 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from weir.board import Board, Slot
 from weir.clock import SystemClock
 from weir.control.catalog import SqlCatalog
 from weir.control.database import sqlite_url
-from weir.domain.directory import Directory
 from weir.domain.event import Dialect, Event
 from weir.domain.frame import Draft, Frame, Place
 from weir.domain.outcome import LedgerRow
@@ -27,8 +25,10 @@ from weir.journal.writer import JournalWriter
 from weir.loader.client import LoaderClient
 from weir.loader.run import LoaderParts, run_loader
 from weir.loader.wire import Status
+from weir.node.board import Board, Slot
+from weir.node.directory import Directory
+from weir.node.registry import RegistryView, publish_registry
 from weir.settings import Settings
-from weir.storage.registry import RegistryView, publish_registry
 
 START_US = 1_790_000_000_000_000
 DEADLINE_S = 30.0

@@ -6,7 +6,7 @@ import pytest
 
 from tests.unit.loader.rig import Rig, event
 from weir.domain.registry import Endpoint, Registry
-from weir.storage.registry import publish_registry
+from weir.node.registry import publish_registry
 
 
 def outcome(rig: Rig) -> tuple[int, int, int]:

@@ -20,7 +20,7 @@ from weir.loader.dedup import Verdict
 from weir.loader.journals import Round
 from weir.loader.meter import Meter
 from weir.loader.rows import Block
-from weir.usage import UsageTable, create_usage_table
+from weir.node.usage import UsageTable, create_usage_table
 
 NOW_US = 1_800_000_000_000_000
 MONTH = month_of(NOW_US)

@@ -14,14 +14,14 @@ import pytest
 from prometheus_client import REGISTRY
 
 from tests.unit.loader.rig import DEADLINE_S, Rig, event, wait_until
-from weir.board import Slot
 from weir.domain.frame import FrameFlag, FrameMeta, encode_meta
 from weir.domain.outcome import UNATTRIBUTED_KEY
 from weir.errors import Conflict, Unavailable
 from weir.lake.raw import decode_raw
 from weir.lake.store import LocalStore
 from weir.loader import client, committer, run
-from weir.storage.sockets import connect_unix
+from weir.node.board import Slot
+from weir.node.sockets import connect_unix
 
 
 def test_events_are_visible_then_committed(rig: Rig) -> None:

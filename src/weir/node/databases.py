@@ -1,7 +1,7 @@
 """Whether a directory with events still has the databases that know them."""
 
-from weir.domain.directory import Directory
 from weir.errors import Conflict
+from weir.node.directory import Directory
 
 
 def check_databases(directory: Directory) -> None:

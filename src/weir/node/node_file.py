@@ -7,8 +7,8 @@ by the node that the backup was made of, nor by another one restored from it.
 
 import msgspec
 
-from weir.domain.directory import Directory
 from weir.errors import Conflict
+from weir.node.directory import Directory
 from weir.storage.local import strangers, write_durable
 
 FORMAT_VERSION = 1

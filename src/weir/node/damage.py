@@ -5,8 +5,8 @@ A child leaves it for the supervisor, whose node ends with these words when it w
 
 import msgspec
 
-from weir.domain.directory import Directory
 from weir.errors import Corrupt, WeirError
+from weir.node.directory import Directory
 from weir.storage.local import write_durable
 
 FATAL_CODE = "database_damaged"

@@ -40,9 +40,6 @@ class Slot(IntEnum):
     """edge worker i writes slot 16 + i: 1 while it accepts (at most ``WORKERS_MAX`` workers)."""
 
 
-WORKERS_MAX = 64
-
-
 class Board:
     """One process's mapping of the board."""
 

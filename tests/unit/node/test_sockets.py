@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from weir.storage.sockets import connect_unix, listen_unix
+from weir.node.sockets import connect_unix, listen_unix
 
 
 @pytest.mark.parametrize("depth", [0, 3], ids=["short", "long"])

@@ -8,13 +8,13 @@ from tests.unit.control.test_catalog import make_commit, put
 from tests.unit.ingest.node import StillClock
 from weir.control.catalog import SqlCatalog
 from weir.control.database import sqlite_url
-from weir.domain.directory import Directory
 from weir.domain.month import month_of
 from weir.errors import Unavailable
 from weir.lake.records import UsageRow
+from weir.node.directory import Directory
+from weir.node.usage import NOT_STARTED, UsageTable, create_usage_table
 from weir.server import prepare_run
 from weir.storage.month_usage import used_in_month
-from weir.usage import NOT_STARTED, UsageTable, create_usage_table
 
 MONTH = 680
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from weir.supervisor import RESTART_DELAY_S, RESTART_DELAY_S_MAX, SETTLED_S, Role, Supervisor
+from weir.node.supervisor import RESTART_DELAY_S, RESTART_DELAY_S_MAX, SETTLED_S, Role, Supervisor
 
 
 @dataclass

@@ -7,10 +7,10 @@ again when they differ. A key revoked before the epoch moved is refused by the n
 
 import msgspec
 
-from weir.board import Board, Slot
-from weir.domain.directory import Directory
 from weir.domain.registry import Registry, decode_registry, encode_registry
 from weir.errors import Unavailable
+from weir.node.board import Board, Slot
+from weir.node.directory import Directory
 from weir.storage.local import write_durable
 from weir.telemetry import Happening, emit
 

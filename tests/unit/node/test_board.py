@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weir.board import BOARD_BYTES, SLOT_COUNT, WORKERS_MAX, Board, Slot
+from weir.node.board import BOARD_BYTES, SLOT_COUNT, Board, Slot
+from weir.settings import WORKERS_MAX
 
 
 def test_new_board_is_all_zero(tmp_path: Path) -> None:
@@ -33,7 +34,7 @@ def test_other_process_sees_the_value_at_once(tmp_path: Path) -> None:
     board = Board.create(path)
     board.set(Slot.WATERMARK_US, 1_800_000_000_000_000)
     program = (
-        "import sys, pathlib; from weir.board import Board, Slot;"
+        "import sys, pathlib; from weir.node.board import Board, Slot;"
         "board = Board.open(pathlib.Path(sys.argv[1])); print(board.get(Slot.WATERMARK_US));"
         "board.set(Slot.LOADER_READY, 1)"
     )

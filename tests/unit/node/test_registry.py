@@ -5,11 +5,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from weir.board import Board, Slot
-from weir.domain.directory import Directory
 from weir.domain.registry import Registry, Tenant
 from weir.errors import Unavailable
-from weir.storage.registry import RegistryView, publish_registry
+from weir.node.board import Board, Slot
+from weir.node.directory import Directory
+from weir.node.registry import RegistryView, publish_registry
 
 
 @pytest.fixture
