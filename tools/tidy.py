@@ -29,8 +29,8 @@ IMPOSED_PARAMETERS = {("data_received", "data")}
 FENCES = {
     "duckdb": ("engine/*",),
     "pyarrow": ("loader/*", "lake/*", "outputs/*", "query/*", "engine/*"),
-    "sqlalchemy": ("control/*",),
-    "alembic": ("control/*",),
+    "sqlalchemy": ("control/*", "catalog/*", "storage/database.py"),
+    "alembic": ("control/*", "catalog/*", "storage/database.py"),
     "cryptography": ("tokens/signature.py",),
     "httptools": ("ingest/*", "server.py", "api/run.py"),
     "uvloop": ("ingest/*", "server.py", "api/run.py"),

@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from weir.catalog.month_usage import used_in_month
 from weir.clock import Clock, SystemClock
 from weir.domain.month import month_of
 from weir.errors import Conflict, Unavailable, WeirError
@@ -29,7 +30,6 @@ from weir.node.process import end_with_parent, ignore_interrupts, raise_file_lim
 from weir.node.usage import UsageTable, create_usage_table
 from weir.settings import Settings, as_environment, worker_count
 from weir.storage.local import FileLock, make_directory, make_root, usable
-from weir.storage.month_usage import used_in_month
 
 LOCK_WAIT_S = 10.0
 LOCK_POLL_S = 0.02
@@ -352,13 +352,13 @@ def run_loader(settings: Settings, *, lifeline_fd: int | None) -> int:
     """The loader: tail, lake commits, expiry; the catalog's writer. Returns its exit code."""
     import threading
 
-    from weir.control.catalog import SqlCatalog
-    from weir.control.database import sqlite_url
+    from weir.catalog.adapter import SqlCatalog
     from weir.ingest.dialects import dialects_by_code
     from weir.loader.run import LoaderParts
     from weir.loader.run import run_loader as load
     from weir.loader.watch import Watch
     from weir.node.registry import RegistryView
+    from weir.storage.database import sqlite_url
 
     directory, board = _begin_child("loader", settings, lifeline_fd)
     stop = threading.Event()

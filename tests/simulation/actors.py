@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.simulation.machine import Gone, Machine
 from tests.simulation.model import Frame
-from weir.control.catalog import SqlCatalog
+from weir.catalog.adapter import SqlCatalog
 from weir.domain.frame import Draft, Place
 from weir.errors import WeirError
 from weir.journal.writer import JournalWriter

@@ -19,12 +19,12 @@ from tests.simulation.actors import Wrong
 from tests.simulation.machine import Bias, Gone
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.world import World
-from weir.control.catalog import SqlCatalog
-from weir.control.database import open_engine, sqlite_url
+from weir.catalog.adapter import SqlCatalog
 from weir.domain.registry import Endpoint, Registry
 from weir.node.board import Board, Slot
 from weir.node.directory import Directory
 from weir.node.registry import publish_registry
+from weir.storage.database import open_engine, sqlite_url
 
 STEPS_MEAN = 25
 STEPS_MAX = 120

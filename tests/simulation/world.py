@@ -29,7 +29,7 @@ from tests.simulation.inspection import Queries, check_all, check_rows
 from tests.simulation.machine import Bias, Faults, Gone, Machine, draw_faults
 from tests.simulation.model import DAY_US, Model
 from tests.unit.loader.rig import JSON_DIALECT
-from weir.control.catalog import SqlCatalog
+from weir.catalog.adapter import SqlCatalog
 from weir.errors import Conflict, Unavailable, WeirError
 from weir.journal.writer import JournalWriter
 from weir.loader.run import Loader, LoaderParts

@@ -7,19 +7,19 @@ from pathlib import Path
 
 import click
 
+from weir.catalog.adapter import SqlCatalog
 from weir.cli import options
 from weir.cli.command import CommandGroup, Exit, tell
 from weir.cli.control import open_node
 from weir.cli.dead_letters_replay import replay_letters
 from weir.cli.node import find_directory
 from weir.cli.output import print_json, print_table, show
-from weir.control.catalog import SqlCatalog
-from weir.control.database import sqlite_url
 from weir.domain.frame import Frame
 from weir.errors import Corrupt, NotFound
 from weir.lake.raw import decode_raw
 from weir.lake.records import DeadLetter
 from weir.node.directory import Directory
+from weir.storage.database import sqlite_url
 
 SHOWN_BYTES_MAX = 20_000
 LETTERS_MAX = 10_000

@@ -4,17 +4,17 @@ import contextlib
 
 import click
 
+from weir.catalog.adapter import SqlCatalog
 from weir.cli import options
 from weir.cli.command import Command
 from weir.cli.control import open_node
 from weir.cli.node import find_directory
 from weir.cli.output import print_json
-from weir.control.catalog import SqlCatalog
-from weir.control.database import sqlite_url
 from weir.control.records import DEFAULT_SLUG, ProjectRecord
 from weir.domain.snapshot import LakeFile
 from weir.errors import NotFound
 from weir.node.directory import Directory
+from weir.storage.database import sqlite_url
 
 
 @click.command(cls=Command)

@@ -8,17 +8,17 @@ from datetime import UTC, datetime
 import click
 import msgspec
 
+from weir.catalog.adapter import SqlCatalog
 from weir.cli import options
 from weir.cli.command import Command, tell
 from weir.cli.node import find_directory, loader_runs
 from weir.cli.output import print_json, print_table
 from weir.clock import SystemClock
-from weir.control.catalog import SqlCatalog
-from weir.control.database import sqlite_url
 from weir.domain.outcome import MINUTE_US, UNATTRIBUTED_KEY, LedgerRow
 from weir.errors import NotFound
 from weir.loader.client import LoaderClient
 from weir.node.directory import Directory
+from weir.storage.database import sqlite_url
 
 COUNTS = LedgerRow.__struct_fields__[2:]
 

@@ -10,7 +10,6 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import Connection, Engine, select
 
-from weir.control.database import begin_write
 from weir.control.keys import Random, add_key
 from weir.control.plans import create_plan
 from weir.control.projects import create_project
@@ -27,6 +26,7 @@ from weir.domain.keys import Scope, is_mistyped, make_key
 from weir.errors import Corrupt
 from weir.node.directory import Directory
 from weir.settings import Settings
+from weir.storage.database import begin_write
 from weir.storage.local import write_durable
 from weir.telemetry import Happening, emit
 

@@ -11,9 +11,9 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DatabaseError, OperationalError
 
+from weir.catalog.month_usage import used_in_month
 from weir.clock import Clock
 from weir.control import keys, plans, projects, tenants, token_keys, uptime
-from weir.control.database import Newest, begin_write, migrate, open_engine, sqlite_url
 from weir.control.first_run import first_run
 from weir.control.records import (
     KeyChange,
@@ -38,8 +38,8 @@ from weir.errors import Conflict, Corrupt, Unavailable
 from weir.node.board import Board
 from weir.node.directory import Directory
 from weir.node.registry import publish_registry
+from weir.storage.database import Newest, begin_write, migrate, open_engine, sqlite_url
 from weir.storage.local import FileLock, make_root
-from weir.storage.month_usage import used_in_month
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 LOCK_POLL_S = 0.02

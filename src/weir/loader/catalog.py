@@ -1,4 +1,4 @@
-"""What the loader asks of the catalog; ``control/catalog.py`` is the adapter.
+"""What the loader asks of the catalog; ``catalog/adapter.py`` is the adapter.
 
 Every call that changes something carries the loader's epoch. Raises ``Fenced`` semantics as
 ``Conflict`` with the code ``fenced`` when another loader has taken over, and lets the database's

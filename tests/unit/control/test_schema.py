@@ -7,8 +7,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, MetaData, inspect, text
 
-from weir.control import catalog, catalog_tables, service, tables
-from weir.control.database import Newest, migrate, open_engine, sqlite_url
+from weir.catalog import adapter as catalog
+from weir.catalog import tables as catalog_tables
+from weir.control import service, tables
+from weir.storage.database import Newest, migrate, open_engine, sqlite_url
 
 CONTROL = (service.MIGRATIONS, Newest(tables.METADATA, tables.FIRST_ROWS))
 CATALOG = (catalog.MIGRATIONS, Newest(catalog_tables.METADATA, catalog_tables.FIRST_ROWS))

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from weir.control import database
 from weir.control import service as service_module
 from weir.control.records import (
     KeyRequest,
@@ -22,6 +21,7 @@ from weir.errors import Conflict, Corrupt, Forbidden, InvalidInput, NotFound, Un
 from weir.node.board import Board, Slot
 from weir.node.directory import Directory
 from weir.node.registry import RegistryView, publish_registry
+from weir.storage import database
 from weir.storage.local import FileLock
 
 

@@ -4,10 +4,10 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from weir.control.database import open_engine, sqlite_url
 from weir.control.service import ControlService
 from weir.control.tables import UPTIME_DAYS
 from weir.node.directory import Directory
+from weir.storage.database import open_engine, sqlite_url
 
 MINUTE_US = 60_000_000
 DAY_US = 1440 * MINUTE_US

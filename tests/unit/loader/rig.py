@@ -13,9 +13,8 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from weir.catalog.adapter import SqlCatalog
 from weir.clock import SystemClock
-from weir.control.catalog import SqlCatalog
-from weir.control.database import sqlite_url
 from weir.domain.event import Dialect, Event
 from weir.domain.frame import Draft, Frame, Place
 from weir.domain.outcome import LedgerRow
@@ -29,6 +28,7 @@ from weir.node.board import Board, Slot
 from weir.node.directory import Directory
 from weir.node.registry import RegistryView, publish_registry
 from weir.settings import Settings
+from weir.storage.database import sqlite_url
 
 START_US = 1_790_000_000_000_000
 DEADLINE_S = 30.0

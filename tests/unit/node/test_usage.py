@@ -4,17 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.control.test_catalog import make_commit, put
+from tests.unit.catalog.test_adapter import make_commit, put
 from tests.unit.ingest.node import StillClock
-from weir.control.catalog import SqlCatalog
-from weir.control.database import sqlite_url
+from weir.catalog.adapter import SqlCatalog
+from weir.catalog.month_usage import used_in_month
 from weir.domain.month import month_of
 from weir.errors import Unavailable
 from weir.lake.records import UsageRow
 from weir.node.directory import Directory
 from weir.node.usage import NOT_STARTED, UsageTable, create_usage_table
 from weir.server import prepare_run
-from weir.storage.month_usage import used_in_month
+from weir.storage.database import sqlite_url
 
 MONTH = 680
 

@@ -10,10 +10,8 @@ import msgspec
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from weir.control import database
-from weir.control.catalog import SqlCatalog
-from weir.control.catalog_tables import COUNTS
-from weir.control.database import sqlite_url
+from weir.catalog.adapter import SqlCatalog
+from weir.catalog.tables import COUNTS
 from weir.domain.layout import Accelerated, Column, Exact, Kind, Layout
 from weir.domain.outcome import LedgerRow
 from weir.domain.snapshot import LakeFile
@@ -29,6 +27,8 @@ from weir.lake.records import (
     Span,
     UsageRow,
 )
+from weir.storage import database
+from weir.storage.database import sqlite_url
 
 WHOLE: dict[str, Any] = {"key_ids": None, "from_minute": 0, "to_minute": 10**9}
 

@@ -1,6 +1,6 @@
 """The catalog's tables, as SQLAlchemy Core sees them; docs/formats/catalog.md describes them.
 
-The migrations in ``catalog_migrations`` make the same; a test compares the two.
+The migrations in ``migrations`` make the same; a test compares the two.
 """
 
 import sqlalchemy as sa

@@ -14,8 +14,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from weir.control import catalog_tables as tables
-from weir.control.database import Newest, begin_write, migrate, open_engine
+from weir.catalog import tables
 from weir.domain.layout import Column, Layout
 from weir.domain.outcome import LedgerRow
 from weir.domain.snapshot import LakeFile
@@ -31,8 +30,9 @@ from weir.lake.records import (
     SidecarFile,
     UsageRow,
 )
+from weir.storage.database import Newest, begin_write, migrate, open_engine
 
-MIGRATIONS = Path(__file__).with_name("catalog_migrations")
+MIGRATIONS = Path(__file__).with_name("migrations")
 INTENT, COMMITTED = "intent", "committed"
 KEYS_PER_STATEMENT = 500
 """Bound parameters of one IN; SQLite and drivers limit them."""

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from weir.control import database
-from weir.control.database import begin_write, migrate, open_engine, sqlite_url
 from weir.errors import Conflict
+from weir.storage import database
+from weir.storage.database import begin_write, migrate, open_engine, sqlite_url
 
 REVISION = '''"""{words}"""
 
