@@ -15,14 +15,15 @@ import uvloop
 
 from bench.node import ROOT
 from weir.clock import SystemClock
+from weir.dialects.port import RateLimits
+from weir.dialects.table import routes_by_path
 from weir.domain.frame import Draft
 from weir.domain.keys import Scope, digest_of
 from weir.domain.registry import Endpoint, Principal, Project, Registry, Tenant
 from weir.ingest.connection import Connection
-from weir.ingest.dialects import routes_by_path
 from weir.ingest.door import Door, Parts, Waiter
 from weir.ingest.exchange import Exchange
-from weir.ingest.limits import Limits, LimitTable
+from weir.ingest.limits import LimitTable
 from weir.ingest.overload import Gate
 from weir.ingest.quota import Quota
 from weir.ingest.tally import Tally
@@ -126,7 +127,7 @@ def _door(directory: Directory, limit: int, loop: asyncio.AbstractEventLoop) -> 
         clock=clock,
         registry=RegistryView(directory, board),
         journal=journal,
-        limits=LimitTable(directory.limits, worker=0, defaults=Limits()),
+        limits=LimitTable(directory.limits, worker=0, defaults=RateLimits()),
         quota=Quota.open(directory.usage, worker=0, journal=journal, clock=clock),
         gate=Gate(
             directory.root, reserve_bytes=0, backlog_bytes=lambda: 0, backlog_bytes_max=1 << 40

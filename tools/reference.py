@@ -17,10 +17,10 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from tools.error_words import ERROR_WORDS
 from weir import telemetry
-from weir.api.describing import Operation
 from weir.api.operations import OPERATIONS
 from weir.cli.command import EXIT_WORDS, Exit
 from weir.cli.main import main as weir
+from weir.dialects.described import Operation
 from weir.settings import DEFAULTS, SPECS, Spec, written
 from weir.telemetry import Happening
 

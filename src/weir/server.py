@@ -193,7 +193,7 @@ def run_edge(
     settings: Settings, *, worker: int, listen_fd: int | None, lifeline_fd: int | None
 ) -> int:
     """One edge worker: the door and its journal. Returns its exit code."""
-    from weir.ingest.dialects import routes_by_path
+    from weir.dialects.table import routes_by_path
     from weir.ingest.door import Door, Parts
     from weir.ingest.edge import Edge, serve_edge
     from weir.ingest.local import local_routes
@@ -249,9 +249,10 @@ def run_edge(
 
 
 def _limit_table(settings: Settings, directory: Directory, *, worker: int) -> "LimitTable":
-    from weir.ingest.limits import Limits, LimitTable
+    from weir.dialects.port import RateLimits
+    from weir.ingest.limits import LimitTable
 
-    defaults = Limits(settings.rate_limit_requests, settings.rate_limit_events)
+    defaults = RateLimits(settings.rate_limit_requests, settings.rate_limit_events)
     return LimitTable(directory.limits, worker=worker, defaults=defaults)
 
 
@@ -353,7 +354,7 @@ def run_loader(settings: Settings, *, lifeline_fd: int | None) -> int:
     import threading
 
     from weir.catalog.adapter import SqlCatalog
-    from weir.ingest.dialects import dialects_by_code
+    from weir.dialects.table import dialects_by_code
     from weir.loader.run import LoaderParts
     from weir.loader.run import run_loader as load
     from weir.loader.watch import Watch

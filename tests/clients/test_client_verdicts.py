@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from weir.dialects.port import RateLimits, Usage
 from weir.domain.registry import Principal, Tenant
 from weir.errors import LimitExceeded
-from weir.ingest.limits import Limits, LimitTable, Usage, create_limit_table, usage_headers
+from weir.ingest.limits import LimitTable, create_limit_table, usage_headers
 from weir_client.options import Options
 from weir_client.verdicts import (
     RETRY_AFTER_S_MAX,
@@ -137,7 +138,7 @@ def test_of_a_limit_only_a_batch_that_never_fits_is_parted() -> None:
 def test_the_two_limits_of_a_node_are_told_apart(tmp_path: Path) -> None:
     """By the headers that the node's own table makes when either is passed."""
     create_limit_table(tmp_path / "limits", workers=1)
-    limits = LimitTable(tmp_path / "limits", worker=0, defaults=Limits(requests=2, events=100))
+    limits = LimitTable(tmp_path / "limits", worker=0, defaults=RateLimits(requests=2, events=100))
     principal = Principal(*(1, "key_1", 1, 1, 1), scopes=frozenset({"ingest"}), slot=0)
     tenant = Tenant(1, "a")
 

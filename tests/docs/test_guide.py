@@ -8,9 +8,10 @@ import pytest
 
 from tools.reference import FOLDER as REFERENCE
 from tools.reference import ROOT
+from weir.dialects.native import events as native
+from weir.dialects.novamesh import events as novamesh
 from weir.domain.outcome import LedgerRow
 from weir.domain.times import TsSource
-from weir.ingest import native, novamesh
 from weir.settings import load_settings
 
 GUIDE = ROOT / "docs" / "guide"

@@ -12,7 +12,7 @@ from tools.reference import FOLDER, PAGES, ROOT, command_helps, error_codes
 from weir.api.operations import OPERATIONS
 from weir.cli.main import COMMANDS
 from weir.clock import SystemClock
-from weir.ingest.dialects import routes_by_path
+from weir.dialects.table import routes_by_path
 from weir.ingest.local import local_routes
 from weir.node.board import Board
 from weir.settings import SPECS, Settings

@@ -78,7 +78,7 @@ def test_dead_letters_are_listed_and_shown(stopped_node: Node) -> None:
 KILLER = """
 import os
 import signal
-import weir.ingest.dialects as dialects
+import weir.dialects.table as dialects
 from dataclasses import replace
 
 plain = dialects.dialects_by_code

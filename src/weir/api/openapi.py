@@ -4,8 +4,8 @@ Source: spec.openapis.org/oas/v3.1.0.
 """
 
 from weir import __version__
-from weir.api.describing import ON_INGEST, Body, Operation, Parameter
 from weir.api.operations import OPERATIONS
+from weir.dialects.described import ON_INGEST, Body, Operation, Parameter
 
 _ERROR = {
     "type": "object",

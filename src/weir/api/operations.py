@@ -5,8 +5,9 @@ The door serves health and ingest, the api process the rest; a client sees one s
 
 from collections.abc import Mapping
 
-from weir.api.clickstream_operations import CLICKSTREAM
-from weir.api.describing import (
+from weir.api.token_operations import TOKENS
+from weir.dialects.clickstream.described import CLICKSTREAM
+from weir.dialects.described import (
     INGEST_ERRORS,
     OBJECT,
     TEXT,
@@ -15,12 +16,12 @@ from weir.api.describing import (
     Operation,
     Parameter,
 )
-from weir.api.edgemq_operations import EDGEMQ
-from weir.api.event_schema import list_schema, object_schema
-from weir.api.realanalytics_operations import REALANALYTICS
-from weir.api.tapemetric_operations import TAPEMETRIC
-from weir.api.token_operations import TOKENS
-from weir.ingest import native, novamesh
+from weir.dialects.edgemq.described import EDGEMQ
+from weir.dialects.event_schema import list_schema, object_schema
+from weir.dialects.native import events as native
+from weir.dialects.novamesh import events as novamesh
+from weir.dialects.realanalytics.described import REALANALYTICS
+from weir.dialects.tapemetric.described import TAPEMETRIC
 from weir.query.request import CONTENT_TYPES, ROWS_DEFAULT, Format
 
 _NATIVE_EVENT = object_schema(native.FIELDS)

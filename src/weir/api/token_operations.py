@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from weir.api.describing import TEXT, Body, Operation
+from weir.dialects.described import TEXT, Body, Operation
 from weir.tokens.issuing import EXCHANGEABLE
 
 _ERROR: Mapping[str, object] = {

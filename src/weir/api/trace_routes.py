@@ -19,12 +19,12 @@ from starlette.routing import Route
 from weir.api.auth import Authenticate
 from weir.api.query_routes import SnapshotSource
 from weir.api.replies import json_reply
+from weir.dialects.fields import EVENT_ID_CHARS_MAX
 from weir.domain.keys import Scope
 from weir.domain.outcome import Outcome
 from weir.domain.registry import Principal
 from weir.domain.snapshot import LakeFile
 from weir.errors import NotFound
-from weir.ingest.fields import EVENT_ID_CHARS_MAX
 from weir.loader.wire import Copy, TraceReply
 from weir.query.pool import QueryPool
 from weir.query.request import QueryRequest

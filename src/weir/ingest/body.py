@@ -6,6 +6,7 @@ One encoding layer. gzip is also known by its magic bytes, because SDKs forget t
 import sys
 import zlib
 
+from weir.dialects.port import BodyTooLarge
 from weir.errors import InvalidInput, WeirError
 
 if sys.version_info >= (3, 14):
@@ -29,13 +30,6 @@ INFLATE_ON_LOOP_BYTES_MAX = 65536
 
 ADMIT_ON_LOOP_BYTES_MAX = 262144
 """Inflated size up to which judging a body beside the event loop's other work is fine."""
-
-
-class BodyTooLarge(WeirError):
-    """A body, as received or inflated, or one event of it, is over its limit."""
-
-    status = 413
-    default_code = "payload_too_large"
 
 
 class UnsupportedEncoding(WeirError):

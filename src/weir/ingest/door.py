@@ -14,11 +14,12 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 from urllib.parse import parse_qs
 
+from weir.dialects.port import Limits, Reply, Submission, Usage
+from weir.dialects.replies import encode_reply, render_error
 from weir.domain.frame import Draft, FrameFlag
 from weir.domain.networks import parse_networks
 from weir.errors import NotFound, Unavailable, WeirError
 from weir.ingest.addresses import Addresses
-from weir.ingest.admission import Limits, Reply, Submission
 from weir.ingest.aside import Aside
 from weir.ingest.backfill import Backfill
 from weir.ingest.body import ADMIT_ON_LOOP_BYTES_MAX, encoding_of
@@ -27,8 +28,7 @@ from weir.ingest.cors import cors_headers, preflight_headers
 from weir.ingest.guests import brings_body_unknown, is_keyless
 from weir.ingest.head import HeadMemory
 from weir.ingest.judging import Judged, inflate_small, judge, text_of
-from weir.ingest.limits import Usage, usage_headers
-from weir.ingest.replies import encode_reply, render_error
+from weir.ingest.limits import usage_headers
 from weir.ingest.responses import (
     CLOSE,
     KEEP_ALIVE,
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
 
     from weir.clock import Clock
-    from weir.ingest.admission import Admission, IngestRoute
+    from weir.dialects.port import Admission, IngestRoute
     from weir.ingest.exchange import Exchange, Visitor
     from weir.ingest.limits import LimitTable
     from weir.ingest.overload import Gate

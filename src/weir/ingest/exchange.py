@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-    from weir.ingest.admission import IngestRoute, Reply
+    from weir.dialects.port import IngestRoute, Reply
 
 
 class Answering(Protocol):

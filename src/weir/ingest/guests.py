@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from weir.dialects.hygiene import BYTE_ORDER_MARK
+from weir.dialects.port import BodyTooLarge
 from weir.domain.registry import credential_of
 from weir.errors import Forbidden, Unauthenticated
-from weir.ingest.body import BodyTooLarge, encoding_of
-from weir.ingest.hygiene import BYTE_ORDER_MARK
+from weir.ingest.body import encoding_of
 from weir.ingest.judging import inflate_small
 
 if TYPE_CHECKING:

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from weir.dialects.hygiene import BYTE_ORDER_MARK
+from weir.dialects.port import BodyTooLarge
 from weir.errors import WeirError
 from weir.ingest.body import (
     ADMIT_ON_LOOP_BYTES_MAX,
     INFLATE_ON_LOOP_BYTES_MAX,
-    BodyTooLarge,
     inflate,
 )
-from weir.ingest.hygiene import BYTE_ORDER_MARK
 
 if TYPE_CHECKING:
-    from weir.ingest.admission import Admission, IngestRoute, Submission
+    from weir.dialects.port import Admission, IngestRoute, Submission
 
 
 class Judged(NamedTuple):

@@ -21,8 +21,7 @@ number of its own count in the key's cell and nowhere else, all others in their 
 import mmap
 from pathlib import Path
 
-import msgspec
-
+from weir.dialects.port import RateLimits, Usage
 from weir.domain.registry import KEY_SLOTS_MAX, TENANTS_MAX, Principal, Tenant
 from weir.errors import LimitExceeded
 
@@ -35,24 +34,6 @@ _CELL_BYTES = 8
 _COUNT_BITS = 32
 _COUNT_MAX = (1 << _COUNT_BITS) - 1
 _HEADERS = b"X-RateLimit-Limit: %d\r\nX-RateLimit-Remaining: %d\r\nX-RateLimit-Reset: %d\r\n"
-
-
-class Limits(msgspec.Struct, frozen=True):
-    """Limits for what key, tenant and plan leave open, the node's or a dialect's; 0 is none."""
-
-    requests: int = 0
-    """Of a key, in a window."""
-    events: int = 0
-    """Of a tenant's keys that have no number of their own, in a window."""
-
-
-class Usage(msgspec.Struct, frozen=True):
-    """What one window looks like to the client that is counted in it."""
-
-    limit: int
-    remaining: int
-    reset_s: int
-    """Unix time at which the window ends."""
 
 
 def create_limit_table(path: Path, *, workers: int) -> None:
@@ -84,7 +65,7 @@ class LimitTable:
         "_reset_s",
     )
 
-    def __init__(self, path: Path, *, worker: int, defaults: Limits) -> None:
+    def __init__(self, path: Path, *, worker: int, defaults: RateLimits) -> None:
         with path.open("r+b") as file:
             # Native words: each is loaded and stored in one piece.
             self._cells = memoryview(mmap.mmap(file.fileno(), 0)).cast("Q")
@@ -101,7 +82,7 @@ class LimitTable:
         )
 
     def count_request(
-        self, principal: Principal, rates: Limits | None = None, *, now_us: int
+        self, principal: Principal, rates: RateLimits | None = None, *, now_us: int
     ) -> bytes:
         """Counts a request of a key and gives the header lines that tell its window, if any.
 
@@ -120,7 +101,7 @@ class LimitTable:
         principal: Principal,
         tenant: Tenant,
         events: int,
-        rates: Limits | None = None,
+        rates: RateLimits | None = None,
         *,
         now_us: int,
     ) -> bytes:
@@ -136,7 +117,7 @@ class LimitTable:
         return self._count(cell, events, limit, now_us, "events per minute of this account")
 
     def look(
-        self, principal: Principal, tenant: Tenant, rates: Limits | None, *, now_us: int
+        self, principal: Principal, tenant: Tenant, rates: RateLimits | None, *, now_us: int
     ) -> Usage | None:
         """The window a client is told of when nothing was counted: requests', else events'."""
         limit, cell = self._requests_limit(principal, rates), principal.slot
@@ -151,7 +132,7 @@ class LimitTable:
         used = sum(count for count in counts if 0 <= count <= _COUNT_MAX)
         return Usage(limit, max(0, limit - used), self._reset_s)
 
-    def events_limit(self, principal: Principal, tenant: Tenant, rates: Limits | None) -> int:
+    def events_limit(self, principal: Principal, tenant: Tenant, rates: RateLimits | None) -> int:
         """Events in a window that the key may send; 0 is no limit."""
         own = principal.events_per_minute
         if own is None:
@@ -160,7 +141,7 @@ class LimitTable:
             return own
         return self._defaults.events or (rates.events if rates else 0)
 
-    def _requests_limit(self, principal: Principal, rates: Limits | None) -> int:
+    def _requests_limit(self, principal: Principal, rates: RateLimits | None) -> int:
         own = principal.requests_per_minute
         if own is not None:
             return own

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 from weir import __version__
 from weir.clock import Clock
-from weir.ingest.admission import Reply
-from weir.ingest.replies import encode_reply
+from weir.dialects.port import Reply
+from weir.dialects.replies import encode_reply
 from weir.node.board import Board, Slot
 from weir.settings import Settings
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Protocol, Self
 
 from weir.clock import Clock
+from weir.dialects.port import Usage
 from weir.domain.month import month_of, month_start_us
 from weir.errors import LimitExceeded
-from weir.ingest.limits import Usage
 from weir.node.usage import UsageTable
 
 _SECOND_US = 1_000_000

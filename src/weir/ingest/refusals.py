@@ -1,7 +1,7 @@
 """Errors of the HTTP protocol: what a request meets before anybody looks at what it asks."""
 
+from weir.dialects.port import BodyTooLarge
 from weir.errors import LimitExceeded, WeirError
-from weir.ingest.body import BodyTooLarge
 
 
 class HeadersTooLarge(LimitExceeded):

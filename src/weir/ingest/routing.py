@@ -11,26 +11,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from weir.dialects.edgemq import events as edgemq
+from weir.dialects.media_types import is_ndjson
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from weir.ingest.admission import IngestRoute
+    from weir.dialects.port import IngestRoute
     from weir.ingest.exchange import Exchange
 
-ENDPOINT_PATH = b"/v1/endpoints/{id}/ingest"
-SHARED_PATH = b"/ingest"
+ENDPOINT_PATH = edgemq.ENDPOINT_PATH.encode()
 ROOT_PATH = b"/"
-NDJSON_TYPES = frozenset(
-    {
-        b"application/x-ndjson",
-        b"application/ndjson",
-        b"application/jsonl",
-        b"application/x-jsonlines",
-        b"application/jsonlines",
-        b"application/json-lines",
-    }
-)
-
+SHARED_PATH = b"/ingest"
 _PREFIX, _SUFFIX = ENDPOINT_PATH.split(b"{id}")
 
 
@@ -98,10 +90,3 @@ def _endpoint_in(path: bytes) -> bytes:
         return b""
     endpoint = path[len(_PREFIX) : -len(_SUFFIX)]
     return b"" if b"/" in endpoint else endpoint
-
-
-def is_ndjson(content_type: bytes | None) -> bool:
-    """Whether a Content-Type says that every line of the body is a JSON text."""
-    if content_type is None:
-        return False
-    return content_type.partition(b";")[0].strip().lower() in NDJSON_TYPES

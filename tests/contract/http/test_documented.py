@@ -13,8 +13,8 @@ import pytest
 from tests.contract.http.ways import Way
 from tests.unit.ingest.node import INGEST, LIMITED, QUERY, REQUESTS_PER_MINUTE, Node, wait_for
 from tests.unit.ingest.wire import Answer, request
-from weir.api.describing import Body, Operation
 from weir.api.operations import OPERATIONS
+from weir.dialects.described import Body, Operation
 
 INGESTING = {each.name: each for each in OPERATIONS if each.scope == "ingest"}
 ENDPOINT = "11111111-1111-4111-8111-111111111111"

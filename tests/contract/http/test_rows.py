@@ -1,9 +1,9 @@
 """What the door lets in, the loader can process: no accepted body ends as a dead letter."""
 
-from tests.unit.ingest.corpus import TAKEN_VALUES
+from tests.unit.dialects.corpus import TAKEN_VALUES
 from tests.unit.ingest.node import INGEST, Node
 from tests.unit.ingest.wire import request
-from weir.ingest.dialects import dialects_by_code
+from weir.dialects.table import dialects_by_code
 from weir.loader.rows import build_block, decode_frames
 
 TIMES = [

@@ -6,10 +6,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from weir.api.describing import Operation
 from weir.api.openapi import describe_api
 from weir.api.operations import OPERATIONS
 from weir.api.query_fields import FIELDS
+from weir.dialects.described import Operation
 from weir.query.request import CONTENT_TYPES, Format
 
 BEACONS = {"tapemetric_beacon", "tapemetric_pixel"}

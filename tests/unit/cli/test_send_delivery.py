@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from weir.cli.send_delivery import Answer, Patience, Tally, backoff_s, deliver
 from weir.cli.send_lines import Line, prepare_line
+from weir.dialects.native.events import admit
+from weir.dialects.port import Limits, Submission
+from weir.dialects.replies import render_error
 from weir.errors import Corrupt, LimitExceeded, Unauthenticated, Unavailable, WeirError
-from weir.ingest.admission import Limits, Submission
-from weir.ingest.native import admit
-from weir.ingest.replies import render_error
 
 
 @dataclass

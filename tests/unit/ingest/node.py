@@ -22,15 +22,16 @@ import uvloop
 from tests.unit.ingest.upstream import Upstream
 from tests.unit.ingest.wire import Wire
 from weir.clock import SystemClock
+from weir.dialects.port import RateLimits
+from weir.dialects.table import dialects_by_code, routes_by_path
 from weir.domain.event import Event
 from weir.domain.frame import Frame
 from weir.domain.keys import Scope, digest_of
 from weir.domain.registry import Endpoint, Principal, Project, Registry, Tenant
 from weir.ingest.connection import Connection
-from weir.ingest.dialects import dialects_by_code, routes_by_path
 from weir.ingest.door import Door, Parts
 from weir.ingest.edge import Edge, serve_edge
-from weir.ingest.limits import Limits, LimitTable
+from weir.ingest.limits import LimitTable
 from weir.ingest.local import local_routes
 from weir.ingest.overload import Gate
 from weir.ingest.quota import Quota
@@ -339,8 +340,8 @@ async def _serve(
     journal.close()
 
 
-def _rates(settings: Settings) -> Limits:
-    return Limits(settings.rate_limit_requests, settings.rate_limit_events)
+def _rates(settings: Settings) -> RateLimits:
+    return RateLimits(settings.rate_limit_requests, settings.rate_limit_events)
 
 
 def connections_of(node: Node) -> list[Connection]:

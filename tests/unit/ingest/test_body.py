@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 import pytest
 
+from weir.dialects.port import BodyTooLarge
 from weir.errors import InvalidInput
 from weir.ingest.body import (
     MEMBERS_MAX,
-    BodyTooLarge,
     UnsupportedEncoding,
     encoding_of,
     inflate,

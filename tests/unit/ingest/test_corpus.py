@@ -3,12 +3,12 @@
 import msgspec
 import pytest
 
-from tests.unit.ingest.corpus import REFUSED_BODIES, REFUSED_VALUES, TAKEN_VALUES
-from tests.unit.ingest.making import admit, stored
+from tests.unit.dialects.corpus import REFUSED_BODIES, REFUSED_VALUES, TAKEN_VALUES
+from tests.unit.dialects.making import admit, stored
 from tests.unit.ingest.node import INGEST, Node
 from tests.unit.ingest.wire import request
+from weir.dialects.hygiene import BYTE_ORDER_MARK
 from weir.errors import InvalidInput
-from weir.ingest.hygiene import BYTE_ORDER_MARK
 
 PATHS = ["/v1/events", "/v1/ingest", "/v1/batch", "/v1/ingest/events"]
 BATCHES = ["/v1/batch", "/v1/ingest/events"]

@@ -5,16 +5,17 @@ from pathlib import Path
 import pytest
 
 from tests.unit.ingest.windows import usage_of
+from weir.dialects.port import RateLimits, Usage
 from weir.domain.registry import Principal, Tenant
 from weir.errors import LimitExceeded
-from weir.ingest.limits import Limits, LimitTable, Usage, create_limit_table, usage_headers
+from weir.ingest.limits import LimitTable, create_limit_table, usage_headers
 
-NODE = Limits(requests=10, events=1000)
-OPEN = Limits(requests=0, events=0)
-DIALECT = Limits(requests=7, events=70)
+NODE = RateLimits(requests=10, events=1000)
+OPEN = RateLimits(requests=0, events=0)
+DIALECT = RateLimits(requests=7, events=70)
 
 
-def table(tmp_path: Path, defaults: Limits) -> LimitTable:
+def table(tmp_path: Path, defaults: RateLimits) -> LimitTable:
     """The only worker's view of a fresh table."""
     create_limit_table(tmp_path / "limits", workers=1)
     return LimitTable(tmp_path / "limits", worker=0, defaults=defaults)
@@ -41,7 +42,7 @@ def limit_of(usage: Usage | None) -> int | None:
     [(5, NODE, 5), (None, NODE, 10), (0, NODE, None), (None, OPEN, None), (5, OPEN, 5)],
 )
 def test_requests_go_by_the_registry_then_by_the_settings(
-    tmp_path: Path, own: int | None, defaults: Limits, limit: int | None
+    tmp_path: Path, own: int | None, defaults: RateLimits, limit: int | None
 ) -> None:
     """Nothing said is the node's limit; 0 is none, whatever the node's is."""
     limits = table(tmp_path, defaults)
@@ -62,7 +63,7 @@ def test_requests_go_by_the_registry_then_by_the_settings(
     ],
 )
 def test_events_go_by_key_then_tenant_then_settings(
-    tmp_path: Path, own: int | None, tenants: int | None, defaults: Limits, limit: int | None
+    tmp_path: Path, own: int | None, tenants: int | None, defaults: RateLimits, limit: int | None
 ) -> None:
     """A tenant without limits is not held to the node's."""
     limits = table(tmp_path, defaults)
@@ -81,7 +82,7 @@ def test_events_go_by_key_then_tenant_then_settings(
     ],
 )
 def test_dialect_has_a_limit_where_nobody_says_anything(
-    tmp_path: Path, own: int | None, defaults: Limits, limits_in_force: tuple[int | None, ...]
+    tmp_path: Path, own: int | None, defaults: RateLimits, limits_in_force: tuple[int | None, ...]
 ) -> None:
     """Key, tenant, plan and node go before it, also when they want none."""
     limits = table(tmp_path, defaults)

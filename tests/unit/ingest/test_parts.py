@@ -7,12 +7,12 @@ import msgspec
 import pytest
 
 from weir.clock import SystemClock
+from weir.dialects.replies import render_error
+from weir.dialects.table import ROUTES, dialects_by_code, routes_by_path
 from weir.domain.frame import Draft
 from weir.errors import Unavailable
-from weir.ingest.dialects import ROUTES, dialects_by_code, routes_by_path
 from weir.ingest.head import HEAD_BYTES_MAX, HEADS_MAX, Head, HeadMemory, origin_form
 from weir.ingest.local import local_routes
-from weir.ingest.replies import render_error
 from weir.ingest.responses import CLOSE, date_line, render_empty, render_json, status_line
 from weir.ingest.tally import Tally
 from weir.node.board import Board, Slot

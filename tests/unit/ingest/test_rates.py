@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from tests.unit.ingest.windows import usage_of
+from weir.dialects.port import RateLimits, Usage
 from weir.domain.registry import KEY_SLOTS_MAX, TENANTS_MAX, Principal, Tenant
 from weir.errors import LimitExceeded
-from weir.ingest.limits import Limits, LimitTable, Usage, create_limit_table
+from weir.ingest.limits import LimitTable, create_limit_table
 
 MINUTE_US = 60_000_000
 NOW_US = 30_000_000 * MINUTE_US + 10_000_000
@@ -24,7 +25,7 @@ def _key(slot: int = 1, *, requests: int | None = 10, events: int | None = None)
 def _tables(tmp_path: Path, workers: int, defaults: tuple[int, int] = (0, 0)) -> list[LimitTable]:
     path = tmp_path / "limits"
     create_limit_table(path, workers=workers)
-    limits = Limits(*defaults)
+    limits = RateLimits(*defaults)
     return [LimitTable(path, worker=number, defaults=limits) for number in range(workers)]
 
 
@@ -166,8 +167,8 @@ def test_key_without_a_limit_uses_nothing_of_its_tenants(tmp_path: Path) -> None
     """0 goes before the tenant's number, the node's and the dialect's."""
     (table,) = _tables(tmp_path, 1, defaults=(7, 70))
     free = _key(requests=0, events=0)
-    assert table.count_events(free, TENANT, 1000, Limits(1, 1), now_us=NOW_US) == b""
-    assert table.look(free, TENANT, Limits(1, 1), now_us=NOW_US) is None
+    assert table.count_events(free, TENANT, 1000, RateLimits(1, 1), now_us=NOW_US) == b""
+    assert table.look(free, TENANT, RateLimits(1, 1), now_us=NOW_US) is None
     usage = usage_of(table.count_events(_key(), TENANT, 1, now_us=NOW_US))
     assert usage is not None
     assert usage.remaining == 99

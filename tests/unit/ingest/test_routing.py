@@ -4,10 +4,11 @@ from typing import Any, cast
 
 import pytest
 
-from weir.ingest.dialects import ROUTES
+from weir.dialects.media_types import NDJSON_TYPES
+from weir.dialects.table import ROUTES
 from weir.ingest.exchange import Exchange
 from weir.ingest.head import Head
-from weir.ingest.routing import ENDPOINT_PATH, NDJSON_TYPES, ROOT_PATH, SHARED_PATH, Routing
+from weir.ingest.routing import ENDPOINT_PATH, ROOT_PATH, SHARED_PATH, Routing
 
 KNOWN, ENDPOINTS, SHARED = ROUTES[:3]
 ALL = {b"/v1/events": KNOWN, ENDPOINT_PATH: ENDPOINTS, SHARED_PATH: SHARED}

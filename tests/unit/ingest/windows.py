@@ -2,7 +2,7 @@
 
 import re
 
-from weir.ingest.limits import Usage
+from weir.dialects.port import Usage
 
 
 def usage_of(lines: bytes) -> Usage | None:

@@ -1,0 +1,1 @@
+"""What vendors say: for each, its fields, what it takes and refuses, how it decodes and answers."""

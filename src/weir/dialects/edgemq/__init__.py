@@ -1,0 +1,1 @@
+"""The EdgeMQ data plane: records of any bytes."""

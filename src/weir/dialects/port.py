@@ -1,0 +1,112 @@
+"""What the door and a dialect say to each other.
+
+A dialect's ``admit`` is pure: a ``Submission`` in, an ``Admission`` out, or a ``WeirError``. It
+reads no clock and no disk; limits come from the settings.
+"""
+
+from collections.abc import Callable
+
+import msgspec
+
+from weir.domain.event import Dialect
+from weir.errors import WeirError
+
+
+class BodyTooLarge(WeirError):
+    """A body, as received or inflated, or one event of it, is over its limit."""
+
+    status = 413
+    default_code = "payload_too_large"
+
+
+class RateLimits(msgspec.Struct, frozen=True):
+    """Limits for what key, tenant and plan leave open, the node's or a dialect's; 0 is none."""
+
+    requests: int = 0
+    """Of a key, in a window."""
+    events: int = 0
+    """Of a tenant's keys that have no number of their own, in a window."""
+
+
+class Usage(msgspec.Struct, frozen=True):
+    """What one window looks like to the client that is counted in it."""
+
+    limit: int
+    remaining: int
+    reset_s: int
+    """Unix time at which the window ends."""
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """The limits that admission checks, in bytes and levels."""
+
+    event_bytes_max: int
+    json_depth_max: int
+    shared_bytes_max: int
+    """Of a shared context, times the events of its request."""
+
+
+class Submission(msgspec.Struct, frozen=True):
+    """A request that reached its dialect: authenticated, received whole, inflated."""
+
+    body: bytes
+    limits: Limits
+    worker: str
+    """Random text that names the worker since its start."""
+    number: int
+    """Of this request at the worker."""
+    content_type: bytes | None = None
+    """As the client says; most dialects do not ask."""
+
+    @property
+    def batch_id(self) -> str:
+        """The id of this batch, for replies that carry one."""
+        return f"b_{self.worker}{self.number:08x}"
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """Status and JSON body of an answer; the door adds the headers."""
+
+    status: int
+    body: bytes
+
+
+class Admission(msgspec.Struct, frozen=True):
+    """What was decided: how many events are taken and refused, and the answer.
+
+    Nothing is written, and the answer leaves at once, when ``event_count`` is 0.
+    """
+
+    event_count: int
+    refused_count: int
+    meta: bytes
+    reply: Reply
+    body: bytes | None = None
+    """What is written instead of the body: the same events without the key that stood by them."""
+
+
+Admit = Callable[[Submission], Admission]
+RenderError = Callable[[WeirError], Reply]
+ReadBody = Callable[[bytes, bytes], bytes]
+"""The body of a request's events from its target and the body that came; may raise."""
+
+
+class IngestRoute(msgspec.Struct, frozen=True):
+    """One ingest path of a dialect; it answers its methods and preflights."""
+
+    path: str
+    dialect: Dialect
+    dialect_version: int
+    admit: Admit
+    render_error: RenderError
+    methods: tuple[bytes, ...] = (b"POST",)
+    key_parameter: str = ""
+    """Name of the query parameter that may hold a key, one for ingest only; empty: none."""
+    find_key: Callable[[bytes], str | None] | None = None
+    """The key in a body, for ingest only too, of a request with none in its headers; None: none."""
+    read_body: ReadBody | None = None
+    """Where events may also stand in the target; None: they are the body."""
+    is_opaque: bool = False
+    """Whether a body is taken as whatever bytes it is; else it is text."""
+    rates: RateLimits | None = None
+    """The dialect's own limits per minute, for whom nobody has said anything."""

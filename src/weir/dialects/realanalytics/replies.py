@@ -1,0 +1,39 @@
+"""What the RealAnalytics dialect answers when it refuses.
+
+Source: seed 001 and spec/ingest.md section 4.
+"""
+
+from weir.dialects.fields import Problem
+from weir.dialects.port import Reply, Usage
+from weir.dialects.replies import encode_reply
+from weir.errors import WeirError
+
+_WORDS = {401: "Invalid API key", 429: "Rate limit exceeded", 503: "Service unavailable"}
+
+
+def render_error(error: WeirError) -> Reply:
+    """``{"error": text}``, with ``details`` for a body that is not valid."""
+    usage = error.context.get("usage")
+    if error.status == 400:
+        details = error.details or [{"path": [], "code": error.code, "message": str(error)}]
+        return encode_reply(400, {"error": "Validation failed", "details": details})
+    if error.code == "quota_exceeded" and isinstance(usage, Usage):
+        return encode_reply(429, _quota_reply(usage))
+    return encode_reply(error.status, {"error": _WORDS.get(error.status) or str(error)})
+
+
+def tell(path: tuple[str, ...] | None, index: int, problem: Problem) -> dict[str, object]:
+    """A problem of the event with that index; its place as names and numbers, all texts."""
+    place = [] if path is None else [*path, str(index)]
+    place += [problem.field] if problem.field else []
+    return {"path": place, "code": problem.code, "message": problem.message}
+
+
+def _quota_reply(usage: Usage) -> dict[str, object]:
+    return {
+        "error": "Monthly event limit exceeded",
+        "code": "EVENT_LIMIT_EXCEEDED",
+        "limit": usage.limit,
+        "used": usage.limit - usage.remaining,
+        "remaining": usage.remaining,
+    }
