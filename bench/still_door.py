@@ -20,13 +20,13 @@ from weir.dialects.table import routes_by_path
 from weir.domain.frame import Draft
 from weir.domain.keys import Scope, digest_of
 from weir.domain.registry import Endpoint, Principal, Project, Registry, Tenant
-from weir.ingest.connection import Connection
-from weir.ingest.door import Door, Parts, Waiter
-from weir.ingest.exchange import Exchange
+from weir.ingest.counters import Tally
+from weir.ingest.http.connection import Connection
+from weir.ingest.http.door import Door, Parts, Waiter
+from weir.ingest.http.exchange import Exchange
 from weir.ingest.limits import LimitTable
 from weir.ingest.overload import Gate
 from weir.ingest.quota import Quota
-from weir.ingest.tally import Tally
 from weir.node.board import Slot
 from weir.node.directory import Directory
 from weir.node.registry import RegistryView, publish_registry

@@ -58,7 +58,7 @@ def serve(settings: Settings, *, warnings: list[str]) -> int:
     Raises ``Conflict`` when another node holds the directory or the address, or the directory holds
     something else; ``Corrupt`` when a database is found damaged before the node was ready.
     """
-    from weir.ingest.tls import Certificate
+    from weir.ingest.http.tls import Certificate
 
     Certificate.load(settings.tls_cert, settings.tls_key)
     settings = _with_absolute_files(settings)
@@ -194,14 +194,14 @@ def run_edge(
 ) -> int:
     """One edge worker: the door and its journal. Returns its exit code."""
     from weir.dialects.table import routes_by_path
-    from weir.ingest.door import Door, Parts
+    from weir.ingest.counters import Tally
     from weir.ingest.edge import Edge, serve_edge
-    from weir.ingest.local import local_routes
+    from weir.ingest.http.door import Door, Parts
+    from weir.ingest.http.local import local_routes
+    from weir.ingest.http.relay import Relay
+    from weir.ingest.http.tls import Certificate
     from weir.ingest.overload import Gate
     from weir.ingest.quota import Quota
-    from weir.ingest.relay import Relay
-    from weir.ingest.tally import Tally
-    from weir.ingest.tls import Certificate
     from weir.journal.absent import open_or_refuse
     from weir.node.registry import RegistryView
 

@@ -13,7 +13,7 @@ from weir.api.operations import OPERATIONS
 from weir.cli.main import COMMANDS
 from weir.clock import SystemClock
 from weir.dialects.table import routes_by_path
-from weir.ingest.local import local_routes
+from weir.ingest.http.local import local_routes
 from weir.node.board import Board
 from weir.settings import SPECS, Settings
 from weir.telemetry import Happening

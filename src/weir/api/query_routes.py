@@ -17,7 +17,7 @@ from weir.api.replies import error_headers, json_reply
 from weir.domain import keys
 from weir.domain.snapshot import Snapshot
 from weir.errors import InvalidInput, WeirError
-from weir.ingest.refusals import body_too_large
+from weir.ingest.http.refusals import body_too_large
 from weir.query.pool import QueryPool, QueryResult
 from weir.query.request import QueryRequest
 from weir.settings import Settings

@@ -20,7 +20,7 @@ from weir.control.token_keys import Signer
 from weir.domain.keys import Scope
 from weir.domain.registry import Registry
 from weir.errors import LimitExceeded, Unprocessable, WeirError
-from weir.ingest.refusals import body_too_large
+from weir.ingest.http.refusals import body_too_large
 from weir.node.registry import RegistryView
 from weir.tokens.claims import TTL_S_DEFAULT
 from weir.tokens.issuing import EXCHANGEABLE, make_claims, parse_ttl, to_be_signed

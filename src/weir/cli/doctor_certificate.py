@@ -7,7 +7,7 @@ from pathlib import Path
 from weir.cli.doctor_findings import Finding, failed, good, warning
 from weir.clock import Clock
 from weir.errors import InvalidInput
-from weir.ingest.tls import Certificate, expires_at
+from weir.ingest.http.tls import Certificate, expires_at
 from weir.settings import Settings
 
 SOON_DAYS = 14

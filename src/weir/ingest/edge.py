@@ -10,10 +10,10 @@ from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 from weir.errors import Unavailable
-from weir.ingest.connection import Connection
-from weir.ingest.door import Door
-from weir.ingest.doorstep import Doorstep
-from weir.ingest.tls import Certificate
+from weir.ingest.http.connection import Connection
+from weir.ingest.http.door import Door
+from weir.ingest.http.tls import Certificate
+from weir.ingest.http.tls_accept import Doorstep
 from weir.node.board import Board, Slot
 from weir.telemetry import Happening, emit
 

@@ -9,7 +9,7 @@ import msgspec
 from weir.dialects.hygiene import BYTE_ORDER_MARK
 from weir.dialects.port import BodyTooLarge
 from weir.errors import WeirError
-from weir.ingest.body import (
+from weir.ingest.encodings import (
     ADMIT_ON_LOOP_BYTES_MAX,
     INFLATE_ON_LOOP_BYTES_MAX,
     inflate,

@@ -8,7 +8,7 @@ that comes anew waits for one query to end, however many another one has waiting
 from collections import Counter
 from typing import Final, Generic, NamedTuple, TypeVar
 
-from weir.domain.lines import Lines
+from weir.domain.tenant_queues import Lines
 
 T = TypeVar("T")
 

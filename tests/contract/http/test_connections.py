@@ -8,7 +8,7 @@ import pytest
 from tests.contract.http.ways import PLAIN, Way
 from tests.unit.ingest.node import INGEST, Node, connections_of, running_node, unanswered, wait_for
 from tests.unit.ingest.wire import chunked, request
-from weir.ingest.body import INFLATE_ON_LOOP_BYTES_MAX
+from weir.ingest.encodings import INFLATE_ON_LOOP_BYTES_MAX
 
 HELLO = request("/livez", b"", method="GET")
 

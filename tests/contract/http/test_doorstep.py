@@ -12,7 +12,7 @@ import pytest
 from tests.unit.ingest.certificates import HAS_OPENSSL, client_hello, make_certificate, trusting
 from tests.unit.ingest.node import INGEST, Node, running_node, wait_for
 from tests.unit.ingest.wire import Wire, request
-from weir.ingest.doorstep import Doorstep
+from weir.ingest.http.tls_accept import Doorstep
 
 pytestmark = pytest.mark.skipif(not HAS_OPENSSL, reason="needs openssl")
 

@@ -13,8 +13,8 @@ from tests.contract.http.ways import PLAIN, Way
 from tests.unit.ingest.node import DEADLINE_S, INGEST, Node, running_node, wait_for
 from tests.unit.ingest.wire import request
 from weir.dialects.port import Admission, Submission
-from weir.ingest.body import ADMIT_ON_LOOP_BYTES_MAX, INFLATE_ON_LOOP_BYTES_MAX
 from weir.ingest.edge import EXIT_JOURNAL
+from weir.ingest.encodings import ADMIT_ON_LOOP_BYTES_MAX, INFLATE_ON_LOOP_BYTES_MAX
 
 HELLO = request("/livez", b"", method="GET")
 

@@ -9,7 +9,7 @@ import pytest
 from tests.contract.http.ways import MakeWay, Way
 from tests.unit.ingest.node import FEW_EVENTS, INGEST, LIMITED, QUERY, USED_UP, Node, wait_for
 from tests.unit.ingest.wire import Closed, chunked, request
-from weir.ingest.connection import Connection
+from weir.ingest.http.connection import Connection
 
 HELLO = request("/livez", b"", method="GET")
 

@@ -17,7 +17,7 @@ from tests.unit.ingest.node import (
 )
 from tests.unit.ingest.upstream import FLOOD_PIECE
 from tests.unit.ingest.wire import Closed, chunked, request
-from weir.ingest import relay
+from weir.ingest.http import relay
 
 HELLO = request("/livez", b"", method="GET")
 

@@ -25,7 +25,7 @@ from tests.unit.ingest.node import (
     wait_for,
 )
 from tests.unit.ingest.wire import Answer, chunked, request
-from weir.ingest.guests import KEYLESS_BODY_BYTES_MAX
+from weir.ingest.http.credentials import KEYLESS_BODY_BYTES_MAX
 
 EVENT = {
     "event": "signup_completed",

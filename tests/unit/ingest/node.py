@@ -28,16 +28,16 @@ from weir.domain.event import Event
 from weir.domain.frame import Frame
 from weir.domain.keys import Scope, digest_of
 from weir.domain.registry import Endpoint, Principal, Project, Registry, Tenant
-from weir.ingest.connection import Connection
-from weir.ingest.door import Door, Parts
+from weir.ingest.counters import Tally
 from weir.ingest.edge import Edge, serve_edge
+from weir.ingest.http.connection import Connection
+from weir.ingest.http.door import Door, Parts
+from weir.ingest.http.local import local_routes
+from weir.ingest.http.relay import Relay
+from weir.ingest.http.tls import Certificate
 from weir.ingest.limits import LimitTable
-from weir.ingest.local import local_routes
 from weir.ingest.overload import Gate
 from weir.ingest.quota import Quota
-from weir.ingest.relay import Relay
-from weir.ingest.tally import Tally
-from weir.ingest.tls import Certificate
 from weir.journal.disk import LocalDisk
 from weir.journal.reader import JournalReader
 from weir.journal.writer import JournalWriter

@@ -11,10 +11,10 @@ from weir.dialects.replies import render_error
 from weir.dialects.table import ROUTES, dialects_by_code, routes_by_path
 from weir.domain.frame import Draft
 from weir.errors import Unavailable
-from weir.ingest.head import HEAD_BYTES_MAX, HEADS_MAX, Head, HeadMemory, origin_form
-from weir.ingest.local import local_routes
-from weir.ingest.responses import CLOSE, date_line, render_empty, render_json, status_line
-from weir.ingest.tally import Tally
+from weir.ingest.counters import Tally
+from weir.ingest.http.head import HEAD_BYTES_MAX, HEADS_MAX, Head, HeadMemory, origin_form
+from weir.ingest.http.local import local_routes
+from weir.ingest.http.responses import CLOSE, date_line, render_empty, render_json, status_line
 from weir.node.board import Board, Slot
 from weir.settings import Settings
 

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Generic, NamedTuple, TypeVar
 
-from weir.domain.lines import Lines
+from weir.domain.tenant_queues import Lines
 
 RUNNING_MAX = 2
 """Bodies of one worker that are worked on, or were and are not yet with the door."""

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weir.ingest.responses import header_line
+from weir.ingest.http.responses import header_line
 
 if TYPE_CHECKING:
-    from weir.ingest.head import Head
+    from weir.ingest.http.head import Head
 
 PREFLIGHT_AGE_S = 86400
 

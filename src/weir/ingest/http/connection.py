@@ -14,16 +14,16 @@ import httptools
 
 from weir.errors import InvalidInput, WeirError
 from weir.ingest.addresses import address_of
-from weir.ingest.exchange import Exchange
-from weir.ingest.head import HEAD_BYTES_MAX, NO_HEAD, Head, without_upgrade
-from weir.ingest.pace import Pace, judge
-from weir.ingest.reading import HeadReader
-from weir.ingest.refusals import RequestTimeout, body_too_large, headers_too_large
-from weir.ingest.responses import CONTINUE
-from weir.ingest.room import GUESTS, no_room
+from weir.ingest.http.exchange import Exchange
+from weir.ingest.http.head import HEAD_BYTES_MAX, NO_HEAD, Head, without_upgrade
+from weir.ingest.http.reading import HeadReader
+from weir.ingest.http.receive_rate import Pace, judge
+from weir.ingest.http.refusals import RequestTimeout, body_too_large, headers_too_large
+from weir.ingest.http.responses import CONTINUE
+from weir.ingest.in_flight import GUESTS, no_room
 
 if TYPE_CHECKING:
-    from weir.ingest.door import Door
+    from weir.ingest.http.door import Door
 
 LINGER_S = 2.0
 """How long an early refusal waits for the client to stop sending, so that it is read."""

@@ -15,7 +15,7 @@ import httptools
 from weir.domain.networks import parse_networks
 from weir.errors import Unavailable
 from weir.ingest.addresses import client_behind
-from weir.ingest.responses import CLOSE, KEEP_ALIVE, status_line
+from weir.ingest.http.responses import CLOSE, KEEP_ALIVE, status_line
 from weir.node.sockets import connect_unix
 from weir.telemetry import Happening, emit
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from weir.domain.networks import Network
-    from weir.ingest.exchange import Exchange
+    from weir.ingest.http.exchange import Exchange
     from weir.settings import Settings
 
 SLACK_S = 10.0

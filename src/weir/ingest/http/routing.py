@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from weir.dialects.port import IngestRoute
-    from weir.ingest.exchange import Exchange
+    from weir.ingest.http.exchange import Exchange
 
 ENDPOINT_PATH = edgemq.ENDPOINT_PATH.encode()
 ROOT_PATH = b"/"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from weir.domain.lines import Lines
+from weir.domain.tenant_queues import Lines
 
 if TYPE_CHECKING:
     import asyncio

@@ -3,7 +3,7 @@
 import asyncio
 from functools import partial
 
-from weir.ingest.turns import Turns
+from weir.ingest.fair_queue import Turns
 
 
 def test_one_piece_is_worked_on_between_two_looks_at_the_sockets() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, cast
 
 from weir.errors import InvalidInput, WeirError
-from weir.ingest.head import NO_HEAD, Head
+from weir.ingest.http.head import NO_HEAD, Head
 
 if TYPE_CHECKING:
     import asyncio

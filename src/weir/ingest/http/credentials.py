@@ -8,15 +8,15 @@ from weir.dialects.hygiene import BYTE_ORDER_MARK
 from weir.dialects.port import BodyTooLarge
 from weir.domain.registry import credential_of
 from weir.errors import Forbidden, Unauthenticated
-from weir.ingest.body import encoding_of
+from weir.ingest.encodings import encoding_of
 from weir.ingest.judging import inflate_small
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from weir.domain.registry import Registry
-    from weir.ingest.exchange import Exchange
-    from weir.ingest.head import Head
+    from weir.ingest.http.exchange import Exchange
+    from weir.ingest.http.head import Head
     from weir.tokens.memory import TokenMemory
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from weir.dialects.port import BodyTooLarge
 from weir.errors import InvalidInput
-from weir.ingest.body import (
+from weir.ingest.encodings import (
     MEMBERS_MAX,
     UnsupportedEncoding,
     encoding_of,

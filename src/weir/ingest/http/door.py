@@ -20,16 +20,15 @@ from weir.domain.frame import Draft, FrameFlag
 from weir.domain.networks import parse_networks
 from weir.errors import NotFound, Unavailable, WeirError
 from weir.ingest.addresses import Addresses
-from weir.ingest.aside import Aside
+from weir.ingest.authentication import Callers, Known
 from weir.ingest.backfill import Backfill
-from weir.ingest.body import ADMIT_ON_LOOP_BYTES_MAX, encoding_of
-from weir.ingest.callers import Callers, Known
-from weir.ingest.cors import cors_headers, preflight_headers
-from weir.ingest.guests import brings_body_unknown, is_keyless
-from weir.ingest.head import HeadMemory
-from weir.ingest.judging import Judged, inflate_small, judge, text_of
-from weir.ingest.limits import usage_headers
-from weir.ingest.responses import (
+from weir.ingest.counters import NOBODY
+from weir.ingest.encodings import ADMIT_ON_LOOP_BYTES_MAX, encoding_of
+from weir.ingest.fair_queue import Turns
+from weir.ingest.http.cors import cors_headers, preflight_headers
+from weir.ingest.http.credentials import brings_body_unknown, is_keyless
+from weir.ingest.http.head import HeadMemory
+from weir.ingest.http.responses import (
     CLOSE,
     KEEP_ALIVE,
     date_line,
@@ -37,10 +36,11 @@ from weir.ingest.responses import (
     render_empty,
     render_json,
 )
-from weir.ingest.room import GUESTS, Room, no_room
-from weir.ingest.routing import Routing
-from weir.ingest.tally import NOBODY
-from weir.ingest.turns import Turns
+from weir.ingest.http.routing import Routing
+from weir.ingest.in_flight import GUESTS, Room, no_room
+from weir.ingest.judging import Judged, inflate_small, judge, text_of
+from weir.ingest.limits import usage_headers
+from weir.ingest.offload import Aside
 from weir.telemetry import Happening, emit
 
 if TYPE_CHECKING:
@@ -48,11 +48,11 @@ if TYPE_CHECKING:
 
     from weir.clock import Clock
     from weir.dialects.port import Admission, IngestRoute
-    from weir.ingest.exchange import Exchange, Visitor
+    from weir.ingest.counters import Tally
+    from weir.ingest.http.exchange import Exchange, Visitor
     from weir.ingest.limits import LimitTable
     from weir.ingest.overload import Gate
     from weir.ingest.quota import Quota
-    from weir.ingest.tally import Tally
     from weir.node.registry import RegistryView
     from weir.settings import Settings
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, cast
 
 from weir.errors import InvalidInput, WeirError
 from weir.ingest.addresses import address_of
-from weir.ingest.connection import QUIET_S, Connection
+from weir.ingest.http.connection import QUIET_S, Connection
 
 if TYPE_CHECKING:
     import ssl
 
-    from weir.ingest.door import Door
+    from weir.ingest.http.door import Door
 
 HANDSHAKE = 0x16
 """The first byte that a TLS client sends: the record type of a handshake (RFC 8446, 5.1)."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from weir.ingest.pace import Pace, judge
+from weir.ingest.http.receive_rate import Pace, judge
 
 WINDOW_S = 30.0
 RATE = 1000

@@ -10,7 +10,7 @@ from weir.errors import Unavailable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from weir.ingest.exchange import Exchange
+    from weir.ingest.http.exchange import Exchange
     from weir.node.registry import RegistryView
 
 FREE_SHARE = 0.75

@@ -1,6 +1,6 @@
 """Tenants in turn, whatever each of them has waiting."""
 
-from weir.domain.lines import Lines
+from weir.domain.tenant_queues import Lines
 
 
 def test_tenants_take_turns() -> None:

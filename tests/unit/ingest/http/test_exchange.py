@@ -6,8 +6,8 @@ from typing import cast
 import pytest
 
 from weir.errors import InvalidInput
-from weir.ingest.exchange import PIECES_FREE, Client, Exchange
-from weir.ingest.head import Head
+from weir.ingest.http.exchange import PIECES_FREE, Client, Exchange
+from weir.ingest.http.head import Head
 
 CHUNKED = Head(b"POST", b"/v1/events", b"/v1/events", {b"transfer-encoding": b"chunked"})
 WHOLE = Head(b"POST", b"/v1/events", b"/v1/events", {b"content-length": b"100000"})

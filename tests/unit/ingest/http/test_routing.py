@@ -6,9 +6,9 @@ import pytest
 
 from weir.dialects.media_types import NDJSON_TYPES
 from weir.dialects.table import ROUTES
-from weir.ingest.exchange import Exchange
-from weir.ingest.head import Head
-from weir.ingest.routing import ENDPOINT_PATH, ROOT_PATH, SHARED_PATH, Routing
+from weir.ingest.http.exchange import Exchange
+from weir.ingest.http.head import Head
+from weir.ingest.http.routing import ENDPOINT_PATH, ROOT_PATH, SHARED_PATH, Routing
 
 KNOWN, ENDPOINTS, SHARED = ROUTES[:3]
 ALL = {b"/v1/events": KNOWN, ENDPOINT_PATH: ENDPOINTS, SHARED_PATH: SHARED}

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from weir.errors import InvalidInput
-from weir.ingest.aside import RUNNING_MAX, Aside
+from weir.ingest.offload import RUNNING_MAX, Aside
 
 
 def _run_all(works: list[Callable[[], int]]) -> list[int | BaseException | None]:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weir.ingest.room import admits
+from weir.ingest.in_flight import admits
 
 
 def test_one_tenant_alone_fills_three_quarters_of_the_room() -> None:

@@ -7,8 +7,8 @@ differently (RFC 9112 section 11.2).
 import re
 
 from weir.errors import InvalidInput
-from weir.ingest.head import Head, origin_form
-from weir.ingest.refusals import (
+from weir.ingest.http.head import Head, origin_form
+from weir.ingest.http.refusals import (
     ExpectationFailed,
     TargetTooLong,
     TransferCodingUnknown,

@@ -19,7 +19,7 @@ from weir.domain.registry import (
 )
 from weir.errors import Forbidden, NotFound, Unauthenticated
 from weir.ingest.addresses import client_behind
-from weir.ingest.guests import key_in_body
+from weir.ingest.http.credentials import key_in_body
 from weir.tokens.claims import TOKEN_CHARS_MAX
 from weir.tokens.memory import TokenMemory
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from weir.domain.networks import Network
     from weir.domain.registry import Endpoint
-    from weir.ingest.exchange import Exchange
+    from weir.ingest.http.exchange import Exchange
     from weir.ingest.limits import LimitTable
     from weir.node.registry import RegistryView
 

@@ -1,0 +1,1 @@
+"""HTTP at the door: connections, heads, bodies, routes, answers, TLS and the relay."""
