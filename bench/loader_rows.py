@@ -11,7 +11,7 @@ import msgspec
 
 from weir.domain.event import Dialect, Event
 from weir.domain.frame import Frame, Place
-from weir.loader.rows import Block, build_block, decode_frames
+from weir.loader.read.rows import Block, build_block, decode_frames
 
 NOW_US = 1_790_000_000_000_000
 EVENTS = 50_000

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from starlette.routing import Route
 
     from weir.ingest.limits import LimitTable
-    from weir.loader.client import LoaderClient
+    from weir.loader.serve.client import LoaderClient
     from weir.node.registry import RegistryView
     from weir.node.supervisor import Role
     from weir.query.pool import QueryPool
@@ -262,7 +262,7 @@ def run_api(settings: Settings, *, lifeline_fd: int | None) -> int:
     from weir.api.run import serve_api
     from weir.api.token_routes import token_routes
     from weir.control.service import ControlService
-    from weir.loader.client import LoaderClient
+    from weir.loader.serve.client import LoaderClient
     from weir.node.registry import RegistryView
     from weir.node.sockets import listen_unix
     from weir.query.pool import QueryPool
@@ -355,9 +355,9 @@ def run_loader(settings: Settings, *, lifeline_fd: int | None) -> int:
 
     from weir.catalog.adapter import SqlCatalog
     from weir.dialects.table import dialects_by_code
+    from weir.loader.read.watch import Watch
     from weir.loader.run import LoaderParts
     from weir.loader.run import run_loader as load
-    from weir.loader.watch import Watch
     from weir.node.registry import RegistryView
     from weir.storage.database import sqlite_url
 

@@ -15,8 +15,8 @@ from weir.journal.appender import Appender
 from weir.journal.disk import LocalDisk
 from weir.journal.recovery import Survey, survey_frames
 from weir.lake.sidecar import Ids
-from weir.loader.dedup import Verdict
-from weir.loader.journals import LocalJournals
+from weir.loader.read.journals import LocalJournals
+from weir.loader.tail.dedup import Verdict
 
 
 class Mutant(NamedTuple):
@@ -82,13 +82,14 @@ MUTANTS: dict[str, Mutant] = {
         lambda: mock.patch.object(LocalJournals, "expire", _eager_expire)
     ),
     "duplicates are not found": Mutant(
-        lambda: mock.patch("weir.loader.render.find_duplicates", _no_duplicates)
+        lambda: mock.patch("weir.loader.commit.render.find_duplicates", _no_duplicates)
     ),
     "a loader that was replaced goes on": Mutant(
         lambda: mock.patch("weir.catalog.adapter._check_epoch", _nothing)
     ),
     "replaced files go at once": Mutant(
-        lambda: mock.patch("weir.loader.compaction.REMOVAL_GRACE_S", -30.0), Bias(merges=True)
+        lambda: mock.patch("weir.loader.upkeep.compaction.REMOVAL_GRACE_S", -30.0),
+        Bias(merges=True),
     ),
     "what a power cut left of the state is believed": Mutant(
         lambda: mock.patch("weir.journal.state.State.is_current", True),

@@ -111,7 +111,7 @@ class World:
         with (
             self.machine.on(),
             mock.patch("weir.journal.state.boot_number", self._boot_number),
-            mock.patch("weir.loader.committer.emit", self._note),
+            mock.patch("weir.loader.commit.committer.emit", self._note),
         ):
             try:
                 self._set_off()

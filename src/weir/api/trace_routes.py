@@ -25,7 +25,7 @@ from weir.domain.outcome import Outcome
 from weir.domain.registry import Principal
 from weir.domain.snapshot import LakeFile
 from weir.errors import NotFound
-from weir.loader.wire import Copy, TraceReply
+from weir.loader.serve.wire import Copy, TraceReply
 from weir.query.pool import QueryPool
 from weir.query.request import QueryRequest
 

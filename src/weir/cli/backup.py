@@ -16,7 +16,7 @@ from weir.cli.node import find_directory
 from weir.cli.output import print_json
 from weir.clock import Clock, SystemClock
 from weir.errors import Conflict, Unavailable
-from weir.loader.client import LoaderClient
+from weir.loader.serve.client import LoaderClient
 from weir.node.directory import Directory
 from weir.storage.local import FileLock
 

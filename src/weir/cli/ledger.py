@@ -16,7 +16,7 @@ from weir.cli.output import print_json, print_table
 from weir.clock import SystemClock
 from weir.domain.outcome import MINUTE_US, UNATTRIBUTED_KEY, LedgerRow
 from weir.errors import NotFound
-from weir.loader.client import LoaderClient
+from weir.loader.serve.client import LoaderClient
 from weir.node.directory import Directory
 from weir.storage.database import sqlite_url
 

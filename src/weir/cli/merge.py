@@ -11,6 +11,6 @@ from weir.cli.command import Command
 @click.option("--parent", type=int, required=True, help="Process id of the loader.")
 def merge(parent: int) -> None:
     """Merge lake files as told on standard input."""
-    from weir.loader.merger import run_jobs
+    from weir.loader.upkeep.merge_process import run_jobs
 
     run_jobs(sys.stdin.buffer, sys.stdout.buffer, parent=parent)

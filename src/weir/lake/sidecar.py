@@ -9,10 +9,10 @@ other, each with one entry per event that carries a client's ``event_id``:
     32      hi[n] u64, lo[n] u64, received_at[n] i64 (us), body[n] u64
 
 ``hi, lo`` are the BLAKE2b hash (128 bits) of project id and event id, ``body`` is a hash (64
-bits) of the event's content, never 0 (``loader/identity.py``). A file whose magic is ``WEIRIDS1``
-has another hash there, which is read as 0: unknown. Entries are sorted by (hi, lo, received_at).
-One file covers all projects of a commit, or of several once merged. The same columns, unsorted
-and without a file, carry the ids of rows in memory. See docs/formats/dedup.md.
+bits) of the event's content, never 0 (``loader/read/identity.py``). A file whose magic is
+``WEIRIDS1`` has another hash there, which is read as 0: unknown. Entries are sorted by (hi, lo,
+received_at). One file covers all projects of a commit, or of several once merged. The same columns,
+unsorted and without a file, carry the ids of rows in memory. See docs/formats/dedup.md.
 """
 
 import mmap

@@ -16,24 +16,24 @@ from weir.domain.outcome import MINUTE_US
 from weir.errors import Conflict, Unavailable
 from weir.lake.records import CatalogState, Intent
 from weir.lake.store import LocalStore
-from weir.loader.answers import AnswerPorts, Answers
-from weir.loader.catalog import Catalog
-from weir.loader.commit import LakeStore
-from weir.loader.committer import Committer, Ports
-from weir.loader.compaction import Compaction, CompactionPorts, Merger
-from weir.loader.cut import CutLimits, CutReason, decide_cut, is_full, plan_cut
-from weir.loader.dedup import find_duplicates
-from weir.loader.demand import Demand
-from weir.loader.gauges import show_disk
-from weir.loader.hold import RemovalHold
-from weir.loader.journals import Journals, LocalJournals, Readers
-from weir.loader.merger import ProcessMerger
-from weir.loader.meter import Meter
-from weir.loader.portions import Portion, Portions
-from weir.loader.replays import ReplayPorts, Replays
-from weir.loader.service import Service
-from weir.loader.view import View
-from weir.loader.watch import Watch
+from weir.loader.commit.catalog import Catalog
+from weir.loader.commit.committer import Committer, Ports
+from weir.loader.commit.cut import CutLimits, CutReason, decide_cut, is_full, plan_cut
+from weir.loader.commit.writing import LakeStore
+from weir.loader.read.journals import Journals, LocalJournals, Readers
+from weir.loader.read.meter import Meter
+from weir.loader.read.portions import Portion, Portions
+from weir.loader.read.replay_queue import ReplayPorts, Replays
+from weir.loader.read.watch import Watch
+from weir.loader.serve.answers import AnswerPorts, Answers
+from weir.loader.serve.demand import Demand
+from weir.loader.serve.service import Service
+from weir.loader.tail.dedup import find_duplicates
+from weir.loader.tail.view import View
+from weir.loader.upkeep.compaction import Compaction, CompactionPorts, Merger
+from weir.loader.upkeep.gauges import show_disk
+from weir.loader.upkeep.hold import RemovalHold
+from weir.loader.upkeep.merge_process import ProcessMerger
 from weir.node.board import Board, Slot
 from weir.node.directory import Directory
 from weir.node.registry import RegistryView

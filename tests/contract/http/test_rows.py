@@ -4,7 +4,7 @@ from tests.unit.dialects.corpus import TAKEN_VALUES
 from tests.unit.ingest.node import INGEST, Node
 from tests.unit.ingest.wire import request
 from weir.dialects.table import dialects_by_code
-from weir.loader.rows import build_block, decode_frames
+from weir.loader.read.rows import build_block, decode_frames
 
 TIMES = [
     "0001-01-01T00:00:00+14:00",

@@ -21,9 +21,9 @@ from weir.domain.outcome import LedgerRow
 from weir.domain.registry import Endpoint, Registry
 from weir.errors import Conflict, InvalidInput
 from weir.journal.writer import JournalWriter
-from weir.loader.client import LoaderClient
 from weir.loader.run import LoaderParts, run_loader
-from weir.loader.wire import Status
+from weir.loader.serve.client import LoaderClient
+from weir.loader.serve.wire import Status
 from weir.node.board import Board, Slot
 from weir.node.directory import Directory
 from weir.node.registry import RegistryView, publish_registry

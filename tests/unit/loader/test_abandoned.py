@@ -10,7 +10,8 @@ from tests.unit.loader.test_crash import Fuse, load
 from weir.errors import Conflict
 from weir.journal.abandoned import recover_abandoned
 from weir.journal.state import STATE_NAME, State
-from weir.loader import client, journals
+from weir.loader.read import journals
+from weir.loader.serve import client
 
 EVENTS = 120
 

@@ -17,9 +17,9 @@ import pytest
 from tests.unit.loader.rig import DEADLINE_S, Crash, Rig, Running, event, wait_until
 from weir.errors import Unavailable
 from weir.lake.store import LocalStore
-from weir.loader import client
-from weir.loader.journals import LocalJournals
+from weir.loader.read.journals import LocalJournals
 from weir.loader.run import LoaderParts
+from weir.loader.serve import client
 
 _CHANGES = {
     "record_intent",

@@ -19,7 +19,9 @@ from weir.domain.outcome import UNATTRIBUTED_KEY
 from weir.errors import Conflict, Unavailable
 from weir.lake.raw import decode_raw
 from weir.lake.store import LocalStore
-from weir.loader import client, committer, run
+from weir.loader import run
+from weir.loader.commit import committer
+from weir.loader.serve import client
 from weir.node.board import Slot
 from weir.node.sockets import connect_unix
 

@@ -4,7 +4,7 @@ import pytest
 
 from tests.unit.loader.rig import Rig, event
 from weir.journal.reader import JournalReader
-from weir.loader.journals import LocalJournals, Readers
+from weir.loader.read.journals import LocalJournals, Readers
 
 
 def readers_of(rig: Rig) -> Readers:

@@ -492,7 +492,7 @@ def test_api_process_does_not_load_the_engine() -> None:
     code = (
         "import sys, weir.server, weir.api.app, weir.api.run, weir.control.service;"
         "import weir.api.browser_routes, weir.api.ledger_routes, weir.api.query_routes;"
-        "import weir.api.trace_routes, weir.loader.client, weir.query.pool;"
+        "import weir.api.trace_routes, weir.loader.serve.client, weir.query.pool;"
         "assert not {'duckdb', 'sqlglot', 'pyarrow', 'numpy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,228 @@
+"""Writing a commit: every file is durable and read back before the catalog hears of it.
+
+    lake/<tenant>/<project>/dt=YYYY-MM-DD/<commit>-<sha16>.parquet
+    raw/<tenant>/<project>/<commit>-<sha16>.frames.zst
+    dedup/<commit>-<sha16>.ids
+
+``<sha16>`` is the start of the SHA-256 of the content. Repeating a commit writes the same bytes
+under the same names. Tenants and projects are named by their numeric ids, which never change.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import pyarrow.compute as pc
+
+from weir.domain.layout import NO_LAYOUT, Accelerated, Layout, layout_of
+from weir.domain.snapshot import LakeFile
+from weir.domain.times import DAY_US
+from weir.errors import Corrupt
+from weir.lake.acceleration import Accelerator
+from weir.lake.parquet import check_rows, encode_rows
+from weir.lake.raw import count_raw, encode_raw
+from weir.lake.records import Commit, DeadLetter, Intent, RawFile, SidecarFile
+from weir.lake.sidecar import Ids, decode_sidecar, encode_sidecar
+from weir.loader.commit.cut import plan_sidecars
+from weir.loader.commit.render import (
+    FileRows,
+    Judged,
+    ProjectFrames,
+    count_outcomes,
+    count_usage,
+    merged_ids,
+    raw_files,
+)
+from weir.loader.tail.tail import Contents
+from weir.loader.tail.view import Sidecar
+
+
+class LakeStore(Protocol):
+    """Where lake files are kept; ``lake/store.py`` is the local one."""
+
+    def write(self, path: str, content: bytes | memoryview) -> None:
+        """Durable when it returns."""
+        ...
+
+    def read(self, path: str) -> bytes:
+        """The whole file."""
+        ...
+
+    def remove(self, path: str) -> None:
+        """Durably; a file that is gone is fine."""
+        ...
+
+    def names(self, directory: str) -> Sequence[str]:
+        """Paths of the files in a directory."""
+        ...
+
+    def walk(self, directory: str) -> Iterator[tuple[str, int]]:
+        """Every file below a directory and when it was changed, in microseconds."""
+        ...
+
+    def locate(self, path: str) -> Path:
+        """Where a file can be mapped."""
+        ...
+
+
+class Widening(NamedTuple):
+    """How files get accelerated columns: ``choice`` gives those of a project's earlier ones."""
+
+    accelerator: Accelerator
+    choice: Callable[[int], Sequence[Accelerated]]
+
+
+class _Written(NamedTuple):
+    path: str
+    sha256: str
+    byte_count: int
+    content: bytes
+    """As read back."""
+
+
+class _Writer(NamedTuple):
+    store: LakeStore
+    commit_id: int
+
+    def write(self, directory: str, suffix: str, content: bytes | memoryview) -> _Written:
+        digest = sha256(content).hexdigest()
+        path = f"{directory}/{self.commit_id:08d}-{digest[:16]}{suffix}"
+        self.store.write(path, content)
+        found = self.store.read(path)
+        if sha256(found).hexdigest() != digest:
+            raise Corrupt("A file reads back other than it was written.", path=path)
+        return _Written(path, digest, len(found), found)
+
+
+def write_commit(
+    intent: Intent,
+    contents: Contents,
+    sidecars: Sequence[Sidecar],
+    store: LakeStore,
+    *,
+    widening: Widening,
+    committed_at_us: int,
+    expired_raw: Sequence[str],
+) -> Commit:
+    """Renders and writes everything that the cut covers; the catalog has not heard of it yet.
+
+    Raises ``OSError`` when the disk refuses and ``Corrupt`` when a file reads back wrong; then
+    the whole may be called again.
+    """
+    writer = _Writer(store, intent.commit_id)
+    indexes = [sidecar.ids for sidecar in sidecars]
+    judged = Judged(contents, indexes, window_us=intent.dedup_window_us)
+    files, layouts = [], {}
+    for each in judged.files():
+        file, layout = _write_rows(writer, each, widening)
+        files.append(file)
+        if layout is not None:
+            layouts[layout.id] = layout
+    raw, dead_letters = [], []
+    for project in raw_files(contents):
+        raw.append(_write_raw(writer, project))
+        dead_letters += _dead_letters(project, raw[-1].path)
+    written, retired = _write_sidecars(writer, intent, judged.stored_ids(), sidecars)
+    return Commit(
+        intent=intent,
+        committed_at_us=committed_at_us,
+        files=tuple(files),
+        layouts=tuple(layouts.values()),
+        raw_files=tuple(raw),
+        sidecars=tuple(written),
+        dead_letters=tuple(dead_letters),
+        ledger=tuple(count_outcomes(intent, contents, judged)),
+        usage=tuple(count_usage(contents, judged)),
+        spans=dict(contents.spans),
+        retired=(*retired, *expired_raw),
+        replayed=tuple(letter for replay in contents.replays for letter in replay.letters),
+    )
+
+
+def _write_rows(
+    writer: _Writer, each: FileRows, widening: Widening
+) -> tuple[LakeFile, Layout | None]:
+    day = datetime.fromtimestamp(each.day * DAY_US // 1_000_000, UTC).strftime("%Y-%m-%d")
+    directory = f"lake/{each.tenant_id}/{each.project_id}/dt={day}"
+    rows, columns = widening.accelerator.widen(each.rows, widening.choice(each.project_id))
+    layout = layout_of(each.project_id, columns)
+    written = writer.write(directory, ".parquet", encode_rows(rows))
+    check_rows(written.content, rows)
+    range_us = pc.min_max(each.rows["ts"].cast("int64"))
+    file = LakeFile(
+        path=written.path,
+        project_id=each.project_id,
+        row_count=each.rows.num_rows,
+        byte_count=written.byte_count,
+        day=day,
+        ts_min_us=range_us["min"].as_py(),
+        ts_max_us=range_us["max"].as_py(),
+        sha256=written.sha256,
+        layout=NO_LAYOUT if layout is None else layout.id,
+    )
+    return file, layout
+
+
+def _write_raw(writer: _Writer, project: ProjectFrames) -> RawFile:
+    directory = f"raw/{project.tenant_id}/{project.project_id}"
+    written = writer.write(directory, ".frames.zst", encode_raw(project.frames))
+    if count_raw(written.content) != len(project.frames):
+        raise Corrupt("A raw file holds other frames than were written.", path=written.path)
+    return RawFile(
+        path=written.path,
+        project_id=project.project_id,
+        frame_count=len(project.frames),
+        byte_count=written.byte_count,
+        received_max_us=max(frame.received_at_us for frame in project.frames),
+        sha256=written.sha256,
+    )
+
+
+def _dead_letters(project: ProjectFrames, raw_path: str) -> list[DeadLetter]:
+    return [
+        DeadLetter(
+            project_id=project.project_id,
+            key_id=frame.place.key_id,
+            received_at_us=frame.received_at_us,
+            reason=reason,
+            journal_id=frame.journal_id,
+            position=frame.position,
+            event_count=frame.event_count,
+            raw_path=raw_path,
+        )
+        for frame, reason in project.dead
+    ]
+
+
+def _write_sidecars(
+    writer: _Writer, intent: Intent, stored: Ids, sidecars: Sequence[Sidecar]
+) -> tuple[list[SidecarFile], list[str]]:
+    """The commit's own sidecar and merged ones, and the paths that they replace."""
+    window_us, horizon_us = intent.dedup_window_us, intent.horizon_us
+    plan = plan_sidecars(
+        [sidecar.file for sidecar in sidecars], horizon_us=horizon_us, window_us=window_us
+    )
+    columns = {sidecar.file.path: sidecar.ids for sidecar in sidecars}
+    merged = [
+        merged_ids([columns[f.path] for f in group], horizon_us=horizon_us, window_us=window_us)
+        for group in plan.merges
+    ]
+    written = [_write_ids(writer, ids) for ids in (stored, *merged) if len(ids)]
+    replaced = [file.path for group in plan.merges for file in group]
+    return written, [*replaced, *(file.path for file in plan.expired)]
+
+
+def _write_ids(writer: _Writer, ids: Ids) -> SidecarFile:
+    written = writer.write("dedup", ".ids", encode_sidecar(ids))
+    if len(decode_sidecar(written.content)) != len(ids):
+        raise Corrupt("A sidecar holds other ids than were written.", path=written.path)
+    return SidecarFile(
+        path=written.path,
+        id_count=len(ids),
+        byte_count=written.byte_count,
+        received_min_us=int(ids.received_us.min()),
+        received_max_us=int(ids.received_us.max()),
+        sha256=written.sha256,
+    )

@@ -1,0 +1,114 @@
+"""The loader's socket: snapshots, the ledger, status and forced cuts for the api process.
+
+One thread per connection; the api process keeps a few. A request that fails is answered with a
+``Failure``; a connection that misbehaves is closed. Nothing here changes what the loader does.
+"""
+
+import contextlib
+import os
+import socket
+import threading
+from pathlib import Path
+
+import msgspec
+
+from weir.errors import WeirError
+from weir.loader.serve.answers import Answers
+from weir.loader.serve.wire import (
+    CutRequest,
+    Failure,
+    HoldRequest,
+    LedgerRequest,
+    ReplayRequest,
+    Reply,
+    Request,
+    SnapshotReply,
+    SnapshotRequest,
+    TraceRequest,
+    receive_request,
+    send_message,
+)
+from weir.node.sockets import listen_unix
+from weir.telemetry import Happening, emit
+
+CONNECTIONS_MAX = 64
+
+
+class Service:
+    """The listening socket and its threads, from construction until ``close``."""
+
+    __slots__ = ("_answers", "_connections", "_listener", "_lock", "_slots")
+
+    def __init__(self, path: Path, answers: Answers) -> None:
+        self._answers = answers
+        self._connections: set[socket.socket] = set()
+        self._lock = threading.Lock()
+        self._slots = threading.BoundedSemaphore(CONNECTIONS_MAX)
+        self._listener = listen_unix(path, backlog=CONNECTIONS_MAX)
+        threading.Thread(target=self._accept, name="loader-socket", daemon=True).start()
+
+    def close(self) -> None:
+        """Stops listening and hangs up."""
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        with self._lock:
+            for connection in self._connections:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+
+    def _accept(self) -> None:
+        while True:
+            self._slots.acquire()
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:  # closed, or the peer is gone again
+                self._slots.release()
+                if self._listener.fileno() < 0:
+                    return
+                continue
+            with self._lock:
+                self._connections.add(connection)
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        try:
+            while (request := receive_request(connection)) is not None:
+                self._answer(connection, request)
+        except (OSError, msgspec.MsgspecError):
+            pass  # the peer is gone or speaks something else; hang up
+        finally:
+            with self._lock:
+                self._connections.discard(connection)
+            connection.close()
+            self._slots.release()
+
+    def _answer(self, connection: socket.socket, request: Request) -> None:
+        try:
+            reply, descriptor = self._reply(request)
+        except WeirError as error:
+            reply, descriptor = Failure(error.code, error.message), None
+        except Exception as error:  # whatever it was, the client must hear of it
+            emit(Happening.REQUEST_FAILED, where="loader", reason=type(error).__name__)
+            reply, descriptor = Failure("unavailable", "The loader could not answer."), None
+        try:
+            send_message(connection, reply, descriptor)
+        finally:
+            if descriptor is not None:
+                os.close(descriptor)
+
+    def _reply(self, request: Request) -> tuple[Reply, int | None]:
+        if isinstance(request, SnapshotRequest):
+            shared = self._answers.snapshot(request.project_id)
+            return SnapshotReply(shared.snapshot), shared.descriptor
+        if isinstance(request, LedgerRequest):
+            return self._answers.ledger(request), None
+        if isinstance(request, TraceRequest):
+            return self._answers.trace(request), None
+        if isinstance(request, CutRequest):
+            return self._answers.cut(), None
+        if isinstance(request, ReplayRequest):
+            return self._answers.replay(request), None
+        if isinstance(request, HoldRequest):
+            return self._answers.hold(request), None
+        return self._answers.status(), None

@@ -1,0 +1,1 @@
+"""The tail: what was read and is not in the lake yet, and what queries see of both."""

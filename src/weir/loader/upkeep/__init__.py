@@ -1,0 +1,1 @@
+"""Upkeep of the lake beside everything else: merging, scrubbing, removing."""
