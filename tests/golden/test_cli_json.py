@@ -20,7 +20,7 @@ def test_json_has_the_fields_it_had(
     command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Names and order of the fields of an object, or of each object of a list."""
-    monkeypatch.setattr("weir.cli.control.configure_logging", lambda **_: None)
+    monkeypatch.setattr("weir.cli.operator.control.configure_logging", lambda **_: None)
     with capture_logs():
         node = ["--data", str(tmp_path), "--json"]
         CliRunner().invoke(main, ["keys", "create", *node], catch_exceptions=False)

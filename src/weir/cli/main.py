@@ -1,37 +1,54 @@
 """``weir``: finds the command and loads only its module, so that help comes at once."""
 
+from collections.abc import Mapping
 from difflib import get_close_matches
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
 from weir import __version__
 from weir.cli.command import JSON_WANTED, usage_told
 
-COMMANDS = {
-    "serve": "Start a node and keep it running.",
-    "send": "Send the events of FILE, one JSON object a line.",
-    "query": "Run one SELECT over the table events and print its rows.",
-    "tail": "Print events as they become visible, until Ctrl-C.",
-    "trace": "Show what became of one event, and every time it was sent.",
-    "files": "Print the paths of the Parquet files that hold a project's events now.",
-    "ledger": "Show what became of all events of a node.",
-    "dead-letters": "List, show and replay accepted requests that could not become rows.",
-    "backup": "Copy a node into DIR, whether it runs or not.",
-    "restore": "Make a node out of the backup in DIR.",
-    "keys": "Create, import, change, list and revoke API keys.",
-    "tokens": "List and rotate the keys that sign access tokens.",
-    "tenants": "Create, list and change tenants.",
-    "plans": "Create, list and change plans.",
-    "projects": "Create and list projects.",
-    "doctor": "Look at the disk, the machine and the settings, and say what to do.",
-    "completion": "Print what makes bash, zsh or fish complete these commands.",
-    "config": "Show every setting, its value and where that came from.",
-}
-"""Each command's module under ``weir.cli`` and its line in the list; shown in this order."""
 
-HIDDEN = ("edge", "loader", "api", "merge")
+class Command(NamedTuple):
+    """Where a command lives below ``weir.cli``, and its line in the list."""
+
+    module: str
+    words: str
+
+
+COMMANDS: Mapping[str, Command] = {
+    "serve": Command("processes.serve", "Start a node and keep it running."),
+    "send": Command("send.send", "Send the events of FILE, one JSON object a line."),
+    "query": Command("events.query", "Run one SELECT over the table events and print its rows."),
+    "tail": Command("events.tail", "Print events as they become visible, until Ctrl-C."),
+    "trace": Command("events.trace", "Show what became of one event, and every time it was sent."),
+    "files": Command(
+        "events.files", "Print the paths of the Parquet files that hold a project's events now."
+    ),
+    "ledger": Command("events.ledger", "Show what became of all events of a node."),
+    "dead-letters": Command(
+        "events.dead_letters", "List, show and replay accepted requests that could not become rows."
+    ),
+    "backup": Command("backup.backup", "Copy a node into DIR, whether it runs or not."),
+    "restore": Command("backup.restore", "Make a node out of the backup in DIR."),
+    "keys": Command("operator.keys", "Create, import, change, list and revoke API keys."),
+    "tokens": Command("operator.tokens", "List and rotate the keys that sign access tokens."),
+    "tenants": Command("operator.tenants", "Create, list and change tenants."),
+    "plans": Command("operator.plans", "Create, list and change plans."),
+    "projects": Command("operator.projects", "Create and list projects."),
+    "doctor": Command(
+        "doctor.doctor", "Look at the disk, the machine and the settings, and say what to do."
+    ),
+    "completion": Command(
+        "completion", "Print what makes bash, zsh or fish complete these commands."
+    ),
+    "config": Command("config", "Show every setting, its value and where that came from."),
+}
+"""Every command that help shows, in this order."""
+
+PROCESSES = ("edge", "loader", "api", "merge")
 """Processes of a node that can be run alone; ``weir serve`` starts them by itself."""
 
 
@@ -67,16 +84,20 @@ class Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command, or None for a name that is not one."""
-        if cmd_name not in COMMANDS and cmd_name not in HIDDEN:
+        if cmd_name in PROCESSES:
+            module = f"processes.{cmd_name}"
+        elif cmd_name in COMMANDS:
+            module = COMMANDS[cmd_name].module
+        else:
             return None
-        name = cmd_name.replace("-", "_")
-        command: click.Command = getattr(import_module(f"weir.cli.{name}"), name)
+        loaded = import_module(f"weir.cli.{module}")
+        command: click.Command = getattr(loaded, cmd_name.replace("-", "_"))
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes the list from the table, without importing a single command."""
         with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+            formatter.write_dl([(name, command.words) for name, command in COMMANDS.items()])
 
 
 @click.command(cls=Commands)

@@ -19,7 +19,7 @@ def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.chdir(tmp_path)
     for name in ("WEIR_URL", "WEIR_KEY", "WEIR_CONFIG", "WEIR_DATA_DIR"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr("weir.cli.control.configure_logging", lambda **_: None)
+    monkeypatch.setattr("weir.cli.operator.control.configure_logging", lambda **_: None)
     with capture_logs():
         yield
 

@@ -31,7 +31,7 @@ def test_help_imports_no_command() -> None:
 def test_every_command_is_described_as_in_its_own_help(run: Run) -> None:
     """The line in the list is the first line of the command's help."""
     context = click.Context(main)
-    for name, words in COMMANDS.items():
+    for name, (_, words) in COMMANDS.items():
         command = main.get_command(context, name)
         assert command is not None
         assert command.get_short_help_str(limit=200) == words

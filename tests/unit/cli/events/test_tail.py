@@ -5,8 +5,8 @@ from datetime import date
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weir.cli.tail import as_line
-from weir.cli.tail_following import Following, Page, Row
+from weir.cli.events.following import Following, Page, Row
+from weir.cli.events.tail import as_line
 
 
 def row(number: int, received_at_us: int) -> Row:

@@ -6,10 +6,10 @@ import click
 
 from weir.cli import options
 from weir.cli.command import Command, Exit
-from weir.cli.doctor_certificate import look_at_certificate
-from weir.cli.doctor_disk import look_at_disk, running_url
-from weir.cli.doctor_findings import Finding, State, warning
-from weir.cli.doctor_machine import look_at_machine
+from weir.cli.doctor.certificate import look_at_certificate
+from weir.cli.doctor.disk import look_at_disk, running_url
+from weir.cli.doctor.findings import Finding, State, warning
+from weir.cli.doctor.machine import look_at_machine
 from weir.cli.node import find_settings
 from weir.cli.output import print_json, show
 from weir.clock import SystemClock

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from weir.cli.http import error_of
-from weir.cli.send_lines import Line, Reject
+from weir.cli.send.lines import Line, Reject
 from weir.errors import Corrupt, Unavailable, WeirError
 
 REJECTS_KEPT = 1000

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
 
-from weir.cli.send_state import Start
+from weir.cli.send.state import Start
 from weir.errors import InvalidInput
 
 BATCH_EVENTS_MAX = 1000

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weir.cli.send_delivery import Answer, Patience, Tally, backoff_s, deliver
-from weir.cli.send_lines import Line, prepare_line
+from weir.cli.send.delivery import Answer, Patience, Tally, backoff_s, deliver
+from weir.cli.send.lines import Line, prepare_line
 from weir.dialects.native.events import admit
 from weir.dialects.port import Limits, Submission
 from weir.dialects.replies import render_error

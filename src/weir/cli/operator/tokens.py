@@ -6,7 +6,7 @@ import click
 
 from weir.cli import options
 from weir.cli.command import CommandGroup
-from weir.cli.control import open_node
+from weir.cli.operator.control import open_node
 from weir.cli.output import print_json, print_table
 from weir.control.records import TokenKeyRecord
 from weir.tokens.claims import TTL_S_MAX

@@ -117,7 +117,7 @@ def test_key_that_ends_is_shown_with_its_time(run: Run, monkeypatch: pytest.Monk
     run("keys", "create", "--data", "d", "--expires", "2060-01-31T10:30:00", "--name", "guest")
     assert "until 2060-01-31T10:30:00Z" in run("keys", "list", "--data", "d").stdout
     later = datetime(2061, 1, 1, tzinfo=UTC)
-    monkeypatch.setattr("weir.cli.keys.to_time", lambda _: later)
+    monkeypatch.setattr("weir.cli.operator.keys.to_time", lambda _: later)
     assert "expired 2060-01-31T10:30:00Z" in run("keys", "list", "--data", "d").stdout
 
 
@@ -255,7 +255,7 @@ def test_logging_is_set_up_before_control_opens(
     def configure(**_: object) -> None:
         seen.append(Path("d").exists())
 
-    monkeypatch.setattr("weir.cli.control.configure_logging", configure)
+    monkeypatch.setattr("weir.cli.operator.control.configure_logging", configure)
     run(*command.split(), "--data", "d", input=IMPORTED)
     assert seen == [False]
 

@@ -12,7 +12,7 @@ from importlib.metadata import version
 from urllib.parse import urlsplit
 
 from weir import __version__
-from weir.cli.doctor_findings import Finding, good, warning
+from weir.cli.doctor.findings import Finding, good, warning
 from weir.node.listening import bind_failure
 from weir.settings import MIB, Settings, worker_count
 

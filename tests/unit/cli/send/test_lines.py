@@ -12,7 +12,7 @@ from backports import zstd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weir.cli.send_lines import (
+from weir.cli.send.lines import (
     BATCH_BYTES,
     LINE_BYTES_MAX,
     WAIT_S,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from weir.cli.doctor_findings import Finding, failed, good, warning
+from weir.cli.doctor.findings import Finding, failed, good, warning
 from weir.clock import Clock
 from weir.errors import InvalidInput
 from weir.ingest.http.tls import Certificate, expires_at

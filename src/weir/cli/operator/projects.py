@@ -4,7 +4,7 @@ import click
 
 from weir.cli import options
 from weir.cli.command import CommandGroup
-from weir.cli.control import open_node, open_or_make_node
+from weir.cli.operator.control import open_node, open_or_make_node
 from weir.cli.output import print_json, print_table
 from weir.control.checks import check_slug
 from weir.control.records import ProjectRequest

@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from weir.backup.restore import restore_backup
+from weir.cli.backup.copy_progress import shown_progress
 from weir.cli.command import Command, going_on
-from weir.cli.copy_progress import shown_progress
 from weir.cli.output import print_json
 from weir.node.directory import Directory
 

@@ -9,7 +9,7 @@ import msgspec
 
 from weir.cli import options
 from weir.cli.command import CommandGroup
-from weir.cli.control import open_node, open_or_make_node
+from weir.cli.operator.control import open_node, open_or_make_node
 from weir.cli.output import print_json, print_table, show
 from weir.clock import SystemClock
 from weir.control.checks import check_key_change, check_key_request, check_key_text

@@ -10,8 +10,8 @@ import click
 
 from weir.backup.make import Keeper, make_backup, unchanged
 from weir.cli import options
+from weir.cli.backup.copy_progress import shown_progress
 from weir.cli.command import Command, going_on, tell
-from weir.cli.copy_progress import shown_progress
 from weir.cli.node import find_directory
 from weir.cli.output import print_json
 from weir.clock import Clock, SystemClock

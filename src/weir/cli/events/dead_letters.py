@@ -10,9 +10,9 @@ import click
 from weir.catalog.adapter import SqlCatalog
 from weir.cli import options
 from weir.cli.command import CommandGroup, Exit, tell
-from weir.cli.control import open_node
-from weir.cli.dead_letters_replay import replay_letters
+from weir.cli.events.replay import replay_letters
 from weir.cli.node import find_directory
+from weir.cli.operator.control import open_node
 from weir.cli.output import print_json, print_table, show
 from weir.domain.frame import Frame
 from weir.errors import Corrupt, NotFound

@@ -7,8 +7,8 @@ import click
 from weir.catalog.adapter import SqlCatalog
 from weir.cli import options
 from weir.cli.command import Command
-from weir.cli.control import open_node
 from weir.cli.node import find_directory
+from weir.cli.operator.control import open_node
 from weir.cli.output import print_json
 from weir.control.records import DEFAULT_SLUG, ProjectRecord
 from weir.domain.snapshot import LakeFile

@@ -112,7 +112,7 @@ def test_interrupted_send_goes_on_where_it_was(
     node.respond = respond
     arguments = ("send", file, "--batch", "1", "--url", node.url, "--key", "pk")
     with monkeypatch.context() as patched:
-        patched.setattr("weir.cli.send.sleep", interrupt)
+        patched.setattr("weir.cli.send.send.sleep", interrupt)
         first = run(*arguments)
     assert first.exit_code == 130
     assert f"after line 2: {file}.weir-send" in first.stderr

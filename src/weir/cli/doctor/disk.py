@@ -8,7 +8,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from weir.cli.doctor_findings import Finding, failed, good, warning
+from weir.cli.doctor.findings import Finding, failed, good, warning
 from weir.cli.node import own_url
 from weir.clock import Clock
 from weir.errors import Conflict

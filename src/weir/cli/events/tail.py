@@ -13,10 +13,10 @@ import msgspec
 
 from weir.cli import options
 from weir.cli.command import Command, tell
+from weir.cli.events.following import ROWS_MAX, Following, Page, Row
 from weir.cli.http import connect, error_of, lost_connection
 from weir.cli.node import Target, find_target
 from weir.cli.output import show
-from weir.cli.tail_following import ROWS_MAX, Following, Page, Row
 from weir.clock import SystemClock
 from weir.errors import LimitExceeded, Unavailable
 

@@ -17,9 +17,9 @@ from weir.cli.command import Command, Exit, tell
 from weir.cli.http import connect, lost_connection
 from weir.cli.node import Target, find_target
 from weir.cli.output import print_json, show
-from weir.cli.send_delivery import Answer, Patience, Post, Tally, deliver
-from weir.cli.send_lines import BATCH_EVENTS_MAX, arriving_lines, file_lines, read_batches
-from weir.cli.send_state import (
+from weir.cli.send.delivery import Answer, Patience, Post, Tally, deliver
+from weir.cli.send.lines import BATCH_EVENTS_MAX, arriving_lines, file_lines, read_batches
+from weir.cli.send.state import (
     SUFFIX,
     SendState,
     Start,

@@ -1,0 +1,1 @@
+"""``weir backup`` and ``weir restore``."""

@@ -1,0 +1,1 @@
+"""``weir doctor``: what it looks at, a module each."""

@@ -1,0 +1,1 @@
+"""The operator's commands: plans, tenants, projects, keys, tokens."""

@@ -1,0 +1,1 @@
+"""``weir send``: files of events to a node, each event exactly once."""
