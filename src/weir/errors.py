@@ -1,15 +1,23 @@
-"""Errors, named by what the catcher does about them.
+"""Errors, named by what the catcher does about them, and the one way they cross a wire.
 
 Each carries a stable ``code`` (the one in API replies and docs/reference/errors.md), words for a
 person, a ``hint`` that says what to do next, and fields for the log. An adapter (HTTP, CLI)
 translates it once. Only ``Unavailable`` is worth a retry.
+
+Between processes of a node an error travels as a ``Failure`` and arrives as the class that it was:
+``failure_of`` on one side, ``error_of`` on the other.
 """
 
-from typing import ClassVar, Self
+from dataclasses import dataclass, field
+from typing import ClassVar, Final, Self
+
+CARRIED: Final = ("position",)
+"""Context that crosses a wire: ``position``, a character's place in a query. The rest is for the
+log of the process that raised the error."""
 
 
 class WeirError(Exception):
-    """Something that a caller can act on; never raised itself, only its subclasses are."""
+    """Something that a caller can act on; only its subclasses can be made."""
 
     status: ClassVar[int] = 500
     default_code: ClassVar[str] = "internal"
@@ -24,6 +32,8 @@ class WeirError(Exception):
         retry_after_s: int | None = None,
         **context: object,
     ) -> None:
+        if type(self) is WeirError:
+            raise TypeError("WeirError says nothing to its catcher; raise one of its kinds")
         super().__init__(message)
         self.message = message
         self.code = code or self.default_code
@@ -113,3 +123,78 @@ class TimedOut(WeirError):
 
     status = 504
     default_code = "timeout"
+
+
+class Internal(WeirError):
+    """A fault of the node's own, told without its particulars; the log has them."""
+
+    status = 500
+    default_code = "internal"
+
+
+KINDS: Final[tuple[type[WeirError], ...]] = (
+    InvalidInput,
+    Unauthenticated,
+    Forbidden,
+    NotFound,
+    Conflict,
+    LimitExceeded,
+    Unavailable,
+    Corrupt,
+    Unprocessable,
+    TimedOut,
+    Internal,
+)
+"""All that a catcher can tell apart. A class beyond them refines one of these for its adapter."""
+
+_BY_NAME = {kind.__name__: kind for kind in KINDS}
+_BY_STATUS = {kind.status: kind for kind in KINDS if kind.status < 500}
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An error as a message between processes, in JSON or msgpack; no trace of where it arose."""
+
+    kind: str
+    code: str
+    message: str
+    hint: str | None = None
+    details: list[dict[str, object]] | None = None
+    retry_after_s: int | None = None
+    context: dict[str, int | str] = field(default_factory=dict)
+
+
+def failure_of(error: WeirError) -> Failure:
+    """The error as a message; what refines a kind travels as that kind, with its code."""
+    kind = next(kind for kind in type(error).__mro__ if kind in KINDS)
+    carried = {name: error.context.get(name) for name in CARRIED}
+    return Failure(
+        kind=kind.__name__,
+        code=error.code,
+        message=error.message,
+        hint=error.hint,
+        details=error.details,
+        retry_after_s=error.retry_after_s,
+        context={name: value for name, value in carried.items() if isinstance(value, int | str)},
+    )
+
+
+def error_of(failure: Failure) -> WeirError:
+    """The error that a message tells; ``Internal`` when its kind is not known here."""
+    kind = _BY_NAME.get(failure.kind, Internal)
+    return kind(
+        failure.message,
+        code=failure.code,
+        hint=failure.hint,
+        details=failure.details,
+        retry_after_s=failure.retry_after_s,
+        **failure.context,
+    )
+
+
+def kind_of_status(status: int) -> type[WeirError]:
+    """The kind of a refusal that came over HTTP: by its status, a strange one by its hundred.
+
+    Of a failure inside the node a client knows only that the same request may succeed later.
+    """
+    return _BY_STATUS.get(status) or (Unavailable if status >= 500 else InvalidInput)

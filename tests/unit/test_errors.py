@@ -1,11 +1,26 @@
 """Errors: what every adapter relies on."""
 
+from typing import Any
+
+import msgspec
 import pytest
 
-from weir.errors import Unavailable, WeirError
+from weir.errors import (
+    KINDS,
+    Failure,
+    Forbidden,
+    Internal,
+    InvalidInput,
+    LimitExceeded,
+    Unavailable,
+    WeirError,
+    error_of,
+    failure_of,
+    kind_of_status,
+)
 
 
-@pytest.mark.parametrize("kind", WeirError.__subclasses__(), ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_error_has_a_status_and_a_code(kind: type[WeirError]) -> None:
     """Each kind answers with an HTTP error status and a stable code."""
     error = kind("Words.")
@@ -36,3 +51,66 @@ def test_kept_error_holds_nothing_that_it_came_through() -> None:
     assert not error.__traceback__
     assert not error.__context__
     assert str(error) == "second kept"
+
+
+def test_the_kinds_are_all_there_are() -> None:
+    """A class that is not listed could not be told apart by those who catch."""
+    assert set(WeirError.__subclasses__()) == set(KINDS)
+
+
+def test_an_error_without_a_kind_cannot_be_made() -> None:
+    """It would say nothing to whoever catches it."""
+    with pytest.raises(TypeError):
+        WeirError("Words.")
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("wire", [msgspec.json, msgspec.msgpack])
+def test_error_arrives_as_it_left(kind: type[WeirError], wire: Any) -> None:
+    """Class, code, words, hint, details, the time to wait and the listed context cross a wire."""
+    error = kind(
+        "Words.",
+        code="a_code",
+        hint="Do this.",
+        details=[{"field": "event", "index": 3}],
+        retry_after_s=7,
+        position=12,
+        worker=5,
+    )
+    found = error_of(wire.decode(wire.encode(failure_of(error)), type=Failure))
+    assert type(found) is kind
+    assert vars(found) == vars(error) | {"context": {"position": 12}}
+
+
+def test_what_refines_a_kind_arrives_as_that_kind() -> None:
+    """The classes of one adapter are not known to every process; their code tells them apart."""
+
+    class HeadersTooLarge(LimitExceeded):
+        status = 431
+        default_code = "headers_too_large"
+
+    found = error_of(failure_of(HeadersTooLarge("Long.")))
+    assert type(found) is LimitExceeded
+    assert found.code == "headers_too_large"
+
+
+def test_strange_kind_arrives_as_internal() -> None:
+    """A newer process may know more kinds; nothing is retried by mistake."""
+    found = error_of(Failure(kind="Novel", code="novel", message="Words."))
+    assert type(found) is Internal
+    assert found.code == "novel"
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, InvalidInput),
+        (403, Forbidden),
+        (418, InvalidInput),
+        (500, Unavailable),
+        (504, Unavailable),
+    ],
+)
+def test_status_tells_a_kind(status: int, kind: type[WeirError]) -> None:
+    """A status that no kind has counts by its hundred."""
+    assert kind_of_status(status) is kind

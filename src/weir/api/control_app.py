@@ -1,7 +1,7 @@
 """The operator's commands over ``run/control.sock``: the control service as JSON routes.
 
 Nobody authenticates here: the socket's file permissions (0600) say who may connect. Errors are
-``{"error", "message", "hint", "details"}``. Verbs run in threads, because they sync a disk.
+an ``errors.Failure``. Verbs run in threads, because they sync a disk.
 """
 
 from collections.abc import Callable

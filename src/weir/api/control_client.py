@@ -30,17 +30,7 @@ from weir.control.records import (
     TenantRequest,
     TokenKeyRecord,
 )
-from weir.errors import (
-    Conflict,
-    Corrupt,
-    Forbidden,
-    InvalidInput,
-    LimitExceeded,
-    NotFound,
-    Unauthenticated,
-    Unavailable,
-    WeirError,
-)
+from weir.errors import Conflict, Failure, NotFound, Unavailable, error_of
 from weir.node.board import Board
 from weir.node.directory import Directory
 from weir.node.sockets import connect_unix
@@ -53,11 +43,6 @@ NODE_WAIT_S = 5.0
 REPLY_TIMEOUT_S = 30.0
 _POLL_S = 0.05
 _CLOCK = SystemClock()
-
-_ERRORS: dict[int, type[WeirError]] = {
-    kind.status: kind
-    for kind in (InvalidInput, Unauthenticated, Forbidden, NotFound, Conflict, LimitExceeded)
-} | {Unavailable.status: Unavailable, Corrupt.status: Corrupt}
 
 Reply = TypeVar("Reply")
 
@@ -208,15 +193,8 @@ class ControlClient:
                 hint="List what is there before you repeat it.",
             ) from error
         if status != 200:
-            raise _error_of(status, encoded)
+            raise error_of(msgspec.json.decode(encoded, type=Failure))
         return msgspec.json.decode(encoded, type=kind)
-
-
-class _Refusal(msgspec.Struct, frozen=True):
-    error: str
-    message: str
-    hint: str | None = None
-    details: list[dict[str, object]] | None = None
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -257,12 +235,6 @@ def _exchange(socket: Path, method: str, path: str, body: bytes | None) -> tuple
         connection.request(method, path, body)
         reply = connection.getresponse()
         return reply.status, reply.read()
-
-
-def _error_of(status: int, encoded: bytes) -> WeirError:
-    refusal = msgspec.json.decode(encoded, type=_Refusal)
-    kind = _ERRORS.get(status, Corrupt)
-    return kind(refusal.message, code=refusal.error, hint=refusal.hint, details=refusal.details)
 
 
 def _path(path: str, **query: str | None) -> str:

@@ -6,7 +6,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from weir.errors import WeirError
+from weir.errors import WeirError, failure_of
 
 _encode = msgspec.json.Encoder().encode
 
@@ -28,15 +28,9 @@ def error_reply(_request: Request, error: Exception) -> Response:
 
 
 def operator_error_reply(_request: Request, error: Exception) -> Response:
-    """The same for the operator's own tools, with the hint apart and every field always there."""
+    """The whole error, for the operator's own tools: it is raised there as it was raised here."""
     assert isinstance(error, WeirError), "registered for WeirError alone"
-    value = {
-        "error": error.code,
-        "message": error.message,
-        "hint": error.hint,
-        "details": error.details,
-    }
-    return json_reply(value, status=error.status, headers=error_headers(error))
+    return json_reply(failure_of(error), status=error.status, headers=error_headers(error))
 
 
 def error_headers(error: WeirError) -> dict[str, str]:

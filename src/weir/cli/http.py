@@ -7,20 +7,8 @@ import msgspec
 
 from weir import __version__
 from weir.cli.node import Target
-from weir.errors import (
-    Conflict,
-    Forbidden,
-    InvalidInput,
-    LimitExceeded,
-    NotFound,
-    Unauthenticated,
-    Unavailable,
-    WeirError,
-)
+from weir.errors import InvalidInput, NotFound, Unavailable, WeirError, kind_of_status
 
-_KINDS: dict[int, type[WeirError]] = {
-    kind.status: kind for kind in (Unauthenticated, Forbidden, NotFound, Conflict, LimitExceeded)
-}
 _HINTS = {
     401: "Give a valid key with --key or WEIR_KEY; weir keys create makes one.",
     404: "Is this the address of a Weir node of this version?",
@@ -93,7 +81,6 @@ def error_of(status: int, body: bytes) -> WeirError:
         refusal = msgspec.json.decode(body, type=_Refusal)
     except msgspec.MsgspecError:
         refusal = _Refusal()
-    kind = _KINDS.get(status) or (Unavailable if status >= 500 else InvalidInput)
     is_explained = status == NotFound.status and refusal.error not in {"", NotFound.default_code}
     hint = None if is_explained else _HINTS.get(status)
     if refusal.error == "tenant_inactive":
@@ -101,4 +88,4 @@ def error_of(status: int, body: bytes) -> WeirError:
     if refusal.position is not None:
         hint = f"It stands at character {refusal.position} of the query."
     message = refusal.message[:_MESSAGE_CHARS_MAX] or f"The node answered with status {status}."
-    return kind(message, code=refusal.error or None, hint=hint)
+    return kind_of_status(status)(message, code=refusal.error or None, hint=hint)

@@ -9,10 +9,10 @@ from collections.abc import Callable
 import msgspec
 
 from weir.domain.event import Dialect
-from weir.errors import WeirError
+from weir.errors import LimitExceeded, WeirError
 
 
-class BodyTooLarge(WeirError):
+class BodyTooLarge(LimitExceeded):
     """A body, as received or inflated, or one event of it, is over its limit."""
 
     status = 413

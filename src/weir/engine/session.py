@@ -16,7 +16,7 @@ import pyarrow as pa
 from weir.engine.failures import out_of_memory
 from weir.engine.mistakes import mistake
 from weir.engine.sources import TABLE, TAIL, PropertyRead, Source, list_of, views
-from weir.errors import Forbidden, Unavailable, WeirError
+from weir.errors import Forbidden, Internal, Unavailable, WeirError
 
 MESSAGE_CHARS_MAX: Final = 500
 
@@ -197,7 +197,7 @@ def translate(error: Exception) -> WeirError:
         return mistake(words)
     if isinstance(error, duckdb.IOException | duckdb.HTTPException):
         return Unavailable("The stored events cannot be read now.")
-    return WeirError("The query failed inside the node.", kind=type(error).__name__)
+    return Internal("The query failed inside the node.", kind=type(error).__name__)
 
 
 _DAMAGE: Final = re.compile(

@@ -7,7 +7,7 @@ import sys
 import zlib
 
 from weir.dialects.port import BodyTooLarge
-from weir.errors import InvalidInput, WeirError
+from weir.errors import InvalidInput
 
 if sys.version_info >= (3, 14):
     from compression.zstd import DecompressionParameter, ZstdDecompressor, ZstdError
@@ -32,7 +32,7 @@ ADMIT_ON_LOOP_BYTES_MAX = 262144
 """Inflated size up to which judging a body beside the event loop's other work is fine."""
 
 
-class UnsupportedEncoding(WeirError):
+class UnsupportedEncoding(InvalidInput):
     """A Content-Encoding that the door does not undo."""
 
     status = 415

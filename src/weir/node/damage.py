@@ -5,30 +5,23 @@ A child leaves it for the supervisor, whose node ends with these words when it w
 
 import msgspec
 
-from weir.errors import Corrupt, WeirError
+from weir.errors import Failure, WeirError, error_of, failure_of
 from weir.node.directory import Directory
 from weir.storage.local import write_durable
 
 FATAL_CODE = "database_damaged"
 
 
-class _Damage(msgspec.Struct):
-    code: str
-    message: str
-    hint: str | None
-
-
 def note_damage(directory: Directory, error: WeirError) -> None:
     """Leaves an error that tells of a damaged database; any other is not kept. May raise."""
     if error.code == FATAL_CODE:
-        damage = _Damage(error.code, error.message, error.hint)
-        write_durable(directory.damage, [msgspec.json.encode(damage)])
+        write_durable(directory.damage, [msgspec.json.encode(failure_of(error))])
 
 
-def find_damage(directory: Directory) -> Corrupt | None:
+def find_damage(directory: Directory) -> WeirError | None:
     """What a child has left; None for nothing."""
     try:
-        found = msgspec.json.decode(directory.damage.read_bytes(), type=_Damage)
+        found = msgspec.json.decode(directory.damage.read_bytes(), type=Failure)
     except FileNotFoundError:
         return None
-    return Corrupt(found.message, code=found.code, hint=found.hint)
+    return error_of(found)

@@ -10,10 +10,10 @@ from typing import Final
 import msgspec
 
 from weir.engine.failures import out_of_memory
-from weir.errors import TimedOut, WeirError
+from weir.errors import Failure, Internal, TimedOut, WeirError, error_of
 from weir.query.request import Format
 from weir.query.spares import Spares, Worker
-from weir.query.wire import FRAME_HEAD, JOB_HEAD, Failure, Job, Kind, error_of
+from weir.query.wire import FRAME_HEAD, JOB_HEAD, Job, Kind
 from weir.telemetry import Happening, emit
 
 ENDED_WAIT_S: Final = 2.0
@@ -132,7 +132,7 @@ class RunningQuery:
             return timed_out()
         if by in _SIGNS_OF_MEMORY:
             return out_of_memory()
-        return WeirError("The query failed inside the node.")
+        return Internal("The query failed inside the node.")
 
 
 def timed_out() -> TimedOut:

@@ -3,7 +3,7 @@
 Worker to pool: frames of a little-endian ``u32`` length, one kind byte and that many bytes:
 ``READY`` (empty, once the engine is connected), then for the one job any number of ``BODY``
 (bytes of the result) and one last ``DONE`` (msgpack ``Meta``) or ``FAILED`` (msgpack
-``Failure``). Pool to worker: one ``u32`` length, with the tail's memory file as a descriptor
+``errors.Failure``). Pool to worker: one ``u32`` length, with the tail's memory file as a descriptor
 beside it when there is one, and a msgpack ``Job``. Zygote and pool share a socket of their own:
 one byte with the worker's end of a new pair asks for a fork; ``NOTE``s come back.
 """
@@ -16,14 +16,6 @@ from typing import Final
 import msgspec
 
 from weir.domain.layout import Column
-from weir.errors import (
-    Forbidden,
-    InvalidInput,
-    TimedOut,
-    Unavailable,
-    Unprocessable,
-    WeirError,
-)
 from weir.query.ranges import Window
 from weir.query.request import Format
 
@@ -107,40 +99,6 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     rows_scanned: int
     bytes_scanned: int
     watermark: str
-
-
-class Failure(msgspec.Struct, frozen=True):
-    """An error on its way to the api process."""
-
-    kind: str
-    code: str
-    message: str
-    hint: str | None = None
-    position: int | None = None
-
-
-_ERRORS: Final[dict[str, type[WeirError]]] = {
-    error.__name__: error
-    for error in (Forbidden, InvalidInput, TimedOut, Unavailable, Unprocessable)
-}
-
-
-def failure_of(error: WeirError) -> Failure:
-    """The error as a message."""
-    position = error.context.get("position")
-    return Failure(
-        kind=type(error).__name__,
-        code=error.code,
-        message=error.message,
-        hint=error.hint,
-        position=position if isinstance(position, int) else None,
-    )
-
-
-def error_of(failure: Failure) -> WeirError:
-    """The inverse of ``failure_of``."""
-    kind = _ERRORS.get(failure.kind, WeirError)
-    return kind(failure.message, code=failure.code, hint=failure.hint, position=failure.position)
 
 
 def receive_job(connection: socket.socket) -> tuple[Job, int | None] | None:

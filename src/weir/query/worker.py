@@ -17,7 +17,7 @@ from weir.clock import Clock
 from weir.engine import landlock, sandbox, seccomp
 from weir.engine.session import Engine, Session, translate
 from weir.engine.sources import Source
-from weir.errors import InvalidInput, WeirError
+from weir.errors import Failure, InvalidInput, WeirError, failure_of
 from weir.lake.schema import CANONICAL
 from weir.query.dialect import positions_of_name
 from weir.query.formats import ResultShape, writer_for
@@ -26,12 +26,10 @@ from weir.query.ranges import Window, is_needed
 from weir.query.request import Format
 from weir.query.wire import (
     FRAME_HEAD,
-    Failure,
     Job,
     Kind,
     Meta,
     WorkerLimits,
-    failure_of,
     receive_job,
 )
 

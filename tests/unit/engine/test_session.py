@@ -9,7 +9,7 @@ import pytest
 
 from weir.engine.session import Engine, Session, translate
 from weir.engine.sources import Source
-from weir.errors import Forbidden, InvalidInput, Unavailable, Unprocessable, WeirError
+from weir.errors import Forbidden, Internal, InvalidInput, Unavailable, Unprocessable, WeirError
 
 SCHEMA = pa.schema([("seq", pa.int64()), ("event", pa.string())])
 
@@ -249,7 +249,7 @@ def test_late_times_are_refused_plainly_over_the_tail(engine: Engine) -> None:
 def test_unknown_error_tells_nothing() -> None:
     """What is no fault of the query stays inside."""
     found = translate(RuntimeError("at /secret/path"))
-    assert type(found) is WeirError
+    assert type(found) is Internal
     assert "/secret" not in str(found)
 
 

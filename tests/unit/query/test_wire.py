@@ -7,17 +7,9 @@ import threading
 import msgspec
 import pytest
 
-from weir.errors import (
-    Forbidden,
-    InvalidInput,
-    TimedOut,
-    Unavailable,
-    Unprocessable,
-    WeirError,
-)
 from weir.query.ranges import Range, Window
 from weir.query.request import Format
-from weir.query.wire import JOB_HEAD, Job, JobFile, JobFiles, error_of, failure_of, receive_job
+from weir.query.wire import JOB_HEAD, Job, JobFile, JobFiles, receive_job
 
 JOB = Job(
     sql="SELECT 1" * 50_000,
@@ -32,25 +24,6 @@ JOB = Job(
     watermark_us=4,
     started_s=0.5,
 )
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        InvalidInput("Syntax.", code="invalid_query", position=7),
-        Forbidden("No.", code="forbidden_query"),
-        Unprocessable("Much.", hint="Less."),
-        TimedOut("Late."),
-        Unavailable("Not now."),
-        WeirError("Broken."),
-    ],
-)
-def test_error_arrives_as_it_left(error: WeirError) -> None:
-    """Kind, code, words, hint and place survive the way."""
-    found = error_of(failure_of(error))
-    assert type(found) is type(error)
-    assert (found.code, found.message, found.hint) == (error.code, error.message, error.hint)
-    assert found.context.get("position") == error.context.get("position")
 
 
 def test_job_arrives_with_its_tail() -> None:

@@ -18,7 +18,7 @@ from weir.dialects.port import Limits, Reply, Submission, Usage
 from weir.dialects.replies import encode_reply, render_error
 from weir.domain.frame import Draft, FrameFlag
 from weir.domain.networks import parse_networks
-from weir.errors import NotFound, Unavailable, WeirError
+from weir.errors import Internal, NotFound, Unavailable, WeirError
 from weir.ingest.addresses import Addresses
 from weir.ingest.authentication import Callers, Known
 from weir.ingest.backfill import Backfill
@@ -261,7 +261,7 @@ class Door:
 
     def _fail(self, exchange: Exchange, error: Exception) -> None:
         emit(Happening.REQUEST_FAILED, reason=type(error).__name__)
-        self.refuse(exchange, WeirError("The node failed to handle this request."))
+        self.refuse(exchange, Internal("The node failed to handle this request."))
 
     # Ingest.
 

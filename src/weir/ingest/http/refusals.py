@@ -1,7 +1,7 @@
 """Errors of the HTTP protocol: what a request meets before anybody looks at what it asks."""
 
 from weir.dialects.port import BodyTooLarge
-from weir.errors import LimitExceeded, WeirError
+from weir.errors import InvalidInput, LimitExceeded
 
 
 class HeadersTooLarge(LimitExceeded):
@@ -25,21 +25,21 @@ class RequestTimeout(LimitExceeded):
     default_code = "request_timeout"
 
 
-class ExpectationFailed(WeirError):
+class ExpectationFailed(InvalidInput):
     """An Expect header other than 100-continue."""
 
     status = 417
     default_code = "expectation_failed"
 
 
-class TransferCodingUnknown(WeirError):
+class TransferCodingUnknown(InvalidInput):
     """A Transfer-Encoding other than chunked, or any in HTTP/1.0."""
 
     status = 501
     default_code = "transfer_coding_unknown"
 
 
-class VersionNotSupported(WeirError):
+class VersionNotSupported(InvalidInput):
     """Neither HTTP/1.1 nor HTTP/1.0."""
 
     status = 505

@@ -17,13 +17,13 @@ import msgspec
 
 from weir.clock import Clock, SystemClock
 from weir.domain.outcome import LedgerRow
-from weir.errors import Unavailable
+from weir.errors import Unavailable, WeirError, error_of
 from weir.loader.serve.wire import (
     CutRequest,
-    Failure,
     HoldRequest,
     LedgerReply,
     LedgerRequest,
+    Refusal,
     ReplayFate,
     ReplayReply,
     ReplayRequest,
@@ -165,8 +165,8 @@ class LoaderClient:
                 if away or self._pause.wait(_PAUSE_S):
                     raise _away() from error
                 continue
-            if isinstance(reply, Failure):
-                raise Unavailable(reply.message, code=reply.code, retry_after_s=1)
+            if isinstance(reply, Refusal):
+                raise _refused(reply)
             return reply, descriptor
 
     def _exchange(self, request: Request, timeout_s: float) -> _Answer:
@@ -186,6 +186,13 @@ class LoaderClient:
                 return answer
         connection.close()
         return answer
+
+
+def _refused(reply: Refusal) -> WeirError:
+    error = error_of(reply.failure)
+    if isinstance(error, Unavailable) and error.retry_after_s is None:
+        error.retry_after_s = 1
+    return error
 
 
 def _away() -> Unavailable:

@@ -1,7 +1,7 @@
 """The loader's socket: snapshots, the ledger, status and forced cuts for the api process.
 
 One thread per connection; the api process keeps a few. A request that fails is answered with a
-``Failure``; a connection that misbehaves is closed. Nothing here changes what the loader does.
+``Refusal``; a connection that misbehaves is closed. Nothing here changes what the loader does.
 """
 
 import contextlib
@@ -12,13 +12,13 @@ from pathlib import Path
 
 import msgspec
 
-from weir.errors import WeirError
+from weir.errors import Internal, WeirError, failure_of
 from weir.loader.serve.answers import Answers
 from weir.loader.serve.wire import (
     CutRequest,
-    Failure,
     HoldRequest,
     LedgerRequest,
+    Refusal,
     ReplayRequest,
     Reply,
     Request,
@@ -87,10 +87,11 @@ class Service:
         try:
             reply, descriptor = self._reply(request)
         except WeirError as error:
-            reply, descriptor = Failure(error.code, error.message), None
+            reply, descriptor = Refusal(failure_of(error)), None
         except Exception as error:  # whatever it was, the client must hear of it
             emit(Happening.REQUEST_FAILED, where="loader", reason=type(error).__name__)
-            reply, descriptor = Failure("unavailable", "The loader could not answer."), None
+            refused = Internal("The loader failed to answer; its log says why.")
+            reply, descriptor = Refusal(failure_of(refused)), None
         try:
             send_message(connection, reply, descriptor)
         finally:

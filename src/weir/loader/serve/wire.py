@@ -15,6 +15,7 @@ import msgspec
 
 from weir.domain.outcome import LedgerRow
 from weir.domain.snapshot import Snapshot
+from weir.errors import Failure
 from weir.lake.records import JournalPlace
 
 _HEAD = struct.Struct("<IB")
@@ -136,14 +137,13 @@ class ReplayReply(msgspec.Struct, frozen=True, tag="replay"):
     fates: tuple[ReplayFate, ...]
 
 
-class Failure(msgspec.Struct, frozen=True, tag="failure"):
-    """The request could not be answered; the client raises ``Unavailable``."""
+class Refusal(msgspec.Struct, frozen=True, tag="refusal"):
+    """The request could not be answered; the client raises the error that this tells."""
 
-    code: str
-    message: str
+    failure: Failure
 
 
-Reply = SnapshotReply | LedgerReply | Status | TraceReply | ReplayReply | Failure
+Reply = SnapshotReply | LedgerReply | Status | TraceReply | ReplayReply | Refusal
 
 
 class Shared(NamedTuple):

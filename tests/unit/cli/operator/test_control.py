@@ -232,7 +232,7 @@ MAKE_A_NODE = [
 def test_log_lines_never_stand_in_the_result(command: str, tmp_path: Path) -> None:
     """The first run of a directory is logged to standard error, here at a level that shows it."""
     program = (
-        "import sys; from weir.cli import control; from weir.cli.main import main;"
+        "import sys; from weir.cli.operator import control; from weir.cli.main import main;"
         "configure = control.configure_logging;"
         "control.configure_logging = lambda **asked: configure(**asked | {'level': 'debug'});"
         "main(sys.argv[1:])"
