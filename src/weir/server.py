@@ -14,12 +14,12 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from weir.catalog.month_usage import used_in_month
 from weir.clock import Clock, SystemClock
 from weir.domain.month import month_of
-from weir.errors import Conflict, Unavailable, WeirError
+from weir.errors import Unavailable, WeirError
 from weir.node.board import Board, Slot
 from weir.node.damage import find_damage, note_damage
 from weir.node.databases import check_databases
@@ -29,10 +29,9 @@ from weir.node.node_file import check_own, read_node, write_node
 from weir.node.process import end_with_parent, ignore_interrupts, raise_file_limit
 from weir.node.usage import UsageTable, create_usage_table
 from weir.settings import Settings, as_environment, worker_count
-from weir.storage.local import FileLock, make_directory, make_root, usable
+from weir.storage.local import FileLock, make_directory, make_root, usable, while_locked
 
 LOCK_WAIT_S = 10.0
-LOCK_POLL_S = 0.02
 GARBAGE_THRESHOLD = 50_000
 """Objects made and not yet freed before an edge worker looks for cycles."""
 
@@ -48,8 +47,6 @@ if TYPE_CHECKING:
     from weir.node.registry import RegistryView
     from weir.node.supervisor import Role
     from weir.query.pool import QueryPool
-
-Held = TypeVar("Held")
 
 
 def serve(settings: Settings, *, warnings: list[str]) -> int:
@@ -211,7 +208,7 @@ def run_edge(
 
     async def main(stop: asyncio.Event) -> int:
         loop = asyncio.get_running_loop()
-        journal = await _retry_while_locked(
+        journal = while_locked(
             lambda: open_or_refuse(
                 _journal_of(directory, worker),
                 quarantine=directory.quarantine,
@@ -219,7 +216,9 @@ def run_edge(
                 file_bytes=settings.journal_file_bytes,
                 notify=loop.call_soon_threadsafe,
                 defer=loop.call_soon,
-            )
+            ),
+            wait_s=LOCK_WAIT_S,
+            clock=clock,
         )
         parts = Parts(
             settings=settings,
@@ -469,18 +468,6 @@ def _start_logging(name: str, settings: Settings) -> None:
         settings.log_format == "auto" and not sys.stderr.isatty()
     )
     configure_logging(process=name, json=is_json, level=settings.log_level)
-
-
-async def _retry_while_locked(take: Callable[[], Held]) -> Held:
-    """A predecessor may be just dying: its locks go with it."""
-    deadline = asyncio.get_running_loop().time() + LOCK_WAIT_S
-    while True:
-        try:
-            return take()
-        except Conflict as error:
-            if error.code != "locked" or asyncio.get_running_loop().time() > deadline:
-                raise
-        await asyncio.sleep(LOCK_POLL_S)
 
 
 def _run_loop(main: Callable[[asyncio.Event], Awaitable[int]], settings: Settings) -> int:

@@ -34,15 +34,14 @@ from weir.control.snapshot import advance_registry
 from weir.control.tables import FIRST_ROWS, METADATA
 from weir.domain.month import month_of
 from weir.domain.registry import Registry
-from weir.errors import Conflict, Corrupt, Unavailable
+from weir.errors import Corrupt, Unavailable
 from weir.node.board import Board
 from weir.node.directory import Directory
 from weir.node.registry import publish_registry
 from weir.storage.database import Newest, begin_write, migrate, open_engine, sqlite_url
-from weir.storage.local import FileLock, make_root
+from weir.storage.local import FileLock, make_root, while_locked
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-LOCK_POLL_S = 0.02
 
 Result = TypeVar("Result")
 
@@ -104,7 +103,8 @@ class ControlService:
         seconds, ``newer_database`` when a newer version has written it.
         """
         make_root(directory.root)
-        lock = _acquire(directory, clock=clock, wait_s=wait_s)
+        lock = FileLock(directory.control_lock, purpose="Control state is in use")
+        while_locked(lock.acquire, wait_s=wait_s, clock=clock)
         engine = open_engine(sqlite_url(directory.control_db))
         try:
             with _available():
@@ -279,20 +279,6 @@ class ControlService:
     def _read(self, read: Callable[[Connection], Result]) -> Result:
         with _available(), self._engine.connect() as connection:
             return read(connection)
-
-
-def _acquire(directory: Directory, *, clock: Clock, wait_s: float) -> FileLock:
-    lock = FileLock(directory.control_lock, purpose="Control state is in use")
-    deadline = clock.monotonic_s() + wait_s
-    while True:
-        try:
-            lock.acquire()
-        except Conflict:
-            if clock.monotonic_s() >= deadline:
-                raise
-            threading.Event().wait(LOCK_POLL_S)
-        else:
-            return lock
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from weir.clock import Clock
 from weir.domain.event import Dialect
 from weir.domain.frame import Frame
 from weir.domain.outcome import MINUTE_US
-from weir.errors import Conflict, Unavailable
+from weir.errors import Unavailable
 from weir.lake.records import CatalogState, Intent
 from weir.lake.store import LocalStore
 from weir.loader.commit.catalog import Catalog
@@ -39,7 +39,7 @@ from weir.node.directory import Directory
 from weir.node.registry import RegistryView
 from weir.node.usage import UsageTable
 from weir.settings import Settings
-from weir.storage.local import FileLock, make_directory
+from weir.storage.local import FileLock, make_directory, while_locked
 from weir.telemetry import TAIL_BYTES, Happening, emit
 
 POLL_S = 0.04
@@ -89,7 +89,7 @@ def run_loader(parts: LoaderParts, stop: threading.Event) -> None:
     (``fenced``).
     """
     lock = FileLock(parts.directory.loader_lock, purpose="Loader")
-    _acquire(lock, parts.clock, stop)
+    while_locked(lock.acquire, wait_s=LOCK_PATIENCE_S, clock=parts.clock, given_up=stop.is_set)
     try:
         _await_registry(parts, stop)
         catalog = parts.open_catalog()
@@ -396,17 +396,6 @@ class Loader:
             self._meter.settle(self._readers.offsets())
         TAIL_BYTES.set(self._view.byte_count)
         show_disk(self._parts.directory)
-
-
-def _acquire(lock: FileLock, clock: Clock, stop: threading.Event) -> None:
-    deadline_s = clock.monotonic_s() + LOCK_PATIENCE_S
-    while True:
-        try:
-            return lock.acquire()
-        except Conflict:
-            if clock.monotonic_s() >= deadline_s or stop.is_set():
-                raise
-        threading.Event().wait(_PAUSE_S)
 
 
 def _await_registry(parts: LoaderParts, stop: threading.Event) -> None:

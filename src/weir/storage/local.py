@@ -7,12 +7,18 @@ import contextlib
 import errno
 import fcntl
 import os
-from collections.abc import Collection, Generator, Iterable
+from collections.abc import Callable, Collection, Generator, Iterable
 from pathlib import Path
+from time import sleep
+from typing import TypeVar
 
+from weir.clock import Clock
 from weir.errors import Conflict, InvalidInput
 
+LOCK_POLL_S = 0.02
 _LOST_AND_FOUND = "lost+found"
+
+Held = TypeVar("Held")
 
 
 def write_durable(path: Path, parts: Iterable[bytes | memoryview], *, mode: int = 0o600) -> None:
@@ -157,3 +163,26 @@ class FileLock:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+
+def while_locked(
+    take: Callable[[], Held],
+    *,
+    wait_s: float,
+    clock: Clock,
+    given_up: Callable[[], bool] = lambda: False,
+) -> Held:
+    """Calls ``take`` until no other process holds its lock; returns what it returns.
+
+    For a predecessor that may be just dying: its locks go with it. Blocks the thread for at most
+    ``wait_s`` seconds, or until ``given_up`` returns true, and then raises the ``Conflict``
+    (``locked``) of the last try. Any other error of ``take`` is raised at once.
+    """
+    deadline_s = clock.monotonic_s() + wait_s
+    while True:
+        try:
+            return take()
+        except Conflict as error:
+            if error.code != "locked" or clock.monotonic_s() >= deadline_s or given_up():
+                raise
+        sleep(LOCK_POLL_S)

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from weir.clock import SystemClock
 from weir.errors import Conflict
-from weir.storage.local import FileLock, make_directory, write_durable
+from weir.storage.local import FileLock, make_directory, while_locked, write_durable
 
 
 def _names(directory: Path) -> list[str]:
@@ -156,6 +157,47 @@ def test_lock_of_another_process_is_refused_with_its_id(
         FileLock(tmp_path / "lock", purpose="Node").acquire()
     assert caught.value.code == "locked"
     assert caught.value.hint
+
+
+def test_lock_is_waited_for_until_its_holder_dies(
+    holder: subprocess.Popen[str], tmp_path: Path
+) -> None:
+    """A predecessor that is just dying does not fail its successor."""
+    lock = FileLock(tmp_path / "lock", purpose="Node")
+    tries = 0
+
+    def take() -> None:
+        nonlocal tries
+        tries += 1
+        if tries == 3:
+            holder.kill()
+            holder.wait()
+        lock.acquire()
+
+    while_locked(take, wait_s=60, clock=SystemClock())
+    assert tries == 3
+    lock.release()
+
+
+def test_wait_for_a_lock_ends_with_its_time_or_when_given_up(
+    holder: subprocess.Popen[str], tmp_path: Path
+) -> None:
+    """What is raised then names the holder, as without waiting."""
+    lock = FileLock(tmp_path / "lock", purpose="Node")
+    with pytest.raises(Conflict, match=str(holder.pid)):
+        while_locked(lock.acquire, wait_s=0.05, clock=SystemClock())
+    with pytest.raises(Conflict, match=str(holder.pid)):
+        while_locked(lock.acquire, wait_s=3600, clock=SystemClock(), given_up=lambda: True)
+
+
+def test_other_conflicts_are_not_waited_for() -> None:
+    """Only a lock goes away by waiting."""
+
+    def take() -> None:
+        raise Conflict("Another node.", code="fenced")
+
+    with pytest.raises(Conflict, match="Another node"):
+        while_locked(take, wait_s=3600, clock=SystemClock())
 
 
 def test_killed_holder_frees_the_lock(holder: subprocess.Popen[str], tmp_path: Path) -> None:
