@@ -30,7 +30,7 @@ from weir.ingest.quota import Quota
 from weir.node.board import Slot
 from weir.node.directory import Directory
 from weir.node.registry import RegistryView, publish_registry
-from weir.server import prepare_run
+from weir.server.run_folder import prepare_run
 from weir.settings import Settings
 
 KEY = "still-door-key-0123456789"

@@ -263,7 +263,10 @@ def test_properties_are_a_text_as_a_whole_and_json_in_part(shared_node: Node) ->
 
 
 def test_gauges_tell_what_one_process_measured(start_node: StartNode) -> None:
-    """Free disk is that of the disk, the backlog counts once, no loader's end hides them."""
+    """Free disk is that of the disk, the backlog counts once, no loader's end hides them.
+
+    The supervisor's own count of ends is among the sums.
+    """
     node = start_node(metrics_port=_free_port(), workers=1)
     url = f"http://127.0.0.1:{node.settings['WEIR_METRICS_PORT']}/metrics"
     disk = os.statvfs(node.directory)
@@ -290,6 +293,7 @@ def test_gauges_tell_what_one_process_measured(start_node: StartNode) -> None:
     os.kill(loader, signal.SIGKILL)
     wait_until(lambda: node.pids("loader") not in ([], [loader]), within_s=20, what="another")
     assert gauge("weir_disk_free_bytes") > 0
+    assert 'weir_child_ends_total{child="loader"} 1.0' in httpx.get(url).text
 
 
 def _is_querying(node: Node) -> bool:

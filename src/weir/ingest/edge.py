@@ -100,7 +100,17 @@ async def _work(edge: Edge, stop: asyncio.Event) -> None:
         if sweeps % SWEEPS_PER_TICK == 0 and not edge.journal.dead:
             door.tick()
             if edge.certificate is not None:
-                edge.certificate.refresh()
+                _refresh(edge.certificate)
+
+
+def _refresh(certificate: Certificate) -> None:
+    refreshed = certificate.refresh()
+    if refreshed is None:
+        return
+    if refreshed.refusal:
+        emit(Happening.CERTIFICATE_REFUSED, reason=refreshed.refusal)
+    else:
+        emit(Happening.CERTIFICATE_LOADED)
 
 
 async def _drain(door: Door) -> None:

@@ -44,7 +44,7 @@ from weir.journal.writer import JournalWriter
 from weir.node.board import Board, Slot
 from weir.node.directory import Directory
 from weir.node.registry import RegistryView, publish_registry
-from weir.server import prepare_run
+from weir.server.run_folder import prepare_run
 from weir.settings import MIB, Settings
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from weir.errors import Unavailable
 from weir.lake.records import UsageRow
 from weir.node.directory import Directory
 from weir.node.usage import NOT_STARTED, UsageTable, create_usage_table
-from weir.server import prepare_run
+from weir.server.run_folder import prepare_run
 from weir.storage.database import sqlite_url
 
 MONTH = 680

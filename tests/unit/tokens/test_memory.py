@@ -64,7 +64,7 @@ def test_garbage_does_not_load_the_library() -> None:
     unknown = token(by=pair("stranger"))
     program = """
 import sys
-import weir.ingest.http.door, weir.dialects.table, weir.server
+import weir.ingest.http.door, weir.dialects.table, weir.server.edge
 from weir.domain.registry import Registry
 from weir.errors import Unauthenticated
 from weir.tokens.memory import TokenMemory

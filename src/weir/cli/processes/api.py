@@ -13,6 +13,6 @@ from weir.cli.node import find_settings
 @click.pass_context
 def api(ctx: click.Context, /, data_dir: str | None, lifeline_fd: int | None) -> None:
     """Run the api process: queries, ledger, control."""
-    from weir.server import run_api
+    from weir.server.api import run_api
 
     ctx.exit(run_api(find_settings(data_dir=data_dir).settings, lifeline_fd=lifeline_fd))

@@ -22,7 +22,7 @@ def edge(
     lifeline_fd: int | None,
 ) -> None:
     """Run one edge worker: the door and its journal."""
-    from weir.server import run_edge
+    from weir.server.edge import run_edge
 
     settings = find_settings(data_dir=data_dir).settings
     ctx.exit(run_edge(settings, worker=worker, listen_fd=listen_fd, lifeline_fd=lifeline_fd))

@@ -13,6 +13,6 @@ from weir.cli.node import find_settings
 @click.pass_context
 def loader(ctx: click.Context, /, data_dir: str | None, lifeline_fd: int | None) -> None:
     """Run the loader: tail, lake commits, expiry."""
-    from weir.server import run_loader
+    from weir.server.loader import run_loader
 
     ctx.exit(run_loader(find_settings(data_dir=data_dir).settings, lifeline_fd=lifeline_fd))

@@ -33,7 +33,7 @@ def serve(ctx: click.Context, /, as_json: bool, **flags: str | int | None) -> No
     standard error. The first start makes a tenant, a project and two keys, which it leaves in
     DIR/first-run.json. All other settings come from the environment or weir.toml; see weir config.
     """
-    from weir.server import serve as serve_node
+    from weir.server.serve import serve as serve_node
 
     found = find_settings(**flags, log_format="json" if as_json else None)
     ctx.exit(serve_node(found.settings, warnings=found.warnings))

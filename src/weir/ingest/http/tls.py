@@ -4,14 +4,15 @@ A pair of files that cannot be used does not replace one that can: it is told, a
 go on with what was read before. TLS 1.2 and up.
 """
 
+from __future__ import annotations
+
 import os
 import ssl
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 from weir.errors import InvalidInput
-from weir.telemetry import Happening, emit
 
 _Stamp = tuple[tuple[int, int, int], ...]
 
@@ -24,6 +25,13 @@ _MISMATCHES = {"KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIG
 _DER_UTC_TIME = 0x17
 _DER_VERSION = 0xA0
 _DER_LONG = 0x80
+
+
+class Refreshed(NamedTuple):
+    """What became of files that have changed."""
+
+    refusal: str
+    """Why they are not used; empty: new handshakes use them."""
 
 
 class Certificate:
@@ -58,27 +66,23 @@ class Certificate:
                 hint="Both are PEM; the key must be the certificate's, without a password.",
             ) from error
 
-    def refresh(self) -> None:
-        """Reads the files again when they have changed.
+    def refresh(self) -> Refreshed | None:
+        """Reads the files again when they have changed; None when there is nothing new to tell.
 
         Into a context of their own: one keeps a key of each kind, and would go on with an old one.
+        The files may be looked at every second; the same reason is told once.
         """
         try:
             stamp = self._look()
             if stamp == self._stamp:
-                return
+                return None
             context = _context(*self._files)
         except (OSError, ValueError) as error:
-            self._refuse(_words(error))
-            return
+            reason, told = _words(error), self._refused
+            self._refused = reason
+            return Refreshed(reason) if reason != told else None
         self.context, self._stamp, self._refused = context, stamp, ""
-        emit(Happening.CERTIFICATE_LOADED)
-
-    def _refuse(self, reason: str) -> None:
-        """The files are looked at every second; the same reason is told once."""
-        if reason != self._refused:
-            emit(Happening.CERTIFICATE_REFUSED, reason=reason)
-        self._refused = reason
+        return Refreshed("")
 
     def _look(self) -> _Stamp:
         found = [os.stat(path) for path in self._files]  # noqa: PTH116  # follows links like open

@@ -1,0 +1,1 @@
+"""The wiring: a module a process; nothing else knows every part."""

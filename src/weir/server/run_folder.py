@@ -1,0 +1,45 @@
+"""``run/``: what a node's processes share from its start to its stop.
+
+Nothing here loads the metrics, whose library reads at its import where ``run/`` keeps them.
+"""
+
+import contextlib
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from weir.catalog.month_usage import used_in_month
+from weir.clock import Clock
+from weir.domain.month import month_of
+from weir.errors import Unavailable
+from weir.ingest.limits import create_limit_table
+from weir.node.board import Board
+from weir.node.directory import Directory
+from weir.node.node_file import read_node
+from weir.node.usage import create_usage_table
+from weir.settings import Settings
+from weir.storage.local import make_directory
+
+
+def directory_of(settings: Settings) -> Directory:
+    """The node's directory, by its full path."""
+    return Directory(Path(settings.data_dir).resolve())
+
+
+def prepare_run(directory: Directory, *, workers: int, clock: Clock) -> Board:
+    """A new ``run/``: what a node's processes share lives there from start to stop."""
+    shutil.rmtree(directory.run, ignore_errors=True)
+    make_directory(directory.run)
+    make_directory(directory.metrics)
+    create_limit_table(directory.limits, workers=workers)
+    month = month_of(clock.now_us())
+    used: Mapping[int, int] = {}
+    with contextlib.suppress(Unavailable):  # the loader meets it too, and tells
+        used = used_in_month(directory.catalog_db, month)
+    create_usage_table(directory.usage, workers=workers, month=month, used=used)
+    return Board.create(directory.board)
+
+
+def journal_of(directory: Directory, worker: int) -> Path:
+    """The journal that a worker writes in this life of the node."""
+    return directory.journal(worker, epoch=read_node(directory).epoch)
