@@ -15,21 +15,17 @@ import uvloop
 
 from bench.node import ROOT
 from weir.clock import SystemClock
-from weir.dialects.port import RateLimits
-from weir.dialects.table import routes_by_path
 from weir.domain.frame import Draft
 from weir.domain.keys import Scope, digest_of
 from weir.domain.registry import Endpoint, Principal, Project, Registry, Tenant
-from weir.ingest.counters import Tally
 from weir.ingest.http.connection import Connection
-from weir.ingest.http.door import Door, Parts, Waiter
-from weir.ingest.http.exchange import Exchange
-from weir.ingest.limits import LimitTable
-from weir.ingest.overload import Gate
-from weir.ingest.quota import Quota
+from weir.ingest.http.door import Door
+from weir.ingest.intake import Waiter
+from weir.ingest.overload import Overload
 from weir.node.board import Slot
 from weir.node.directory import Directory
-from weir.node.registry import RegistryView, publish_registry
+from weir.node.registry import publish_registry
+from weir.server.edge import build_door
 from weir.server.run_folder import prepare_run
 from weir.settings import Settings
 
@@ -122,22 +118,12 @@ def _door(directory: Directory, limit: int, loop: asyncio.AbstractEventLoop) -> 
     board.set(Slot.API_READY, 1)
     settings = Settings(data_dir=str(directory.root), workers=1, disk_reserve_bytes=0)
     journal = _Journal()
-    parts = Parts(
-        settings=settings,
-        clock=clock,
-        registry=RegistryView(directory, board),
-        journal=journal,
-        limits=LimitTable(directory.limits, worker=0, defaults=RateLimits()),
-        quota=Quota.open(directory.usage, worker=0, journal=journal, clock=clock),
-        gate=Gate(
-            directory.root, reserve_bytes=0, backlog_bytes=lambda: 0, backlog_bytes_max=1 << 40
-        ),
-        tally=Tally(),
-        routes=routes_by_path(),
-        local={},
-        relay=_refuse_relay,
+    overload = Overload(
+        directory.root, reserve_bytes=0, backlog_bytes=lambda: 0, backlog_bytes_max=1 << 40
     )
-    return Door(parts, loop)
+    return build_door(
+        settings, board, loop, worker=0, clock=clock, journal=journal, overload=overload
+    )
 
 
 def _registry(limit: int) -> Registry:
@@ -150,7 +136,3 @@ def _registry(limit: int) -> Registry:
         tenants={1: Tenant(1, "bench", events_per_minute=limit, events_per_month=limit)},
         endpoints={1: _ENDPOINT},
     )
-
-
-def _refuse_relay(exchange: Exchange) -> None:
-    raise SystemExit(f"No ingest route: {exchange.head.path!r}")

@@ -11,7 +11,8 @@ import pytest
 from weir.dialects.port import RateLimits, Usage
 from weir.domain.registry import Principal, Tenant
 from weir.errors import LimitExceeded
-from weir.ingest.limits import LimitTable, create_limit_table, usage_headers
+from weir.ingest.http.responses import usage_headers
+from weir.ingest.limits import LimitTable, create_limit_table
 from weir_client.options import Options
 from weir_client.verdicts import (
     RETRY_AFTER_S_MAX,
@@ -142,7 +143,7 @@ def test_the_two_limits_of_a_node_are_told_apart(tmp_path: Path) -> None:
     principal = Principal(*(1, "key_1", 1, 1, 1), scopes=frozenset({"ingest"}), slot=0)
     tenant = Tenant(1, "a")
 
-    def told(count: Callable[[], bytes]) -> int:
+    def told(count: Callable[[], Usage | None]) -> int:
         with pytest.raises(LimitExceeded) as caught:
             count()
         usage = caught.value.context["usage"]
@@ -151,7 +152,7 @@ def test_the_two_limits_of_a_node_are_told_apart(tmp_path: Path) -> None:
         limit, remaining = (line.split(": ")[1] for line in lines[:2])
         return events_max(limit, remaining)
 
-    def ask(events: int) -> bytes:
+    def ask(events: int) -> Usage | None:
         return limits.count_events(principal, tenant, events, now_us=0)
 
     assert told(lambda: ask(101)) == 100

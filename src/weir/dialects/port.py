@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from weir.dialects.credentials import ANY_ROUTE, CredentialFinder, Headers
 from weir.domain.event import Dialect
 from weir.errors import LimitExceeded, WeirError
 
@@ -91,19 +92,27 @@ ReadBody = Callable[[bytes, bytes], bytes]
 """The body of a request's events from its target and the body that came; may raise."""
 
 
+Takes = Callable[[Headers, bytes], bool]
+"""Decides by the headers, and by the public id of the endpoint that the request names, if any."""
+
+
 class IngestRoute(msgspec.Struct, frozen=True):
-    """One ingest path of a dialect; it answers its methods and preflights."""
+    """One ingest path of a dialect; it answers its methods and preflights.
+
+    A path may have several routes: the first in the table of dialects that takes a request gets it.
+    """
 
     path: str
+    """As it stands in a request; ``{id}`` in it is the public id of an endpoint."""
     dialect: Dialect
     dialect_version: int
     admit: Admit
     render_error: RenderError
     methods: tuple[bytes, ...] = (b"POST",)
-    key_parameter: str = ""
-    """Name of the query parameter that may hold a key, one for ingest only; empty: none."""
-    find_key: Callable[[bytes], str | None] | None = None
-    """The key in a body, for ingest only too, of a request with none in its headers; None: none."""
+    takes: Takes | None = None
+    """Whether a request on the path is this route's; None: each that no other route takes."""
+    credentials: tuple[CredentialFinder, ...] = ANY_ROUTE
+    """Where its credential may stand, tried in this order."""
     read_body: ReadBody | None = None
     """Where events may also stand in the target; None: they are the body."""
     is_opaque: bool = False

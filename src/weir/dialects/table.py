@@ -1,4 +1,7 @@
-"""The table of dialects. Adding one touches its own module and this list."""
+"""The table of dialects: adding one touches its folder and this list.
+
+Of several routes with one path the first that takes a request gets it.
+"""
 
 from collections.abc import Mapping
 
@@ -19,11 +22,6 @@ ROUTES: tuple[IngestRoute, ...] = (
     *realanalytics.ROUTES,
     *clickstream.ROUTES,
 )
-
-
-def routes_by_path() -> Mapping[bytes, IngestRoute]:
-    """The ingest routes, by path as it stands in a request."""
-    return {route.path.encode(): route for route in ROUTES}
 
 
 def dialects_by_code() -> Mapping[int, Dialect]:

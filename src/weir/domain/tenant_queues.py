@@ -1,4 +1,4 @@
-"""Lines: what waits for its turn, by tenant, so that nobody waits behind all of another's."""
+"""Queues by tenant: what waits is served tenant by tenant, nobody behind all of another's."""
 
 from __future__ import annotations
 
@@ -11,57 +11,57 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Lines(Generic[T]):
-    """A line for each tenant; the first of each in turn. What bounds them is the caller's."""
+class TenantQueues(Generic[T]):
+    """A queue for each tenant, served in turn. What bounds them is the caller's."""
 
-    __slots__ = ("_lines",)
+    __slots__ = ("_queues",)
 
     def __init__(self) -> None:
-        self._lines: OrderedDict[int, deque[T]] = OrderedDict()
+        self._queues: OrderedDict[int, deque[T]] = OrderedDict()
 
     def __bool__(self) -> bool:
-        return bool(self._lines)
+        return bool(self._queues)
 
     @property
     def by_tenant(self) -> Mapping[int, Sized]:
-        """The lines, none of them empty; first the tenant that has waited longest for its turn."""
-        return self._lines
+        """The queues, none of them empty; first the tenant that has waited longest for its turn."""
+        return self._queues
 
-    def join(self, tenant_id: int, item: T) -> None:
-        """Puts an item at the end of its tenant's line."""
-        line = self._lines.get(tenant_id)
-        if line is None:
-            line = self._lines[tenant_id] = deque()
-        line.append(item)
+    def add(self, tenant_id: int, item: T) -> None:
+        """Puts an item at the end of its tenant's queue."""
+        queue = self._queues.get(tenant_id)
+        if queue is None:
+            queue = self._queues[tenant_id] = deque()
+        queue.append(item)
 
     def next(self) -> T:
         """Takes the first of the tenant that has waited longest for its turn."""
-        return self.next_of(next(iter(self._lines)))
+        return self.next_of(next(iter(self._queues)))
 
     def next_of(self, tenant_id: int) -> T:
-        """Takes the first of a tenant that has a line; its next turn comes after the others'."""
-        line = self._lines[tenant_id]
-        item = line.popleft()
-        if line:
-            self._lines.move_to_end(tenant_id)
+        """Takes the first of a tenant that has a queue; its next turn comes after the others'."""
+        queue = self._queues[tenant_id]
+        item = queue.popleft()
+        if queue:
+            self._queues.move_to_end(tenant_id)
         else:
-            del self._lines[tenant_id]
+            del self._queues[tenant_id]
         return item
 
     def leave(self, tenant_id: int, item: T) -> bool:
-        """Takes an item out of its line; False when it is not in it any more."""
-        line = self._lines.get(tenant_id, deque())
-        if item not in line:
+        """Takes an item out of its queue; False when it is not in it any more."""
+        queue = self._queues.get(tenant_id, deque())
+        if item not in queue:
             return False
-        line.remove(item)
-        if not line:
-            del self._lines[tenant_id]
+        queue.remove(item)
+        if not queue:
+            del self._queues[tenant_id]
         return True
 
     def last_of(self, tenant_id: int) -> T:
-        """Takes the newest of a tenant that has a line."""
-        line = self._lines[tenant_id]
-        item = line.pop()
-        if not line:
-            del self._lines[tenant_id]
+        """Takes the newest of a tenant that has a queue."""
+        queue = self._queues[tenant_id]
+        item = queue.pop()
+        if not queue:
+            del self._queues[tenant_id]
         return item

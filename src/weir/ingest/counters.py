@@ -18,16 +18,17 @@ TALLY_VERSION = 1
 _NOWHERE = Place(0, 0, 0, 0)
 
 
-class Tally:
+class Counters:
     """One worker's sums since they were last handed on."""
 
-    __slots__ = ("_body_bytes", "_events", "_refused", "_statuses")
+    __slots__ = ("_body_bytes", "_events", "_refused", "_saturated", "_statuses")
 
     def __init__(self) -> None:
         self._refused: Counter[tuple[int, int]] = Counter()
         self._events: Counter[tuple[str, str]] = Counter()
         self._statuses = [0] * 600
         self._body_bytes = 0
+        self._saturated: set[str] = set()
 
     def count_taken(self, dialect: str, taken: int, refused: int, *, body_bytes: int) -> None:
         """Events of a body that was written; its frame carries both counts itself."""
@@ -45,6 +46,12 @@ class Tally:
         """An answer that left the door."""
         self._statuses[status] += 1
 
+    def note_saturated(self, limit: str) -> None:
+        """A limit refused somebody; it is told once until the sums are handed on."""
+        if limit not in self._saturated:
+            self._saturated.add(limit)
+            emit(Happening.EDGE_SATURATED, limit=limit)
+
     def hand_on(self, append: Callable[[Draft], None]) -> None:
         """Adds the sums to the metrics and the refusals to the journal."""
         for (dialect, result), count in self._events.items():
@@ -55,6 +62,7 @@ class Tally:
                 self._statuses[status] = 0
         DOOR_BYTES.inc(self._body_bytes)
         self._events.clear()
+        self._saturated.clear()
         self._body_bytes = 0
         if self._refused:
             append(self._draft())
@@ -74,7 +82,7 @@ class Tally:
         )
 
 
-class _Nobody:
+class _NoWaiter:
     """The waiter of a tally frame: no client waits for it."""
 
     __slots__ = ()
@@ -87,4 +95,4 @@ class _Nobody:
         emit(Happening.REQUEST_FAILED, reason=type(error).__name__, what="tally")
 
 
-NOBODY = _Nobody()
+NO_WAITER = _NoWaiter()

@@ -13,7 +13,7 @@ from weir.errors import Unavailable
 from weir.ingest.http.connection import Connection
 from weir.ingest.http.door import Door
 from weir.ingest.http.tls import Certificate
-from weir.ingest.http.tls_accept import Doorstep
+from weir.ingest.http.tls_accept import TlsAccept
 from weir.node.board import Board, Slot
 from weir.telemetry import Happening, emit
 
@@ -60,7 +60,7 @@ async def serve_edge(edge: Edge, stop: asyncio.Event) -> int:
     loop = asyncio.get_running_loop()
     door, certificate = edge.door, edge.certificate
     server = await loop.create_server(
-        lambda: Doorstep(door, certificate.context) if certificate else Connection(door),
+        lambda: TlsAccept(door, certificate.context) if certificate else Connection(door),
         sock=edge.listener,
         backlog=BACKLOG_CONNECTIONS,
     )
@@ -115,7 +115,7 @@ def _refresh(certificate: Certificate) -> None:
 
 async def _drain(door: Door) -> None:
     """Lets open requests finish, each answer with ``Connection: close``; bounded in time."""
-    deadline = door.loop_time() + door.settings.drain_timeout_s
+    deadline = door.loop_time() + door.limits.drain_timeout_s
     while door.connections and (now := door.loop_time()) < deadline:
         for connection in list(door.connections):
             connection.close_when_idle(now)

@@ -144,3 +144,13 @@ class _Parts:
 def _check_members(count: int) -> None:
     if count > MEMBERS_MAX:
         raise InvalidInput(f"The body has more than {MEMBERS_MAX} compressed parts.")
+
+
+def inflate_small(encoding: str, body: bytes) -> bytes | None:
+    """The inflated body, when that is little work; else None."""
+    if len(body) > INFLATE_ON_LOOP_BYTES_MAX:
+        return None
+    try:
+        return inflate(encoding, body, bytes_max=ADMIT_ON_LOOP_BYTES_MAX)
+    except BodyTooLarge:
+        return None

@@ -1,39 +1,51 @@
-"""Room for the bodies that a worker is handling: bounded, and shared by tenants."""
+"""The in-flight budget: bytes of the bodies that a worker is handling, shared by its tenants."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from weir.errors import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from weir.ingest.http.exchange import Exchange
     from weir.node.registry import RegistryView
 
 FREE_SHARE = 0.75
-"""Share of the room that one tenant may fill alone."""
+"""Share of the budget that one tenant may fill alone."""
 
-GUESTS = -1
-"""Stands for a tenant where a body came with no known key."""
+UNKNOWN_SENDER = -1
+"""Stands for a tenant where a body came with no known credential."""
 
-GUESTS_SHARE = 1 / 16
-"""Share of the room that all guests' bodies take together at most.
+UNKNOWN_SHARE = 1 / 16
+"""Share of the budget that the bodies of unknown senders take together at most.
 
 Anybody can send such, for paths that the api process answers. However many they are and however
-slowly they come, the room of the events stays free of them.
+slowly they come, most of the budget stays free for events.
 """
 
 WATCHED_SHARE = 0.25
-"""Share of the room below which nobody asks whose small requests are."""
+"""Share of the budget below which nobody asks whose small requests are."""
+
+
+class BodyInFlight(Protocol):
+    """A body that is counted, and whose it is."""
+
+    body_bytes: int
+    """Counted of it now."""
+    tenant_id: int
+    """Whose they are: 0 is nobody's, or not known yet; ``UNKNOWN_SENDER`` of no known sender."""
+
+    def drop_body(self) -> None:
+        """Lets go of the bytes, which nobody reads any more."""
+        ...
 
 
 def admits(wanted: int, *, held: int, in_flight: int, tenants: int, bytes_max: int) -> bool:
     """Whether a tenant that holds ``held`` of the bytes in flight may hold ``wanted`` more.
 
-    Up to ``FREE_SHARE`` of the room everybody may. What lies above is for those that hold less
+    Up to ``FREE_SHARE`` of the budget everybody may. What lies above is for those that hold less
     than an equal share of it all, with one share left for whoever comes next. ``tenants`` is how
     many hold some now, the asking one included.
     """
@@ -44,12 +56,12 @@ def admits(wanted: int, *, held: int, in_flight: int, tenants: int, bytes_max: i
     return (held + wanted) * (tenants + 1) <= bytes_max
 
 
-def no_room() -> Unavailable:
-    """The error for a body that there is no room for now."""
+def overloaded() -> Unavailable:
+    """The error for a body that does not fit into the budget now."""
     return Unavailable("The node is overloaded.", retry_after_s=1)
 
 
-class Room:
+class InFlightBudget:
     """Bytes of one worker's bodies in flight, as received and, while they are kept, as inflated.
 
     0 is a tenant that is not known, or not yet: ``claim`` tells later whose its bytes are. Whole
@@ -60,9 +72,9 @@ class Room:
     __slots__ = (
         "_bytes_max",
         "_free_bytes",
-        "_guests_bytes_max",
         "_held",
         "_registry",
+        "_unknown_bytes_max",
         "_when_full",
         "bytes_in_flight",
         "watched_bytes",
@@ -75,16 +87,16 @@ class Room:
         self._bytes_max = bytes_max
         self.watched_bytes = int(WATCHED_SHARE * bytes_max)
         self._free_bytes = int(FREE_SHARE * bytes_max)
-        self._guests_bytes_max = int(GUESTS_SHARE * bytes_max)
+        self._unknown_bytes_max = int(UNKNOWN_SHARE * bytes_max)
         self._registry = registry
         self._when_full = when_full
         self._held: defaultdict[int, int] = defaultdict(int)
 
     def reserve(self, body_bytes: int, tenant_id: int = 0) -> bool:
-        """Takes room for body bytes that arrived; False when there is none."""
+        """Counts body bytes that arrived; False, and they are not, when they do not fit."""
         wanted = self.bytes_in_flight + body_bytes
         is_full = wanted > self._free_bytes and not self._admits(body_bytes, tenant_id)
-        if is_full or (tenant_id == GUESTS and self._fills_guests_share(body_bytes)):
+        if is_full or (tenant_id == UNKNOWN_SENDER and self._fills_unknown_share(body_bytes)):
             self._when_full()
             return False
         self.bytes_in_flight = wanted
@@ -92,39 +104,39 @@ class Room:
             self._held[tenant_id] += body_bytes
         return True
 
-    def claim(self, exchange: Exchange, tenant_id: int) -> None:
-        """The exchange's bytes, nobody's so far, are a tenant's; ``Unavailable`` if too many."""
-        wanted = exchange.body_bytes
+    def claim(self, body: BodyInFlight, tenant_id: int) -> None:
+        """A body's bytes, nobody's so far, are a tenant's; ``Unavailable`` if too many."""
+        wanted = body.body_bytes
         if self.bytes_in_flight > self._free_bytes:
             self.bytes_in_flight -= wanted
             is_admitted = self._admits(wanted, tenant_id)
             self.bytes_in_flight += wanted
             if not is_admitted:
                 self._when_full()
-                raise no_room()
-        exchange.tenant_id = tenant_id
+                raise overloaded()
+        body.tenant_id = tenant_id
         self._held[tenant_id] += wanted
 
-    def adopt(self, exchange: Exchange, tenant_id: int) -> None:
-        """A guest's body has told whose it is; raises as ``claim`` does."""
-        self._held[GUESTS] -= exchange.body_bytes
-        exchange.tenant_id = 0
-        self.claim(exchange, tenant_id)
+    def identify(self, body: BodyInFlight, tenant_id: int) -> None:
+        """A body of an unknown sender has told whose it is; raises as ``claim`` does."""
+        self._held[UNKNOWN_SENDER] -= body.body_bytes
+        body.tenant_id = 0
+        self.claim(body, tenant_id)
 
-    def release(self, exchange: Exchange) -> None:
-        """Gives an exchange's room back; a second time changes nothing."""
-        self.bytes_in_flight -= exchange.body_bytes
-        if exchange.tenant_id:
-            self._held[exchange.tenant_id] -= exchange.body_bytes
-        exchange.body_bytes = 0
-        exchange.parts = []
+    def release(self, body: BodyInFlight) -> None:
+        """Takes a body out of the count and drops it; a second time changes nothing."""
+        self.bytes_in_flight -= body.body_bytes
+        if body.tenant_id:
+            self._held[body.tenant_id] -= body.body_bytes
+        body.body_bytes = 0
+        body.drop_body()
 
     def tidy(self) -> None:
         """Once a second: forgets tenants that hold nothing."""
         self._held = defaultdict(int, {each: held for each, held in self._held.items() if held})
 
-    def _fills_guests_share(self, body_bytes: int) -> bool:
-        return self._held[GUESTS] + body_bytes > self._guests_bytes_max
+    def _fills_unknown_share(self, body_bytes: int) -> bool:
+        return self._held[UNKNOWN_SENDER] + body_bytes > self._unknown_bytes_max
 
     def _admits(self, wanted: int, tenant_id: int) -> bool:
         """As ``admits``; a node with one tenant shares with nobody."""

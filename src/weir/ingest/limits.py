@@ -33,7 +33,6 @@ _ROW_CELLS = _TENANT_EVENTS + TENANTS_MAX
 _CELL_BYTES = 8
 _COUNT_BITS = 32
 _COUNT_MAX = (1 << _COUNT_BITS) - 1
-_HEADERS = b"X-RateLimit-Limit: %d\r\nX-RateLimit-Remaining: %d\r\nX-RateLimit-Reset: %d\r\n"
 
 
 def create_limit_table(path: Path, *, workers: int) -> None:
@@ -41,11 +40,6 @@ def create_limit_table(path: Path, *, workers: int) -> None:
     path.unlink(missing_ok=True)
     path.write_bytes(bytes(workers * _ROW_CELLS * _CELL_BYTES))
     path.chmod(0o600)
-
-
-def usage_headers(usage: Usage) -> bytes:
-    """Header lines that tell a client of its window."""
-    return _HEADERS % (usage.limit, usage.remaining, usage.reset_s)
 
 
 class LimitTable:
@@ -83,8 +77,8 @@ class LimitTable:
 
     def count_request(
         self, principal: Principal, rates: RateLimits | None = None, *, now_us: int
-    ) -> bytes:
-        """Counts a request of a key and gives the header lines that tell its window, if any.
+    ) -> Usage | None:
+        """Counts a request of a key; returns its window, None when there is no limit.
 
         Raises ``LimitExceeded`` when the window is full already.
         """
@@ -92,7 +86,7 @@ class LimitTable:
         if limit is None:
             limit = self._requests_limit(principal, rates)
         if not limit:
-            return b""
+            return None
         cell = principal.slot
         return self._count(cell, 1, limit, now_us, "requests per minute of this API key")
 
@@ -104,15 +98,18 @@ class LimitTable:
         rates: RateLimits | None = None,
         *,
         now_us: int,
-    ) -> bytes:
-        """The same of a key's or its tenant's events; none is counted when they do not fit all."""
+    ) -> Usage | None:
+        """Counts events of a key or its tenant; none of them when not all fit.
+
+        Returns and raises as ``count_request`` does.
+        """
         own = principal.events_per_minute
         if own:
             cell = _KEY_EVENTS + principal.slot
             return self._count(cell, events, own, now_us, "events per minute of this API key")
         limit = self.events_limit(principal, tenant, rates)
         if not limit:
-            return b""
+            return None
         cell = _TENANT_EVENTS + tenant.tenant_id
         return self._count(cell, events, limit, now_us, "events per minute of this account")
 
@@ -147,7 +144,7 @@ class LimitTable:
             return own
         return self._defaults.requests or (rates.requests if rates else 0)
 
-    def _count(self, cell: int, amount: int, limit: int, now_us: int, what: str) -> bytes:
+    def _count(self, cell: int, amount: int, limit: int, now_us: int, what: str) -> Usage:
         # In one piece, and with little arithmetic: it is done for each request that is counted.
         if not self._begins_us <= now_us < self._ends_us:
             self._turn(now_us)
@@ -163,7 +160,7 @@ class LimitTable:
         if amount > left:
             raise _refusal(Usage(limit, max(0, left), self._reset_s), amount, now_us, what)
         cells[self._own_row + cell] = empty + own + amount
-        return _HEADERS % (limit, left - amount, self._reset_s)
+        return Usage(limit, left - amount, self._reset_s)
 
     def _turn(self, now_us: int) -> None:
         """The window is the minute that it is, also when the clock went back."""

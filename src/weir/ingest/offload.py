@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Generic, NamedTuple, TypeVar
 
-from weir.domain.tenant_queues import Lines
+from weir.domain.tenant_queues import TenantQueues
 
 RUNNING_MAX = 2
 """Bodies of one worker that are worked on, or were and are not yet with the door."""
@@ -25,7 +25,7 @@ class _Job(NamedTuple, Generic[T]):
     then: Callable[[asyncio.Future[T]], None]
 
 
-class Aside(Generic[T]):
+class Offload(Generic[T]):
     """One worker's large bodies, tenants in turn."""
 
     __slots__ = ("_loop", "_running", "_threads", "_waiting")
@@ -33,15 +33,15 @@ class Aside(Generic[T]):
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         # No more threads than bodies: each keeps what it had of memory for its next one.
-        self._threads = ThreadPoolExecutor(RUNNING_MAX, "aside")
+        self._threads = ThreadPoolExecutor(RUNNING_MAX, "offload")
         self._running = 0
-        self._waiting: Lines[_Job[T]] = Lines()
+        self._waiting: TenantQueues[_Job[T]] = TenantQueues()
 
     def run(
         self, tenant_id: int, work: Callable[[], T], then: Callable[[asyncio.Future[T]], None]
     ) -> None:
         """Calls ``work`` in a thread and ``then`` with what came of it, on the loop."""
-        self._waiting.join(tenant_id, _Job(work, then))
+        self._waiting.add(tenant_id, _Job(work, then))
         self._go_on()
 
     def _go_on(self) -> None:

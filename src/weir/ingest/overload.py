@@ -62,18 +62,18 @@ def heavy_tenants(sent: Mapping[int, float]) -> frozenset[int]:
     return frozenset(tenant for tenant, count in sent.items() if count > bound)
 
 
-class Gate:
-    """Open, closed to some tenants, or closed, for a reason that is told to the client."""
+class Overload:
+    """Whether events are refused to all, to the heaviest tenants or to nobody, and why."""
 
     __slots__ = (
         "_backlog_bytes",
         "_backlog_bytes_max",
-        "_closed_by",
         "_directory",
         "_heavy",
+        "_refusal",
         "_reserve_bytes",
-        "is_open",
         "shares",
+        "takes_all",
     )
 
     def __init__(
@@ -88,16 +88,16 @@ class Gate:
         self._reserve_bytes = reserve_bytes
         self._backlog_bytes = backlog_bytes
         self._backlog_bytes_max = backlog_bytes_max
-        self._closed_by: str | None = None
+        self._refusal: str | None = None
         self._heavy: frozenset[int] = frozenset()
-        self.is_open = True
-        """To everybody; else ``check`` tells."""
+        self.takes_all = True
+        """Whether nobody is refused; else ``check`` tells who is."""
         self.shares = Shares()
 
     def check(self, tenant_id: int) -> None:
         """Raises ``Unavailable`` with what the events of a tenant meet, if they may not come."""
-        if self._closed_by is not None:
-            raise Unavailable(self._closed_by, retry_after_s=RETRY_S)
+        if self._refusal is not None:
+            raise Unavailable(self._refusal, retry_after_s=RETRY_S)
         if tenant_id in self._heavy:
             raise Unavailable(
                 "The node is short of room, and this account sends far more than others.",
@@ -105,9 +105,9 @@ class Gate:
             )
 
     def look(self) -> None:
-        """Opens or closes the gate by what the disk and the journal say now.
+        """Decides anew by what the disk and the journal say now.
 
-        A disk that cannot be asked (no descriptor is left, say) closes it too.
+        A disk that cannot be asked (no descriptor is left, say) refuses all too.
         """
         backlog = free = -1
         is_pressed = False
@@ -122,9 +122,9 @@ class Gate:
         except OSError as error:
             reason = f"The node cannot look at its disk: {error.strerror}."
         self._heavy = self._tell_heavy(is_pressed)
-        was_closed = self._closed_by is not None
-        self._closed_by = reason
-        self.is_open = reason is None and not self._heavy
+        was_closed = self._refusal is not None
+        self._refusal = reason
+        self.takes_all = reason is None and not self._heavy
         if reason is not None and not was_closed:
             emit(Happening.EDGE_OVERLOADED, reason=reason, free_bytes=free, backlog_bytes=backlog)
         elif reason is None and was_closed:

@@ -8,7 +8,7 @@ that comes anew waits for one query to end, however many another one has waiting
 from collections import Counter
 from typing import Final, Generic, NamedTuple, TypeVar
 
-from weir.domain.tenant_queues import Lines
+from weir.domain.tenant_queues import TenantQueues
 
 T = TypeVar("T")
 
@@ -33,7 +33,7 @@ class Places(Generic[T]):
         self._waiting_max = waiting_max
         self._running: Counter[int] = Counter()
         self._served: Counter[int] = Counter()
-        self._lines: Lines[T] = Lines()
+        self._lines: TenantQueues[T] = TenantQueues()
 
     @property
     def running_count(self) -> int:
@@ -58,13 +58,13 @@ class Places(Generic[T]):
         When the lines are full that is the newest of the longest line, perhaps the item itself.
         """
         if self.waiting_count < self._waiting_max:
-            self._lines.join(tenant_id, item)
+            self._lines.add(tenant_id, item)
             return None
         longest = max(self._lines.by_tenant, key=self._waiting_of, default=tenant_id)
         if self._waiting_of(longest) <= self._waiting_of(tenant_id) + 1:
             return item
         pushed_out = self._lines.last_of(longest)
-        self._lines.join(tenant_id, item)
+        self._lines.add(tenant_id, item)
         return pushed_out
 
     def leave(self, tenant_id: int, item: T) -> None:

@@ -3,26 +3,38 @@
 import asyncio
 import gc
 from dataclasses import replace
+from functools import partial
+from typing import Protocol
 
-from weir.clock import SystemClock
-from weir.dialects.port import RateLimits
-from weir.dialects.table import routes_by_path
-from weir.ingest.counters import Tally
+from weir.clock import Clock, SystemClock
+from weir.dialects.port import Limits, RateLimits
+from weir.dialects.table import ROUTES
+from weir.domain.networks import parse_networks
+from weir.ingest.addresses import Addresses
+from weir.ingest.allowances import Allowances
+from weir.ingest.authentication import Authentication
+from weir.ingest.backfill import Backfill
+from weir.ingest.counters import Counters
 from weir.ingest.edge import Edge, serve_edge
-from weir.ingest.http.door import Door, Parts
+from weir.ingest.http.credentials import Credentials
+from weir.ingest.http.door import Door, Handlers
 from weir.ingest.http.local import local_routes
+from weir.ingest.http.refusals import HttpLimits
 from weir.ingest.http.relay import Relay
+from weir.ingest.http.routing import Routing
 from weir.ingest.http.tls import Certificate
+from weir.ingest.in_flight import InFlightBudget
+from weir.ingest.intake import Intake, IntakeLimits, Journal
 from weir.ingest.limits import LimitTable
-from weir.ingest.overload import Gate
-from weir.ingest.quota import Quota
+from weir.ingest.overload import Overload
+from weir.ingest.quota import CountedJournal, Quota
 from weir.journal.absent import open_or_refuse
-from weir.node.directory import Directory
+from weir.node.board import Board
 from weir.node.listening import adopt, bind
 from weir.node.process import raise_file_limit
 from weir.node.registry import RegistryView
 from weir.server.child import LOCK_WAIT_S, begin_child, run_loop
-from weir.server.run_folder import journal_of
+from weir.server.run_folder import directory_of, journal_of
 from weir.settings import Settings
 from weir.storage.local import while_locked
 from weir.telemetry import Happening, emit
@@ -38,7 +50,6 @@ def run_edge(
     settings: Settings, *, worker: int, listen_fd: int | None, lifeline_fd: int | None
 ) -> int:
     """One edge worker: the door and its journal. Returns its exit code."""
-
     directory, board = begin_child(f"edge-{worker}", settings, lifeline_fd)
     settings = _within_file_limit(settings)
     clock = SystemClock()
@@ -57,37 +68,97 @@ def run_edge(
             wait_s=LOCK_WAIT_S,
             clock=clock,
         )
-        parts = Parts(
-            settings=settings,
-            clock=clock,
-            registry=RegistryView(directory, board),
-            journal=journal,
-            limits=_limit_table(settings, directory, worker=worker),
-            quota=Quota.open(directory.usage, worker=worker, journal=journal, clock=clock),
-            gate=Gate(
-                directory.root,
-                reserve_bytes=settings.disk_reserve_bytes,
-                backlog_bytes=journal.backlog_bytes,
-                backlog_bytes_max=settings.journal_backlog_bytes_max,
-            ),
-            tally=Tally(),
-            routes=routes_by_path(),
-            local=local_routes(board, settings, clock),
-            relay=Relay(directory.api_socket, loop, settings).pass_on,
+        overload = Overload(
+            directory.root,
+            reserve_bytes=settings.disk_reserve_bytes,
+            backlog_bytes=journal.backlog_bytes,
+            backlog_bytes_max=settings.journal_backlog_bytes_max,
+        )
+        door = build_door(
+            settings, board, loop, worker=worker, clock=clock, journal=journal, overload=overload
         )
         listener = bind(settings.host, settings.port) if listen_fd is None else adopt(listen_fd)
         certificate = Certificate.load(settings.tls_cert, settings.tls_key)
         _settle_garbage()
-        edge = Edge(worker, Door(parts, loop), journal, board, listener, certificate)
+        edge = Edge(worker, door, journal, board, listener, certificate)
         return await serve_edge(edge, stop)
 
     return run_loop(main, settings)
 
 
-def _limit_table(settings: Settings, directory: Directory, *, worker: int) -> LimitTable:
+class EdgeJournal(Journal, CountedJournal, Protocol):
+    """What of a journal's writer a door's parts need together."""
 
-    defaults = RateLimits(settings.rate_limit_requests, settings.rate_limit_events)
-    return LimitTable(directory.limits, worker=worker, defaults=defaults)
+
+def build_door(
+    settings: Settings,
+    board: Board,
+    loop: asyncio.AbstractEventLoop,
+    *,
+    worker: int,
+    clock: Clock,
+    journal: EdgeJournal,
+    overload: Overload,
+) -> Door:
+    """The door of a worker whose journal is open."""
+    directory = directory_of(settings)
+    registry = RegistryView(directory, board)
+    trusted = parse_networks(settings.trusted_proxies)
+    counters = Counters()
+    limits = LimitTable(
+        directory.limits,
+        worker=worker,
+        defaults=RateLimits(settings.rate_limit_requests, settings.rate_limit_events),
+    )
+    in_flight = InFlightBudget(
+        settings.in_flight_bytes_max,
+        registry,
+        partial(counters.note_saturated, "in_flight_bytes_max"),
+    )
+    intake = Intake(
+        loop=loop,
+        clock=clock,
+        journal=journal,
+        allowances=Allowances(
+            limits=limits,
+            quota=Quota.open(directory.usage, worker=worker, journal=journal, clock=clock),
+            overload=overload,
+            backfill=Backfill(settings.backfill_bytes_per_s),
+        ),
+        counters=counters,
+        in_flight=in_flight,
+        limits=_intake_limits(settings),
+    )
+    authentication = Authentication(limits, docs_url=settings.docs_url)
+    relay = Relay(
+        directory.api_socket, loop, query_timeout_s=settings.query_timeout_s, trusted=trusted
+    )
+    return Door(
+        Handlers(
+            routing=Routing(ROUTES, domain=settings.ingest_domain),
+            credentials=Credentials(authentication, registry, trusted=trusted),
+            intake=intake,
+            local=local_routes(board, clock, node=settings.node, region=settings.region),
+            relay=relay.pass_on,
+        ),
+        loop=loop,
+        clock=clock,
+        limits=_http_limits(settings),
+        addresses=Addresses(connections_max=settings.connections_per_address_max, trusted=trusted),
+        in_flight=in_flight,
+        counters=counters,
+    )
+
+
+def _intake_limits(settings: Settings) -> IntakeLimits:
+    admission = Limits(
+        settings.event_bytes_max, settings.json_depth_max, settings.shared_context_bytes_max
+    )
+    return IntakeLimits(admission, settings.inflated_bytes_max)
+
+
+def _http_limits(settings: Settings) -> HttpLimits:
+    return HttpLimits(**{name: getattr(settings, name) for name in HttpLimits._fields})
 
 
 def _settle_garbage() -> None:

@@ -111,7 +111,7 @@ def test_key_in_a_header_goes_before_the_one_in_the_url(node: Node) -> None:
 def test_bad_key_is_told_with_200(node: Node, key: str, code: str) -> None:
     """None, unknown, expired, not for ingest, or good for more than ingest."""
     node.publish(_with_all_scopes("all-scopes-0123456789"))
-    wait_for(lambda: node.door._registry.current().epoch == 2, what="the registry")
+    wait_for(lambda: node.door._credentials._registry.current().epoch == 2, what="the registry")
     for method, body in (("POST", BODY), ("GET", b"")):
         target = f"{PATH}?api_key={key}&data={quote(BODY)}"
         _refused(_ask(node, request(target, body, method=method), method=method), code)
@@ -136,7 +136,7 @@ def test_revoked_key_in_the_url_is_refused(node: Node) -> None:
     sent = request(f"{PATH}?api_key={INGEST}", BODY)
     assert _ask(node, sent).json == TAKEN
     node.publish(make_registry(2, without=INGEST))
-    wait_for(lambda: node.door._registry.current().epoch == 2, what="the registry")
+    wait_for(lambda: node.door._credentials._registry.current().epoch == 2, what="the registry")
     _refused(_ask(node, sent), "unauthorized")
 
 
@@ -205,10 +205,10 @@ def test_limits_are_told_with_200_and_counted(node: Node) -> None:
 def test_node_without_room_says_so_with_200(node: Node) -> None:
     """The sender cannot send again, so the ledger is all that tells."""
     node.backlog[0] = 1 << 50
-    node.call(node.gate.look)
+    node.call(node.overload.look)
     _refused(_ask(node, request(f"{PATH}?api_key={INGEST}", BODY)), "unavailable")
     node.backlog[0] = 0
-    node.call(node.gate.look)
+    node.call(node.overload.look)
     assert _tallied(node) == 1
 
 

@@ -333,7 +333,7 @@ def test_bug_in_a_dialect_is_a_500_and_no_silence(
     def fail(*_: object) -> None:
         raise RuntimeError("injected")
 
-    monkeypatch.setattr(node.door, "_store", fail)
+    monkeypatch.setattr(node.door._intake, "_store", fail)
     with node.connect() as wire:
         wire.send(request(key=INGEST) * 2 + HELLO)
         answers = [wire.read() for _ in range(3)]

@@ -12,7 +12,7 @@ import pytest
 from tests.unit.ingest.certificates import HAS_OPENSSL, client_hello, make_certificate, trusting
 from tests.unit.ingest.node import INGEST, Node, running_node, wait_for
 from tests.unit.ingest.wire import Wire, request
-from weir.ingest.http.tls_accept import Doorstep
+from weir.ingest.http.tls_accept import TlsAccept
 
 pytestmark = pytest.mark.skipif(not HAS_OPENSSL, reason="needs openssl")
 
@@ -188,7 +188,7 @@ def test_draining_node_does_not_wait_for_silent_clients(node: Node) -> None:
         wait_for(
             lambda: node.call(
                 lambda: any(
-                    isinstance(visitor, Doorstep) and visitor._handshake
+                    isinstance(visitor, TlsAccept) and visitor._handshake
                     for visitor in node.door.connections
                 )
             )

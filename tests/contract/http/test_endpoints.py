@@ -40,7 +40,7 @@ def edge(tmp_path: Path, way: Way) -> Iterator[Node]:
             },
         )
         node.publish(registry)
-        wait_for(lambda: node.door._registry.current().epoch == 2, what="the registry")
+        wait_for(lambda: node.door._credentials._registry.current().epoch == 2, what="the registry")
         yield node
 
 
@@ -137,12 +137,12 @@ def test_answer_waits_for_the_sync(edge: Node) -> None:
 def test_full_node_says_when_to_come_back(edge: Node) -> None:
     """503 with Retry-After; nothing is stored, and then it goes on by itself."""
     edge.backlog[0] = 1 << 50
-    edge.call(edge.gate.look)
+    edge.call(edge.overload.look)
     answer = _ask(edge, request(_path(OWN), b"{}", key=INGEST))
     assert (answer.status, answer.json["error"]) == (503, "unavailable")
     assert int(answer["retry-after"] or 0) > 0
     edge.backlog[0] = 0
-    edge.call(edge.gate.look)
+    edge.call(edge.overload.look)
     assert _ask(edge, request(_path(OWN), b"{}", key=INGEST)).status == 202
 
 
@@ -152,7 +152,7 @@ def test_records_count_as_events(edge: Node) -> None:
         make_registry(3), endpoints={1: Endpoint(1, 1, OWN), 3: Endpoint(3, 2, FOREIGN)}
     )
     edge.publish(registry)
-    wait_for(lambda: edge.door._registry.current().epoch == 3, what="the registry")
+    wait_for(lambda: edge.door._credentials._registry.current().epoch == 3, what="the registry")
     body = b"\n".join([b"{}"] * 6)
     answer = _ask(edge, request(_path(OWN), body, NDJSON, key=FEW_EVENTS))
     assert (answer.status, answer.json["error"]) == (429, "rate_limited")

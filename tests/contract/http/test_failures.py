@@ -174,12 +174,12 @@ def test_heavy_tenant_is_refused_while_others_are_served(node: Node) -> None:
         def send() -> int:
             return wire.ask(request("/v1/ingest", key=INGEST)).status
 
-        node.call(lambda: node.gate.shares.note(77, 1_000_000))
+        node.call(lambda: node.overload.shares.note(77, 1_000_000))
         node.backlog[0] = node.settings.journal_backlog_bytes_max // 2 + 1
         assert send() == 202
         node.call(node.door.tick)
         assert send() == 202
-        node.call(lambda: node.gate.shares.note(1, 100_000_000))
+        node.call(lambda: node.overload.shares.note(1, 100_000_000))
         node.call(node.door.tick)
         assert send() == 503
         node.backlog[0] = 0

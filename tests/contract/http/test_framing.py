@@ -181,7 +181,7 @@ def test_thousands_of_upgrades_in_one_read_do_not_pile_up(node: Node) -> None:
     def feed() -> list[int]:
         connection = connections_of(node)[0]
         connection.data_received(sent * count)
-        return [len(exchange.body) for exchange in connection._line]
+        return [len(exchange.body) for exchange in connection._pipeline.exchanges]
 
     with node.connect():
         wait_for(lambda: node.door.connections)

@@ -118,7 +118,9 @@ def test_only_credentials_that_can_be_keys_are_remembered(node: Node) -> None:
         for number in range(20):
             lines = (f"Authorization: Basic {number}", f"X-API-Key: {HERE}")
             assert wire.ask(request("/v1/ingest", BODY, *lines)).status == 202
-    assert len(node.door.callers._bearers) == len(node.door.callers._api_keys) == 1
+    credentials = node.door._credentials
+    assert len(credentials._by_authorization) == 1
+    assert {len(memory) for memory in credentials._memories.values()} == {1}
 
 
 @pytest.mark.parametrize(

@@ -209,7 +209,7 @@ def test_door_remembers_tokens_as_it_does_keys(node: Node, monkeypatch: pytest.M
     for _ in range(3):
         _ask(node, "/v1/events", f"Authorization: Bearer {_token(by=pair('stranger'))}")
     assert len(checked) == 1  # a kid that is not ours costs no signature
-    assert len(node.door.callers._bearers) == 1
+    assert len(node.door._credentials._by_authorization) == 1
 
 
 def test_relayed_body_with_a_token_is_no_guests(tmp_path: Path) -> None:
@@ -219,5 +219,5 @@ def test_relayed_body_with_a_token_is_no_guests(tmp_path: Path) -> None:
         bearer = f"Authorization: Bearer {_token(10, scopes=['query'])}"
         with node.connect() as wire:
             assert wire.ask(request("/v1/query", body, bearer)).status == 200
-        assert not node.door.callers._bearers
-        assert len(node.door.callers.tokens._known) == 1
+        assert not node.door._credentials._by_authorization
+        assert len(node.door._credentials._authentication.tokens._known) == 1

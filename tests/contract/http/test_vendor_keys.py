@@ -25,7 +25,7 @@ from tests.unit.ingest.node import (
     wait_for,
 )
 from tests.unit.ingest.wire import Answer, chunked, request
-from weir.ingest.http.credentials import KEYLESS_BODY_BYTES_MAX
+from weir.ingest.http.credentials import KEYED_BODY_BYTES_MAX
 
 EVENT = {
     "event": "signup_completed",
@@ -191,10 +191,10 @@ def test_bounds_of_a_key_hold_in_a_body_too(node: Node) -> None:
 @unproxied
 def test_body_is_searched_for_a_key_only_when_it_is_small(node: Node) -> None:
     """By its head, in chunks, and inflated; a key in a header is asked for."""
-    large = _envelope(more="x" * KEYLESS_BODY_BYTES_MAX)
+    large = _envelope(more="x" * KEYED_BODY_BYTES_MAX)
     inflating = gzip.compress(_envelope(more="x" * 300_000))
     for sent in (
-        request("/", b"", length=KEYLESS_BODY_BYTES_MAX + 1),
+        request("/", b"", length=KEYED_BODY_BYTES_MAX + 1),
         chunked(large, target="/"),
         request("/", inflating, "Content-Encoding: gzip"),
     ):
@@ -203,7 +203,7 @@ def test_body_is_searched_for_a_key_only_when_it_is_small(node: Node) -> None:
         assert str(answer.json["error"]).endswith("Send the key in a header.")
     assert _ask(node, request("/", large, key=INGEST)).status == 200
     for path in ("/ingest", "/ingest/batch"):
-        answer = _ask(node, request(path, b"", length=KEYLESS_BODY_BYTES_MAX))
+        answer = _ask(node, request(path, b"", length=KEYED_BODY_BYTES_MAX))
         assert (answer.status, answer["connection"]) == (401, "close")
     assert node.call(lambda: node.door.bytes_in_flight) == 0
 

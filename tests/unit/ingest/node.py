@@ -22,28 +22,23 @@ import uvloop
 from tests.unit.ingest.upstream import Upstream
 from tests.unit.ingest.wire import Wire
 from weir.clock import SystemClock
-from weir.dialects.port import RateLimits
-from weir.dialects.table import dialects_by_code, routes_by_path
+from weir.dialects.table import dialects_by_code
 from weir.domain.event import Event
 from weir.domain.frame import Frame
 from weir.domain.keys import Scope, digest_of
 from weir.domain.registry import Endpoint, Principal, Project, Registry, Tenant
-from weir.ingest.counters import Tally
 from weir.ingest.edge import Edge, serve_edge
 from weir.ingest.http.connection import Connection
-from weir.ingest.http.door import Door, Parts
-from weir.ingest.http.local import local_routes
-from weir.ingest.http.relay import Relay
+from weir.ingest.http.door import Door
 from weir.ingest.http.tls import Certificate
-from weir.ingest.limits import LimitTable
-from weir.ingest.overload import Gate
-from weir.ingest.quota import Quota
+from weir.ingest.overload import Overload
 from weir.journal.disk import LocalDisk
 from weir.journal.reader import JournalReader
 from weir.journal.writer import JournalWriter
 from weir.node.board import Board, Slot
 from weir.node.directory import Directory
-from weir.node.registry import RegistryView, publish_registry
+from weir.node.registry import publish_registry
+from weir.server.edge import build_door
 from weir.server.run_folder import prepare_run
 from weir.settings import MIB, Settings
 
@@ -152,9 +147,9 @@ class Node:
     disk: TouchyDisk
     upstream: Upstream
     door: Door
-    gate: Gate
+    overload: Overload
     backlog: list[int]
-    """One number: what the gate believes of the journal's backlog."""
+    """One number: what the overload check believes of the journal's backlog."""
     loop: asyncio.AbstractEventLoop
     address: tuple[str, int]
     stop: asyncio.Event
@@ -301,32 +296,22 @@ async def _serve(
     publish_registry(directory, board, make_registry(1))
     board.set(Slot.API_READY, 1)
     backlog = [0]
-    gate = Gate(
+    overload = Overload(
         root,
         reserve_bytes=settings.disk_reserve_bytes,
         backlog_bytes=lambda: backlog[0],
         backlog_bytes_max=settings.journal_backlog_bytes_max,
     )
-    parts = Parts(
-        settings=settings,
-        clock=clock,
-        registry=RegistryView(directory, board),
-        journal=journal,
-        limits=LimitTable(directory.limits, worker=0, defaults=_rates(settings)),
-        quota=Quota.open(directory.usage, worker=0, journal=journal, clock=clock),
-        gate=gate,
-        tally=Tally(),
-        routes=routes_by_path(),
-        local=local_routes(board, settings, clock),
-        relay=Relay(directory.api_socket, loop, settings).pass_on,
+    door = build_door(
+        settings, board, loop, worker=0, clock=clock, journal=journal, overload=overload
     )
-    door = Door(parts, loop)
     upstream = Upstream()
     if with_api:
         await upstream.start(directory.api_socket)
     node = Node(
         directory=directory, board=board, settings=settings, clock=clock, disk=disk, loop=loop,
-        upstream=upstream, door=door, gate=gate, backlog=backlog, address=listener.getsockname(),
+        upstream=upstream, door=door, overload=overload, backlog=backlog,
+        address=listener.getsockname(),
         stop=asyncio.Event(), complaints=complaints, exit_codes=[],
         thread=threading.current_thread(),
     )  # fmt: skip
@@ -340,10 +325,6 @@ async def _serve(
     journal.close()
 
 
-def _rates(settings: Settings) -> RateLimits:
-    return RateLimits(settings.rate_limit_requests, settings.rate_limit_events)
-
-
 def connections_of(node: Node) -> list[Connection]:
     """The worker's open connections, to look at on its loop."""
     return [client for client in node.door.connections if isinstance(client, Connection)]
@@ -351,7 +332,7 @@ def connections_of(node: Node) -> list[Connection]:
 
 def unanswered(node: Node) -> int:
     """Requests that were received and not yet answered; to be called on the loop."""
-    return sum(len(connection._line) for connection in connections_of(node))
+    return sum(len(connection._pipeline.exchanges) for connection in connections_of(node))
 
 
 def unsent_bytes(node: Node) -> int:

@@ -1,17 +1,14 @@
 """The backfill lane takes what it is given and no more, and live requests never meet it."""
 
-import pytest
-
 from weir.errors import Unavailable
 from weir.ingest.backfill import Backfill
 
-LANE = b"/v1/events?lane=backfill"
 RATE = 1000
 
 
-def _wait_s(lane: Backfill, now_us: int, *, is_open: bool = True) -> int | None:
+def _wait_s(lane: Backfill, now_us: int, *, is_pressed: bool = False) -> int | None:
     try:
-        lane.check(LANE, is_open=is_open, now_us=now_us)
+        lane.check(is_pressed=is_pressed, now_us=now_us)
     except Unavailable as refusal:
         return refusal.retry_after_s
     return None
@@ -25,7 +22,7 @@ def test_over_a_long_time_the_rate_is_kept() -> None:
     while now_us < start_us + 100_000_000:
         wait_s = _wait_s(lane, now_us)
         if wait_s is None:
-            lane.spend(LANE, 700)
+            lane.spend(700)
             taken += 700
         else:
             assert wait_s == 1
@@ -37,7 +34,7 @@ def test_large_body_is_paid_off_before_the_next() -> None:
     """It is taken, for it fits the route, and tells how long it costs."""
     lane = Backfill(RATE)
     assert _wait_s(lane, 0) is None
-    lane.spend(LANE, 11 * RATE)
+    lane.spend(11 * RATE)
     assert _wait_s(lane, 0) == 11
     assert _wait_s(lane, 5_000_000) == 6
     assert _wait_s(lane, 11_000_000) is None
@@ -45,19 +42,7 @@ def test_large_body_is_paid_off_before_the_next() -> None:
 
 def test_backfill_waits_while_room_is_short() -> None:
     """Whatever is left of its budget."""
-    assert _wait_s(Backfill(RATE), 0, is_open=False) is not None
-
-
-@pytest.mark.parametrize(
-    "target", [b"/v1/events?server_ts=1", b"/v1/events?lane=backfilled", b"/lane=backfill"]
-)
-def test_other_requests_are_not_of_the_lane(target: bytes) -> None:
-    """They neither pay nor wait."""
-    lane = Backfill(RATE)
-    lane.spend(LANE, 100 * RATE)
-    lane.check(target, is_open=False, now_us=0)
-    lane.spend(target, 100 * RATE)
-    assert _wait_s(lane, 100_000_000) is None
+    assert _wait_s(Backfill(RATE), 0, is_pressed=True) is not None
 
 
 def test_clock_that_jumps_gives_no_more_than_a_second() -> None:
@@ -65,6 +50,6 @@ def test_clock_that_jumps_gives_no_more_than_a_second() -> None:
     lane = Backfill(RATE)
     for now_us in (10**15, 2 * 10**15):
         assert _wait_s(lane, now_us) is None
-        lane.spend(LANE, RATE)
+        lane.spend(RATE)
         assert _wait_s(lane, now_us) == 1
     assert _wait_s(lane, 10**15) == 1

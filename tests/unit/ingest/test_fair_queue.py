@@ -3,7 +3,7 @@
 import asyncio
 from functools import partial
 
-from weir.ingest.fair_queue import Turns
+from weir.ingest.fair_queue import FairQueue
 
 
 def test_one_piece_is_worked_on_between_two_looks_at_the_sockets() -> None:
@@ -11,7 +11,7 @@ def test_one_piece_is_worked_on_between_two_looks_at_the_sockets() -> None:
 
     async def main() -> list[str]:
         loop = asyncio.get_running_loop()
-        turns = Turns(loop)
+        queue = FairQueue(loop)
         seen: list[str] = []
 
         def tick(left: int) -> None:
@@ -19,14 +19,14 @@ def test_one_piece_is_worked_on_between_two_looks_at_the_sockets() -> None:
             if left:
                 loop.call_soon(tick, left - 1)
 
-        assert turns.take()
+        assert queue.claim()
         loop.call_soon(tick, 3)
         for number in range(3):
-            assert not turns.take()
-            turns.wait(1, partial(seen.append, f"work {number}"))
+            assert not queue.claim()
+            queue.wait(1, partial(seen.append, f"work {number}"))
         for _ in range(5):
             await asyncio.sleep(0)
-        assert turns.take()
+        assert queue.claim()
         return seen
 
     assert asyncio.run(main()) == [
@@ -40,15 +40,15 @@ def test_work_that_fails_holds_nobody_up() -> None:
     async def main() -> list[str]:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(lambda _loop, _context: seen.append("failed"))
-        turns = Turns(loop)
+        queue = FairQueue(loop)
         seen: list[str] = []
 
         def fail() -> None:
             raise RuntimeError
 
-        assert turns.take()
-        turns.wait(1, fail)
-        turns.wait(1, lambda: seen.append("next"))
+        assert queue.claim()
+        queue.wait(1, fail)
+        queue.wait(1, lambda: seen.append("next"))
         for _ in range(4):
             await asyncio.sleep(0)
         return seen

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.ingest.windows import usage_of
 from weir.dialects.port import RateLimits, Usage
 from weir.domain.registry import Principal, Tenant
 from weir.errors import LimitExceeded
-from weir.ingest.limits import LimitTable, create_limit_table, usage_headers
+from weir.ingest.http.responses import usage_headers
+from weir.ingest.limits import LimitTable, create_limit_table
 
 NODE = RateLimits(requests=10, events=1000)
 OPEN = RateLimits(requests=0, events=0)
@@ -46,7 +46,7 @@ def test_requests_go_by_the_registry_then_by_the_settings(
 ) -> None:
     """Nothing said is the node's limit; 0 is none, whatever the node's is."""
     limits = table(tmp_path, defaults)
-    assert limit_of(usage_of(limits.count_request(key(requests=own), now_us=0))) == limit
+    assert limit_of(limits.count_request(key(requests=own), now_us=0)) == limit
     tenant = Tenant(1, "one", events_per_minute=0)
     assert limits.applies(key(requests=own, events=0), tenant) == (limit is not None)
 
@@ -68,7 +68,7 @@ def test_events_go_by_key_then_tenant_then_settings(
     """A tenant without limits is not held to the node's."""
     limits = table(tmp_path, defaults)
     tenant = Tenant(1, "one", events_per_minute=tenants)
-    assert limit_of(usage_of(limits.count_events(key(events=own), tenant, 1, now_us=0))) == limit
+    assert limit_of(limits.count_events(key(events=own), tenant, 1, now_us=0)) == limit
     assert limits.applies(key(requests=0, events=own), tenant) == (limit is not None)
 
 
@@ -89,8 +89,8 @@ def test_dialect_has_a_limit_where_nobody_says_anything(
     principal, tenant = key(requests=own, events=own), Tenant(1, "one")
     for number in range(2):
         told = limits.look(principal, tenant, DIALECT, now_us=0)
-        requests = usage_of(limits.count_request(principal, DIALECT, now_us=0))
-        events = usage_of(limits.count_events(principal, tenant, 1, DIALECT, now_us=0))
+        requests = limits.count_request(principal, DIALECT, now_us=0)
+        events = limits.count_events(principal, tenant, 1, DIALECT, now_us=0)
         assert (limit_of(requests), limit_of(events)) == limits_in_force
         assert limit_of(told) == limits_in_force[0]
         if told and requests:
@@ -117,7 +117,7 @@ def test_restarted_worker_goes_on_in_the_same_window(tmp_path: Path) -> None:
     for _ in range(2):
         limits.count_request(principal, now_us=0)
     again = LimitTable(tmp_path / "limits", worker=0, defaults=OPEN)
-    assert usage_of(again.count_request(principal, now_us=0)) == Usage(3, 0, 60)
+    assert again.count_request(principal, now_us=0) == Usage(3, 0, 60)
     with pytest.raises(LimitExceeded):
         again.count_request(principal, now_us=0)
 
@@ -137,7 +137,7 @@ def test_full_window_is_refused_until_the_next_minute(tmp_path: Path) -> None:
     with pytest.raises(LimitExceeded) as caught:
         limits.count_request(principal, now_us=15_000_000)
     assert caught.value.retry_after_s == 45
-    assert usage_of(limits.count_request(principal, now_us=60_000_000)) == Usage(1, 0, 120)
+    assert limits.count_request(principal, now_us=60_000_000) == Usage(1, 0, 120)
 
 
 def test_clock_that_jumps_keeps_limits_and_waits_short(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_clock_that_jumps_keeps_limits_and_waits_short(tmp_path: Path) -> None:
     principal = key(requests=1)
     day_us = 86_400_000_000
     for now_us in (2 * day_us, 3 * day_us, day_us, 2 * day_us):
-        assert usage_of(limits.count_request(principal, now_us=now_us))
+        assert limits.count_request(principal, now_us=now_us)
         with pytest.raises(LimitExceeded) as caught:
             limits.count_request(principal, now_us=now_us)
         assert 0 < (caught.value.retry_after_s or 0) <= 60

@@ -8,14 +8,14 @@ from functools import partial
 import pytest
 
 from weir.errors import InvalidInput
-from weir.ingest.offload import RUNNING_MAX, Aside
+from weir.ingest.offload import RUNNING_MAX, Offload
 
 
 def _run_all(works: list[Callable[[], int]]) -> list[int | BaseException | None]:
     """What each work came to, by the order in which they were given."""
 
     async def main() -> list[int | BaseException | None]:
-        aside: Aside[int] = Aside(asyncio.get_running_loop())
+        offload: Offload[int] = Offload(asyncio.get_running_loop())
         results: list[int | BaseException | None] = [None] * len(works)
         left = len(works)
         all_done = asyncio.Event()
@@ -28,7 +28,7 @@ def _run_all(works: list[Callable[[], int]]) -> list[int | BaseException | None]
                 all_done.set()
 
         for number, work in enumerate(works):
-            aside.run(1, work, partial(keep, number))
+            offload.run(1, work, partial(keep, number))
         await asyncio.wait_for(all_done.wait(), 20)
         return results
 
@@ -84,10 +84,10 @@ def test_tenant_that_comes_later_does_not_wait_behind_all_of_another() -> None:
         begun.append(tenant)
 
     async def main() -> None:
-        aside: Aside[None] = Aside(asyncio.get_running_loop())
+        offload: Offload[None] = Offload(asyncio.get_running_loop())
         done = asyncio.Semaphore(0)
         for tenant in (*([1] * others), 2):
-            aside.run(tenant, partial(work, tenant), lambda _: done.release())
+            offload.run(tenant, partial(work, tenant), lambda _: done.release())
         go.set()
         for _ in range(others + 1):
             await asyncio.wait_for(done.acquire(), 20)

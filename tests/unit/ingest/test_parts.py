@@ -8,15 +8,14 @@ import pytest
 
 from weir.clock import SystemClock
 from weir.dialects.replies import render_error
-from weir.dialects.table import ROUTES, dialects_by_code, routes_by_path
+from weir.dialects.table import ROUTES, dialects_by_code
 from weir.domain.frame import Draft
 from weir.errors import Unavailable
-from weir.ingest.counters import Tally
+from weir.ingest.counters import Counters
 from weir.ingest.http.head import HEAD_BYTES_MAX, HEADS_MAX, Head, HeadMemory, origin_form
 from weir.ingest.http.local import local_routes
 from weir.ingest.http.responses import CLOSE, date_line, render_empty, render_json, status_line
 from weir.node.board import Board, Slot
-from weir.settings import Settings
 
 NOW_S = 1_800_000_000
 
@@ -74,7 +73,7 @@ def test_error_has_no_details_unless_there_are_some() -> None:
 # Tallies.
 
 
-def _drafts(tally: Tally) -> list[list[list[int]]]:
+def _drafts(tally: Counters) -> list[list[list[int]]]:
     drafts: list[Draft] = []
     tally.hand_on(drafts.append)
     return [msgspec.msgpack.decode(draft.body) for draft in drafts]
@@ -82,7 +81,7 @@ def _drafts(tally: Tally) -> list[list[list[int]]]:
 
 def test_refusals_are_summed_by_key_and_minute() -> None:
     """One frame for all of them; received and rejected are the same number."""
-    tally = Tally()
+    tally = Counters()
     for key_id, minute, events in [(1, 5, 1), (1, 5, 10), (1, 6, 2), (2, 5, 3)]:
         tally.count_refused("native", key_id=key_id, events=events, now_us=minute * 60_000_000 + 7)
     assert sorted(_drafts(tally)[0]) == [[1, 5, 11, 11], [1, 6, 2, 2], [2, 5, 3, 3]]
@@ -91,7 +90,7 @@ def test_refusals_are_summed_by_key_and_minute() -> None:
 
 def test_nothing_is_handed_on_when_nothing_was_refused() -> None:
     """What was taken is in frames of its own."""
-    tally = Tally()
+    tally = Counters()
     tally.count_taken("native", 5, 2, body_bytes=100)
     tally.count_status(202)
     assert _drafts(tally) == []
@@ -99,7 +98,7 @@ def test_nothing_is_handed_on_when_nothing_was_refused() -> None:
 
 def test_tally_frame_holds_no_events() -> None:
     """It belongs to nobody and moves no offset."""
-    tally = Tally()
+    tally = Counters()
     tally.count_refused("native", key_id=1, events=1, now_us=0)
     drafts: list[Draft] = []
     tally.hand_on(drafts.append)
@@ -115,7 +114,7 @@ def board(tmp_path: Path) -> Board:
 
 
 def _local(board: Board, path: bytes) -> tuple[int, dict[str, object]]:
-    reply = local_routes(board, Settings(node="n", region="r"), SystemClock())[path]()
+    reply = local_routes(board, SystemClock(), node="n", region="r")[path]()
     return reply.status, msgspec.json.decode(reply.body)
 
 
@@ -163,8 +162,10 @@ def test_clickstream_health_needs_every_part_and_ends_with_draining(board: Board
 
 
 def test_routes_and_codes_are_unique() -> None:
-    """A frame's code means one dialect for ever; a path belongs to one."""
-    assert len(routes_by_path()) == len(ROUTES)
+    """A frame's code means one dialect for ever; of a path's routes one takes what is left."""
+    paths = [route.path for route in ROUTES if route.takes is None]
+    assert len(paths) == len(set(paths))
+    assert set(paths) == {route.path for route in ROUTES}
     assert {id(route.dialect) for route in ROUTES} == set(map(id, dialects_by_code().values()))
     assert sorted(dialects_by_code()) == [1, 2, 3, 4, 5, 10, 11, 12]
 

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.ingest.windows import usage_of
 from weir.dialects.port import RateLimits, Usage
 from weir.domain.registry import KEY_SLOTS_MAX, TENANTS_MAX, Principal, Tenant
 from weir.errors import LimitExceeded
@@ -34,7 +33,7 @@ def test_window_counts_up_to_the_limit(tmp_path: Path) -> None:
     (table,) = _tables(tmp_path, 1)
     reset_s = NOW_US // MINUTE_US * 60 + 60
     for left in range(9, -1, -1):
-        assert usage_of(table.count_request(_key(), now_us=NOW_US)) == Usage(10, left, reset_s)
+        assert table.count_request(_key(), now_us=NOW_US) == Usage(10, left, reset_s)
     for _ in range(3):
         with pytest.raises(LimitExceeded) as caught:
             table.count_request(_key(), now_us=NOW_US)
@@ -108,7 +107,7 @@ def _joined(before: bytes, after: list[bytes]) -> bytes:
 def test_events_that_do_not_fit_are_not_counted(tmp_path: Path) -> None:
     """A batch takes nothing of what it leaves for smaller ones."""
     (table,) = _tables(tmp_path, 1)
-    usage = usage_of(table.count_events(_key(), TENANT, 95, now_us=NOW_US))
+    usage = table.count_events(_key(), TENANT, 95, now_us=NOW_US)
     assert usage is not None
     assert usage.remaining == 5
     with pytest.raises(LimitExceeded) as caught:
@@ -116,7 +115,7 @@ def test_events_that_do_not_fit_are_not_counted(tmp_path: Path) -> None:
     shown = caught.value.context["usage"]
     assert isinstance(shown, Usage)
     assert shown.remaining == 5
-    usage = usage_of(table.count_events(_key(), TENANT, 5, now_us=NOW_US))
+    usage = table.count_events(_key(), TENANT, 5, now_us=NOW_US)
     assert usage is not None
     assert usage.remaining == 0
 
@@ -129,9 +128,9 @@ def test_keys_and_tenants_do_not_touch_each_other(tmp_path: Path) -> None:
             table.count_request(_key(slot), now_us=NOW_US)
         with pytest.raises(LimitExceeded):
             table.count_request(_key(slot), now_us=NOW_US)
-    assert usage_of(table.count_events(_key(), TENANT, 1, now_us=NOW_US))
+    assert table.count_events(_key(), TENANT, 1, now_us=NOW_US)
     other = Tenant(2, "two", events_per_minute=100)
-    usage = usage_of(table.count_events(_key(), other, 1, now_us=NOW_US))
+    usage = table.count_events(_key(), other, 1, now_us=NOW_US)
     assert usage is not None
     assert usage.remaining == 99
 
@@ -141,13 +140,13 @@ def test_key_with_its_own_number_counts_its_own_events(tmp_path: Path) -> None:
     (table,) = _tables(tmp_path, 1)
     last = Tenant(TENANTS_MAX - 1, "last", events_per_minute=100)
     for tenant in (TENANT, last):
-        usage = usage_of(table.count_events(_key(0), tenant, 8, now_us=NOW_US))
+        usage = table.count_events(_key(0), tenant, 8, now_us=NOW_US)
         assert usage is not None
         assert (usage.limit, usage.remaining) == (100, 92)
     for slot, limit in ((0, 5), (1, 3), (KEY_SLOTS_MAX - 1, 4)):
         key = _key(slot, events=limit)
         for left in range(limit - 1, -1, -1):
-            usage = usage_of(table.count_events(key, TENANT, 1, now_us=NOW_US))
+            usage = table.count_events(key, TENANT, 1, now_us=NOW_US)
             assert usage is not None
             assert (usage.limit, usage.remaining) == (limit, left)
         with pytest.raises(LimitExceeded, match=f"{limit} events per minute of this API key"):
@@ -155,21 +154,21 @@ def test_key_with_its_own_number_counts_its_own_events(tmp_path: Path) -> None:
         told = table.look(_key(slot, requests=0, events=limit), TENANT, None, now_us=NOW_US)
         assert told is not None
         assert (told.limit, told.remaining) == (limit, 0)
-    usage = usage_of(table.count_events(_key(0), TENANT, 92, now_us=NOW_US))
+    usage = table.count_events(_key(0), TENANT, 92, now_us=NOW_US)
     assert usage is not None
     assert usage.remaining == 0
     with pytest.raises(LimitExceeded, match="100 events per minute of this account"):
         table.count_events(_key(0), TENANT, 1, now_us=NOW_US)
-    assert usage_of(table.count_request(_key(0), now_us=NOW_US))
+    assert table.count_request(_key(0), now_us=NOW_US)
 
 
 def test_key_without_a_limit_uses_nothing_of_its_tenants(tmp_path: Path) -> None:
     """0 goes before the tenant's number, the node's and the dialect's."""
     (table,) = _tables(tmp_path, 1, defaults=(7, 70))
     free = _key(requests=0, events=0)
-    assert table.count_events(free, TENANT, 1000, RateLimits(1, 1), now_us=NOW_US) == b""
+    assert table.count_events(free, TENANT, 1000, RateLimits(1, 1), now_us=NOW_US) is None
     assert table.look(free, TENANT, RateLimits(1, 1), now_us=NOW_US) is None
-    usage = usage_of(table.count_events(_key(), TENANT, 1, now_us=NOW_US))
+    usage = table.count_events(_key(), TENANT, 1, now_us=NOW_US)
     assert usage is not None
     assert usage.remaining == 99
 
@@ -183,11 +182,11 @@ def test_own_limits_go_before_the_nodes(tmp_path: Path) -> None:
         assert usage is not None
         return usage.limit
 
-    assert limit_of(usage_of(table.count_request(_key(requests=None), now_us=NOW_US))) == 7
-    assert limit_of(usage_of(table.count_request(_key(), now_us=NOW_US))) == 10
-    assert limit_of(usage_of(table.count_events(_key(), free, 1, now_us=NOW_US))) == 70
-    assert limit_of(usage_of(table.count_events(_key(), TENANT, 1, now_us=NOW_US))) == 100
-    assert limit_of(usage_of(table.count_events(_key(events=5), TENANT, 1, now_us=NOW_US))) == 5
+    assert limit_of(table.count_request(_key(requests=None), now_us=NOW_US)) == 7
+    assert limit_of(table.count_request(_key(), now_us=NOW_US)) == 10
+    assert limit_of(table.count_events(_key(), free, 1, now_us=NOW_US)) == 70
+    assert limit_of(table.count_events(_key(), TENANT, 1, now_us=NOW_US)) == 100
+    assert limit_of(table.count_events(_key(events=5), TENANT, 1, now_us=NOW_US)) == 5
 
 
 def test_without_limits_nothing_is_counted(tmp_path: Path) -> None:
@@ -207,7 +206,7 @@ def test_table_is_made_anew(tmp_path: Path) -> None:
     (table,) = _tables(tmp_path, 1)
     table.count_request(_key(), now_us=NOW_US)
     (again,) = _tables(tmp_path, 1)
-    usage = usage_of(again.count_request(_key(), now_us=NOW_US))
+    usage = again.count_request(_key(), now_us=NOW_US)
     assert usage is not None
     assert usage.remaining == 9
     assert (tmp_path / "limits").stat().st_mode & 0o777 == 0o600

@@ -13,6 +13,7 @@ from functools import lru_cache
 
 import msgspec
 
+from weir.dialects.credentials import Headers
 from weir.dialects.decoding import check_count
 from weir.dialects.fields import EVENT_ID_CHARS_MAX
 from weir.dialects.hygiene import check_depth, check_text
@@ -28,6 +29,7 @@ from weir.errors import InvalidInput
 NAME = "edgemq"
 VERSION = 1
 ENDPOINT_PATH = "/v1/endpoints/{id}/ingest"
+SHARED_PATH = "/ingest"
 RAW_EVENT = "(raw)"
 RECORDS_MAX = 50_000
 """Lines of one request that hold something."""
@@ -176,13 +178,29 @@ def _text_of(record: bytes) -> str | None:
         return None
 
 
+def _takes(headers: Headers, endpoint: bytes) -> bool:
+    """On the path that another dialect has too: an endpoint's own host, or NDJSON."""
+    return bool(endpoint) or is_ndjson(headers.get(b"content-type"))
+
+
+_DIALECT = Dialect(code=5, name=NAME, decode=decode_frame)
+
 ROUTES = (
     IngestRoute(
         path=ENDPOINT_PATH,
-        dialect=Dialect(code=5, name=NAME, decode=decode_frame),
+        dialect=_DIALECT,
         dialect_version=VERSION,
         admit=admit,
         render_error=render_error,
+        is_opaque=True,
+    ),
+    IngestRoute(
+        path=SHARED_PATH,
+        dialect=_DIALECT,
+        dialect_version=VERSION,
+        admit=admit,
+        render_error=render_error,
+        takes=_takes,
         is_opaque=True,
     ),
 )

@@ -13,6 +13,7 @@ from typing import Annotated, NamedTuple
 
 import msgspec
 
+from weir.dialects.credentials import ANY_ROUTE, query_parameter
 from weir.dialects.decoding import (
     check_beside,
     check_count,
@@ -331,6 +332,6 @@ ROUTES = (
         dialect_version=VERSION,
         admit=admit,
         render_error=render_error,
-        key_parameter="api_key",
+        credentials=(*ANY_ROUTE, query_parameter("api_key")),
     ),
 )

@@ -12,6 +12,7 @@ from typing import Annotated, NamedTuple
 
 import msgspec
 
+from weir.dialects.credentials import ANY_ROUTE, InBody
 from weir.dialects.decoding import (
     check_count,
     check_each,
@@ -294,7 +295,7 @@ ROUTES = (
         dialect_version=VERSION,
         admit=admit,
         render_error=render_error,
-        find_key=find_key,
+        credentials=(*ANY_ROUTE, InBody(find_key)),
         rates=RateLimits(requests=1000),
     ),
 )

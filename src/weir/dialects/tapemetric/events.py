@@ -14,6 +14,7 @@ from operator import attrgetter
 import msgspec
 
 from weir.dialects.beacon import read_beacon, render_beacon_error
+from weir.dialects.credentials import ANY_ROUTE, query_parameter
 from weir.dialects.decoding import (
     MEMBERS_MAX,
     check_beside,
@@ -257,7 +258,7 @@ ROUTES = (
         admit=admit,
         render_error=render_beacon_error,
         methods=(b"POST", b"GET"),
-        key_parameter="api_key",
+        credentials=(*ANY_ROUTE, query_parameter("api_key")),
         read_body=read_beacon,
         rates=_RATES,
     ),

@@ -7,7 +7,6 @@ door answers is written when every earlier request of the connection has been an
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from typing import TYPE_CHECKING, cast
 
 import httptools
@@ -16,11 +15,12 @@ from weir.errors import InvalidInput, WeirError
 from weir.ingest.addresses import address_of
 from weir.ingest.http.exchange import Exchange
 from weir.ingest.http.head import HEAD_BYTES_MAX, NO_HEAD, Head, without_upgrade
+from weir.ingest.http.pipeline import Pipeline
 from weir.ingest.http.reading import HeadReader
-from weir.ingest.http.receive_rate import Pace, judge
+from weir.ingest.http.receive_rate import ReceiveRate, receive_rate
 from weir.ingest.http.refusals import RequestTimeout, body_too_large, headers_too_large
 from weir.ingest.http.responses import CONTINUE
-from weir.ingest.in_flight import GUESTS, no_room
+from weir.ingest.in_flight import UNKNOWN_SENDER, overloaded
 
 if TYPE_CHECKING:
     from weir.ingest.http.door import Door
@@ -45,19 +45,16 @@ class Connection(asyncio.Protocol):
         "_expects_continue",
         "_head_fed",
         "_idle_since",
-        "_is_deaf",
-        "_is_flushing",
-        "_is_held",
+        "_ignores_input",
         "_is_paused",
         "_last_head",
-        "_line",
         "_parser",
+        "_pipeline",
         "_reading",
         "_receiving_since",
         "_refusal",
         "_source",
         "_transport",
-        "_waiting",
         "_write_blocked_since",
         "door",
         "peer",
@@ -68,23 +65,20 @@ class Connection(asyncio.Protocol):
         self.peer = ""
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpRequestParser(self)
-        self._line: deque[Exchange] = deque()
-        self._waiting: deque[Exchange] = deque()
+        self._pipeline = Pipeline(door.take)
         self._current: Exchange | None = None
         self._refusal: WeirError | None = None
         self._head_fed = 0
-        self._reading = HeadReader(door.settings)
-        self._is_deaf = False
+        self._reading = HeadReader(door.limits)
+        self._ignores_input = False
         """Whatever still arrives is not listened to: the answers under way are the last."""
         self._expects_continue = False
         """The client waits for a 100, which may leave only behind the earlier answers."""
-        self._is_flushing = False
-        self._is_held = False
         self._is_paused = False
         self._last_head: Head | None = None
         """Of the last request that was complete in what was just read."""
         self._receiving_since: float | None = None
-        """When the window began that the request being received is in (see ``pace``)."""
+        """When the window began that the request being received is in (see ``receive_rate``)."""
         self._arrived_bytes = 0
         """Of its body, before that window."""
         self._idle_since = door.loop_time()
@@ -100,16 +94,14 @@ class Connection(asyncio.Protocol):
         self.peer = address_of(transport)
         refusal = self.door.enter(self)
         if refusal is not None:
-            self.turn_away(refusal)
+            self.refuse_and_close(refusal)
             self._close()  # a flood of such is not to be waited for
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
         del self._parser  # it leads back here: without it nothing waits for the collector
         self.door.leave(self)
-        abandoned = [*self._line, *([self._current] if self._current else [])]
-        self._line.clear()
-        self._waiting.clear()
+        abandoned = [*self._pipeline.drop(), *([self._current] if self._current else [])]
         self._current = None
         for exchange in abandoned:
             if not exchange.will_finish:
@@ -119,7 +111,7 @@ class Connection(asyncio.Protocol):
                 cancel()
 
     def data_received(self, data: bytes) -> None:
-        if self._is_deaf:
+        if self._ignores_input:
             return
         is_boundary = self._current is None
         end = data.find(b"\r\n\r\n", 0, HEAD_BYTES_MAX) + 4 if is_boundary else 3
@@ -131,8 +123,8 @@ class Connection(asyncio.Protocol):
         if self._receiving_since is None:
             self._receiving_since = self.door.loop_time()
         self._feed(data)
-        if self._refusal is not None and not self._is_deaf:
-            self.turn_away(self._refusal)
+        if self._refusal is not None and not self._ignores_input:
+            self.refuse_and_close(self._refusal)
         elif self._current is None:
             self._receiving_since = None
             if end > 3 and self._last_head is not None:
@@ -143,9 +135,10 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         # A half-closed client still reads what it asked for. But one that waits for a relayed
         # answer has most likely left, and its query must not go on for nobody.
-        if not self._line or self._line[0].cancel is not None:
+        line = self._pipeline.exchanges
+        if not line or line[0].cancel is not None:
             return False
-        self._line[-1].is_last = True
+        line[-1].is_last = True
         self._receiving_since = None
         # With TLS nothing can be sent to a client that has closed its side.
         return self._transport is not None and self._transport.can_write_eof()
@@ -168,7 +161,7 @@ class Connection(asyncio.Protocol):
         self._current = Exchange(self)
         self._arrived_bytes = 0
         self._expects_continue = False
-        self._reading = HeadReader(self.door.settings)
+        self._reading = HeadReader(self.door.limits)
         self._head_fed = 0
 
     def on_url(self, url: bytes) -> None:
@@ -184,7 +177,7 @@ class Connection(asyncio.Protocol):
         head = self._reading.complete(self._parser.get_method(), version=version)
         exchange.head = head
         self._reading.check(head, version=version)
-        self.door.check_in(exchange)
+        self.door.check_head(exchange)
         if self._head_fed:  # it came in parts; the body has time of its own
             self._receiving_since = self.door.loop_time()
         if b"expect" in head.headers and not head.is_old:
@@ -193,10 +186,10 @@ class Connection(asyncio.Protocol):
     def on_body(self, body: bytes) -> None:
         exchange = self._current
         assert exchange is not None
-        if exchange.body_bytes + len(body) > self.door.settings.body_bytes_max:
-            raise body_too_large(self.door.settings.body_bytes_max)
+        if exchange.body_bytes + len(body) > self.door.limits.body_bytes_max:
+            raise body_too_large(self.door.limits.body_bytes_max)
         if not self.door.reserve(len(body), exchange.tenant_id):
-            raise no_room()
+            raise overloaded()
         exchange.add(body)
 
     def on_message_complete(self) -> None:
@@ -207,30 +200,28 @@ class Connection(asyncio.Protocol):
         self._current = None
         self._expects_continue = False  # the body came unasked
         self._receiving_since = None
-        if self._is_deaf:
+        if self._ignores_input:
             self.door.release(exchange)
             return
         if not self._parser.should_keep_alive():
             exchange.is_last = True
-            self._is_deaf = True
-        self._last_head = None if exchange.tenant_id == GUESTS else exchange.head
+            self._ignores_input = True
+        self._last_head = None if exchange.tenant_id == UNKNOWN_SENDER else exchange.head
         self._enqueue(exchange)
 
     # What the door calls.
 
     @property
     def is_idle(self) -> bool:
-        return not self._line and self._current is None
+        return not self._pipeline.exchanges and self._current is None
 
     def hold(self) -> None:
-        """The request just taken is worked on elsewhere: later ones wait, to keep their order."""
-        self._is_held = True
+        """The request just taken is decided later: those behind it wait, to keep their order."""
+        self._pipeline.hold()
 
     def unhold(self) -> None:
         """The inverse of ``hold``; takes the requests that waited."""
-        self._is_held = False
-        while self._waiting and not self._is_held:
-            self.door.take(self._waiting.popleft())
+        self._pipeline.unhold()
 
     def finish(self, exchange: Exchange, output: bytes) -> None:
         """The exchange's answer is complete; ``output`` is what of it was not yet written."""
@@ -238,10 +229,11 @@ class Connection(asyncio.Protocol):
         if exchange.output is not None:
             return
         exchange.output = output
-        if self._transport is None or self._is_flushing or self._line[0] is not exchange:
+        if self._transport is None or not self._pipeline.is_next(exchange):
             return
-        self._flush()
-        if self._is_paused and len(self._line) < self.door.settings.pipelined_requests_max:
+        self._flush(self._transport)
+        waiting = len(self._pipeline.exchanges)
+        if self._is_paused and waiting < self.door.limits.pipelined_requests_max:
             self._resume()
 
     def ends_with(self, exchange: Exchange) -> bool:
@@ -249,19 +241,19 @@ class Connection(asyncio.Protocol):
 
         On a draining node it is when nothing later was received; from then on nothing is.
         """
-        if self.door.is_draining and self._line and self._line[-1] is exchange:
-            exchange.is_last = self._is_deaf = exchange.is_last or self._current is None
+        line = self._pipeline.exchanges
+        if self.door.is_draining and line and line[-1] is exchange:
+            exchange.is_last = self._ignores_input = exchange.is_last or self._current is None
         return exchange.is_last
 
     def begin_when_first(self, exchange: Exchange) -> None:
         """Calls ``exchange.start`` at once or when the earlier requests are answered."""
-        if self._line[0] is exchange:
-            self._start(exchange)
+        self._pipeline.begin_when_first(exchange)
 
     def stream(self, output: bytes) -> None:
         """Writes a part of the answer of the first exchange in line."""
         if self._transport is not None:
-            self._line[0].has_begun = True
+            self._pipeline.exchanges[0].has_begun = True
             self._transport.write(output)
 
     def follow(self, source: asyncio.Transport | None) -> None:
@@ -282,7 +274,7 @@ class Connection(asyncio.Protocol):
 
     def give_up(self, error: WeirError) -> None:
         """The node ends now: a relayed request without an answer is refused, all else breaks."""
-        first = self._line[0] if self._line else None
+        first = self._pipeline.exchanges[0] if self._pipeline.exchanges else None
         if first is None or first.cancel is None or first.has_begun:
             self.abort()
             return
@@ -299,30 +291,30 @@ class Connection(asyncio.Protocol):
 
     def sweep(self, now: float) -> None:
         """Ends what took too long; called about twice a second."""
-        settings = self.door.settings
+        limits = self.door.limits
         if self._transport is None:
             return
         if self._ends_at is not None:
             if now > self._ends_at:
                 self._transport.abort()
         elif self._write_blocked_since is not None:
-            if now - self._write_blocked_since > settings.receive_timeout_s:
+            if now - self._write_blocked_since > limits.receive_timeout_s:
                 self._transport.abort()
         elif self._receiving_since is not None:
             if not self._is_paused:
-                self._hold_to_pace(now - self._receiving_since)
-        elif self.is_idle and now - self._idle_since > settings.keepalive_timeout_s:
+                self._check_rate(now - self._receiving_since)
+        elif self.is_idle and now - self._idle_since > limits.keepalive_timeout_s:
             self._close()
 
-    def turn_away(self, error: WeirError) -> None:
+    def refuse_and_close(self, error: WeirError) -> None:
         """Answers with an error instead of reading on; the answer is the connection's last."""
         self._refusal = error
-        self._is_deaf = True
+        self._ignores_input = True
         self._receiving_since = None
         exchange = self._current or Exchange(self)
         self._current = None
         exchange.is_last = True
-        self._line.append(exchange)
+        self._pipeline.exchanges.append(exchange)
         self.door.refuse_unread(exchange, error)
 
     # Below here: how.
@@ -362,18 +354,18 @@ class Connection(asyncio.Protocol):
             return received[upgrade.args[0] :]
         return received[:0]
 
-    def _hold_to_pace(self, elapsed_s: float) -> None:
-        settings = self.door.settings
+    def _check_rate(self, elapsed_s: float) -> None:
+        limits = self.door.limits
         arrived_bytes = self._current.body_bytes if self._current else 0
-        pace = judge(
+        rate = receive_rate(
             elapsed_s,
             arrived_bytes - self._arrived_bytes,
-            window_s=settings.receive_timeout_s,
-            bytes_per_s_min=settings.body_bytes_per_s_min,
+            window_s=limits.receive_timeout_s,
+            bytes_per_s_min=limits.body_bytes_per_s_min,
         )
-        if pace is Pace.TOO_SLOW:
-            self.turn_away(RequestTimeout("The request did not arrive in time."))
-        elif pace is Pace.KEPT:
+        if rate is ReceiveRate.TOO_SLOW:
+            self.refuse_and_close(RequestTimeout("The request did not arrive in time."))
+        elif rate is ReceiveRate.KEPT:
             self._receiving_since = self.door.loop_time()
             self._arrived_bytes = arrived_bytes
 
@@ -384,11 +376,11 @@ class Connection(asyncio.Protocol):
         assert self._current is not None
         if self._current.head is not NO_HEAD:
             return
-        settings = self.door.settings
+        limits = self.door.limits
         self._head_fed += bytes_read
-        bound = settings.header_bytes_max + settings.target_bytes_max + HEAD_SLACK_BYTES
+        bound = limits.header_bytes_max + limits.target_bytes_max + HEAD_SLACK_BYTES
         if self._head_fed > bound:
-            self.turn_away(headers_too_large())
+            self.refuse_and_close(headers_too_large())
 
     def _remember(self, received: bytes, end: int) -> None:
         """Keeps the head of a request that was alone in what was read, and whole."""
@@ -402,55 +394,28 @@ class Connection(asyncio.Protocol):
         exchange.head = head
         if not self.door.reserve(len(body)):
             self._current = exchange
-            self.turn_away(no_room())
+            self.refuse_and_close(overloaded())
             return
         exchange.body_bytes = len(body)
         exchange.parts = [body]
         self._enqueue(exchange)
 
     def _enqueue(self, exchange: Exchange) -> None:
-        self._line.append(exchange)
-        if len(self._line) >= self.door.settings.pipelined_requests_max:
+        pipeline = self._pipeline
+        pipeline.exchanges.append(exchange)
+        if len(pipeline.exchanges) >= self.door.limits.pipelined_requests_max:
             self._pause()
-        if self._is_held:
-            self._waiting.append(exchange)
-        else:
-            self.door.take(exchange)
+        pipeline.begin(exchange)
 
-    def _flush(self) -> None:
-        """Writes the answers that are next in line, and begins what waited to be first.
-
-        What begins may be answered at once: then the loop below goes on, not another one.
-        """
-        line = self._line
-        transport = self._transport
-        assert transport is not None
-        self._is_flushing = True
-        try:
-            while line:
-                exchange = line[0]
-                if exchange.start is not None:
-                    self._start(exchange)
-                if exchange.output is None:
-                    return
-                line.popleft()
-                if exchange.output:
-                    transport.write(exchange.output)
-                if exchange.is_last:
-                    self._end()
-                    return
-        finally:
-            self._is_flushing = False
-        self._idle_since = self.door.loop_time()
-        if self._expects_continue:
-            self._expects_continue = False
-            transport.write(CONTINUE)
-
-    def _start(self, exchange: Exchange) -> None:
-        start = exchange.start
-        if start is not None:
-            exchange.start = None
-            start()
+    def _flush(self, transport: asyncio.Transport) -> None:
+        """Writes the answers whose turn it is, and what is due once none is waited for."""
+        if self._pipeline.flush(transport) is not None:
+            self._end()
+        elif not self._pipeline.exchanges:
+            self._idle_since = self.door.loop_time()
+            if self._expects_continue:
+                self._expects_continue = False
+                transport.write(CONTINUE)
 
     def _end(self) -> None:
         if self._refusal is None:
@@ -468,12 +433,12 @@ class Connection(asyncio.Protocol):
     def _close(self) -> None:
         """Closes once everything has left; a client that does not read it has limited time."""
         assert self._transport is not None
-        self._ends_at = self.door.loop_time() + self.door.settings.receive_timeout_s
+        self._ends_at = self.door.loop_time() + self.door.limits.receive_timeout_s
         self._transport.close()
 
     def _go_ahead(self) -> None:
         """Tells a client that asked first to send the body, once the earlier answers have left."""
-        if self._line:
+        if self._pipeline.exchanges:
             self._expects_continue = True
         elif self._transport is not None:
             self._transport.write(CONTINUE)

@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-    from weir.dialects.port import IngestRoute, Reply
+    from weir.dialects.port import IngestRoute, Reply, Usage
 
 
 class Answering(Protocol):
-    """Who decides what is answered: the door."""
+    """Who writes answers: the door."""
 
     def answer(self, exchange: Exchange, reply: Reply) -> None:
         """Sends a complete answer."""
@@ -30,7 +30,7 @@ class Answering(Protocol):
         ...
 
 
-class Visitor(Protocol):
+class ClientSocket(Protocol):
     """What holds a client's socket, as the edge that looks after them all sees it."""
 
     peer: str
@@ -53,7 +53,7 @@ class Visitor(Protocol):
         ...
 
 
-class Client(Visitor, Protocol):
+class ExchangeConnection(ClientSocket, Protocol):
     """What an exchange's handling needs of the connection that it came on."""
 
     @property
@@ -101,8 +101,8 @@ PIECE_BYTES_MIN = 16
 class Exchange:
     """A request as it was received, and what has been decided about its answer.
 
-    It is also what the journal calls back: ``durable`` sends the admission's reply. (Defaults
-    stand on the class: one is made for every request.)
+    An ingest request is also the intake's ``Arrival``, which the journal calls back: ``durable``
+    sends the admission's reply. (Defaults stand on the class: one is made for every request.)
     """
 
     head: Head = NO_HEAD
@@ -111,7 +111,7 @@ class Exchange:
     pieces: int = 0
     """Small ones of the body."""
     tenant_id: int = 0
-    """To whose bytes in flight they belong: 0 is nobody's, or not known yet; see ``Room``."""
+    """Whose bytes in flight they are: 0 is nobody's, or not known yet; see ``in_flight``."""
     is_last: bool = False
     """The connection closes after this answer."""
     route: IngestRoute | None = None
@@ -119,8 +119,14 @@ class Exchange:
     """Public id of the endpoint that the request names; empty: the key's."""
     reply: Reply | None = None
     """What is answered once the frame is durable."""
-    is_away: bool = False
-    """Put off: whoever goes on with it gives it back, whatever becomes of the connection."""
+    window: Usage | None = None
+    """The rate limit's window that the client is told of."""
+    flags: int = 0
+    """``FrameFlag`` bits that the target asks for."""
+    in_backfill: bool = False
+    """The target says that it is in no hurry."""
+    is_deferred: bool = False
+    """Decided later: whoever does it goes on with it, whatever becomes of the connection."""
     has_begun: bool = False
     """A part of a streamed answer has been written."""
     extra_headers: bytes = b""
@@ -131,7 +137,7 @@ class Exchange:
     cancel: Callable[[], None] | None = None
     """Called when the client went away."""
 
-    def __init__(self, connection: Client) -> None:
+    def __init__(self, connection: ExchangeConnection) -> None:
         self.connection = connection
         self.parts: list[bytes | bytearray] = []
         """The body as it came; small pieces are gathered, so that memory is what is counted."""
@@ -139,7 +145,7 @@ class Exchange:
     @property
     def will_finish(self) -> bool:
         """Whether an answer comes, and its bytes are held, though the client may have left."""
-        return self.is_away or self.reply is not None
+        return self.is_deferred or self.reply is not None
 
     @property
     def body(self) -> bytes:
@@ -170,10 +176,31 @@ class Exchange:
     def _is_chunked(self) -> bool:
         return self.head.content_length is None
 
-    def put_off(self) -> None:
-        """It goes on later, or in another thread; the connection's next requests wait for it."""
-        self.is_away = True
+    def drop_body(self) -> None:
+        """Lets go of the body, which nobody reads any more."""
+        self.parts = []
+
+    # As the intake's arrival.
+
+    @property
+    def content_type(self) -> bytes | None:
+        return self.head.headers.get(b"content-type")
+
+    def defer(self) -> None:
+        self.is_deferred = True
         self.connection.hold()
+
+    def resume(self) -> None:
+        self.is_deferred = False
+
+    def let_next(self) -> None:
+        self.connection.unhold()
+
+    def answer(self, reply: Reply) -> None:
+        self.connection.door.answer(self, reply)
+
+    def refuse(self, error: WeirError) -> None:
+        self.connection.door.refuse(self, error)
 
     def durable(self, received_at_us: int) -> None:
         """The frame is on disk: the answer may leave."""

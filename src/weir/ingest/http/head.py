@@ -5,7 +5,12 @@ bytes (``HeadMemory``): parsing is a function of them alone. Only plain ones are
 Content-Length, nothing chunked, no expectation, no upgrade, and the connection stays open.
 """
 
+import re
+from urllib.parse import parse_qs
+
 import msgspec
+
+_BACKFILL = re.compile(rb"[?&]lane=backfill(?:&|\Z)")
 
 HEADS_MAX = 4096
 HEAD_BYTES_MAX = 2048
@@ -75,6 +80,17 @@ def origin_form(target: bytes) -> bytes:
         return target
     _, slash, rest = target.partition(b"://")[2].partition(b"/")
     return slash + rest or b"/"
+
+
+def wants_server_time(target: bytes) -> bool:
+    """Whether an ingest target asks that every event has the server's time."""
+    query = parse_qs(target.partition(b"?")[2].decode("latin-1"))
+    return query.get("server_ts", ["0"])[-1] in ("1", "true")
+
+
+def is_backfill(target: bytes) -> bool:
+    """Whether an ingest target is of the backfill lane."""
+    return _BACKFILL.search(target) is not None
 
 
 def without_upgrade(head: Head) -> bytes:

@@ -8,29 +8,28 @@ from weir.clock import Clock
 from weir.dialects.port import Reply
 from weir.dialects.replies import encode_reply
 from weir.node.board import Board, Slot
-from weir.settings import Settings
 
 PPM_PER_PERCENT = 10_000
 SECOND_US = 1_000_000
 
 
 def local_routes(
-    board: Board, settings: Settings, clock: Clock
+    board: Board, clock: Clock, *, node: str, region: str
 ) -> Mapping[bytes, Callable[[], Reply]]:
-    """The paths and their answers."""
+    """The paths and their answers; ``node`` and ``region`` are this node's names for itself."""
     return {
-        b"/v1/health": lambda: _health(board, settings),
+        b"/v1/health": lambda: _health(board, node, region),
         b"/health": lambda: _clickstream_health(board, clock),
         b"/livez": lambda: encode_reply(200, {"alive": True}),
         b"/readyz": lambda: _ready(board),
     }
 
 
-def _health(board: Board, settings: Settings) -> Reply:
+def _health(board: Board, node: str, region: str) -> Reply:
     value = {
         "status": "ok" if all(_parts(board).values()) else "degraded",
-        "node": settings.node,
-        "region": settings.region,
+        "node": node,
+        "region": region,
         "version": __version__,
         "uptime": round(board.get(Slot.UPTIME_PPM) / PPM_PER_PERCENT, 2),
     }

@@ -10,13 +10,13 @@ from weir.errors import InvalidInput
 from weir.ingest.http.head import Head, origin_form
 from weir.ingest.http.refusals import (
     ExpectationFailed,
+    HttpLimits,
     TargetTooLong,
     TransferCodingUnknown,
     VersionNotSupported,
     body_too_large,
     headers_too_large,
 )
-from weir.settings import Settings
 
 LENGTH_DIGITS_MAX = 32
 """Of a Content-Length, leading zeros included."""
@@ -44,12 +44,12 @@ class HeadReader:
         "_header_count",
         "_headers",
         "_is_complete",
-        "_settings",
+        "_limits",
         "_target",
     )
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, limits: HttpLimits) -> None:
+        self._limits = limits
         self._target = b""
         self._headers: dict[bytes, bytes] = {}
         self._header_bytes = 0
@@ -59,17 +59,17 @@ class HeadReader:
     def add_target(self, part: bytes) -> None:
         """A part of the request target; raises ``TargetTooLong``."""
         self._target += part
-        if len(self._target) > self._settings.target_bytes_max:
+        if len(self._target) > self._limits.target_bytes_max:
             raise TargetTooLong("The request target is too long.")
 
     def add_header(self, name: bytes, value: bytes) -> None:
         """A header, or a trailer, which counts but may not change what the head said."""
         self._header_count += 1
         self._header_bytes += len(name) + len(value)
-        settings = self._settings
+        limits = self._limits
         if (
-            self._header_count > settings.header_count_max
-            or self._header_bytes > settings.header_bytes_max
+            self._header_count > limits.header_count_max
+            or self._header_bytes > limits.header_bytes_max
         ):
             raise headers_too_large()
         if self._is_complete:
@@ -105,7 +105,7 @@ class HeadReader:
         if len(headers.get(b"content-length", b"")) > LENGTH_DIGITS_MAX:
             raise InvalidInput("The Content-Length has too many digits.")
         length = head.content_length
-        if length is not None and length > self._settings.body_bytes_max:
-            raise body_too_large(self._settings.body_bytes_max)
+        if length is not None and length > self._limits.body_bytes_max:
+            raise body_too_large(self._limits.body_bytes_max)
         if headers.get(b"expect", b"100-continue").lower() != b"100-continue":
             raise ExpectationFailed("This expectation cannot be met.")

@@ -8,7 +8,7 @@ and may pause for less than a window; a fast start buys no silence later.
 from enum import Enum
 
 
-class Pace(Enum):
+class ReceiveRate(Enum):
     """What a look at a half-received request says."""
 
     RUNNING = "the window is not over"
@@ -16,8 +16,12 @@ class Pace(Enum):
     TOO_SLOW = "it is over, and too little arrived"
 
 
-def judge(elapsed_s: float, arrived_bytes: int, *, window_s: float, bytes_per_s_min: int) -> Pace:
-    """The pace of a request ``elapsed_s`` into its window, with so much of its body in it."""
+def receive_rate(
+    elapsed_s: float, arrived_bytes: int, *, window_s: float, bytes_per_s_min: int
+) -> ReceiveRate:
+    """The rate of a request ``elapsed_s`` into its window, with so much of its body in it."""
     if elapsed_s <= window_s:
-        return Pace.RUNNING
-    return Pace.KEPT if arrived_bytes >= elapsed_s * bytes_per_s_min else Pace.TOO_SLOW
+        return ReceiveRate.RUNNING
+    return (
+        ReceiveRate.KEPT if arrived_bytes >= elapsed_s * bytes_per_s_min else ReceiveRate.TOO_SLOW
+    )

@@ -1,7 +1,24 @@
-"""Errors of the HTTP protocol: what a request meets before anybody looks at what it asks."""
+"""Limits of HTTP, and the errors that a request meets before anybody looks at what it asks."""
+
+from typing import NamedTuple
 
 from weir.dialects.port import BodyTooLarge
 from weir.errors import InvalidInput, LimitExceeded
+
+
+class HttpLimits(NamedTuple):
+    """What one client may take of a worker, whoever it is; docs/reference/settings.md explains."""
+
+    connections_max: int
+    pipelined_requests_max: int
+    target_bytes_max: int
+    header_count_max: int
+    header_bytes_max: int
+    body_bytes_max: int
+    body_bytes_per_s_min: int
+    receive_timeout_s: float
+    keepalive_timeout_s: float
+    drain_timeout_s: float
 
 
 class HeadersTooLarge(LimitExceeded):

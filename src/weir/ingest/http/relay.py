@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, cast
 
 import httptools
 
-from weir.domain.networks import parse_networks
 from weir.errors import Unavailable
 from weir.ingest.addresses import client_behind
 from weir.ingest.http.responses import CLOSE, KEEP_ALIVE, status_line
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
     from weir.domain.networks import Network
     from weir.ingest.http.exchange import Exchange
-    from weir.settings import Settings
 
 SLACK_S = 10.0
 """An answer begins at the latest so long after the slowest query must have ended."""
@@ -43,11 +41,18 @@ class Relay:
 
     __slots__ = ("_begins_within_s", "_loop", "_path", "_trusted")
 
-    def __init__(self, path: Path, loop: asyncio.AbstractEventLoop, settings: Settings) -> None:
+    def __init__(
+        self,
+        path: Path,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        query_timeout_s: float,
+        trusted: tuple[Network, ...],
+    ) -> None:
         self._path = path
         self._loop = loop
-        self._begins_within_s = settings.query_timeout_s + SLACK_S
-        self._trusted = parse_networks(settings.trusted_proxies)
+        self._begins_within_s = query_timeout_s + SLACK_S
+        self._trusted = trusted
 
     def pass_on(self, exchange: Exchange) -> None:
         """Relays the request as soon as its answer may be written."""

@@ -1,13 +1,31 @@
-"""Bytes of HTTP/1.1 answers. Pure: the date line and everything else is handed in."""
+"""Bytes of HTTP/1.1 answers. Pure: the date line and everything else is handed in.
+
+Pages of other origins may read them (the CORS protocol of the Fetch standard). The key is what
+lets a client in, and a browser does not send it by itself; so every origin may ask.
+"""
+
+from __future__ import annotations
 
 from email.utils import formatdate
 from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from weir.dialects.port import Usage
+    from weir.ingest.http.head import Head
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 CLOSE = b"Connection: close\r\n"
 KEEP_ALIVE = b"Connection: keep-alive\r\n"
 
 _JSON = b"Content-Type: application/json\r\n"
+PREFLIGHT_AGE_S = 86400
+
+_EXPOSED = (
+    b"Access-Control-Expose-Headers: "
+    b"Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset\r\n"
+)
+_USAGE = b"X-RateLimit-Limit: %d\r\nX-RateLimit-Remaining: %d\r\nX-RateLimit-Reset: %d\r\n"
 _SAFE = b"X-Content-Type-Options: nosniff\r\n"
 
 
@@ -45,3 +63,34 @@ def status_line(status: int) -> bytes:
 def header_line(name: str, value: str | int) -> bytes:
     """One header line. The value is ours, or was checked to hold no line break."""
     return f"{name}: {value}\r\n".encode("latin-1")
+
+
+def usage_headers(usage: Usage) -> bytes:
+    """Header lines that tell a client of its window."""
+    return _USAGE % (usage.limit, usage.remaining, usage.reset_s)
+
+
+def cors_headers(head: Head) -> bytes:
+    """Header lines of any answer to a request that names its origin; else nothing."""
+    origin = head.headers.get(b"origin")
+    if origin is None:
+        return b""
+    return (
+        b"Access-Control-Allow-Origin: "
+        + origin
+        + b"\r\nAccess-Control-Allow-Credentials: true\r\nVary: Origin\r\n"
+        + _EXPOSED
+    )
+
+
+def preflight_headers(head: Head, allow: bytes) -> bytes:
+    """Header lines of the answer to a browser that asks before it sends by one of ``allow``."""
+    requested = head.headers.get(b"access-control-request-headers", b"")
+    return (
+        cors_headers(head)
+        + b"Access-Control-Allow-Methods: "
+        + allow
+        + b"\r\n"
+        + (b"Access-Control-Allow-Headers: " + requested + b"\r\n" if requested else b"")
+        + header_line("Access-Control-Max-Age", PREFLIGHT_AGE_S)
+    )

@@ -1,81 +1,98 @@
-"""Which ingest route a request is for, where its path alone does not say.
+"""Which ingest route a request is for: by its path, else by what its route asks of the head.
 
-Most routes are known by their path: one look into ``by_path``. The rest is decided here:
-``POST /v1/endpoints/{id}/ingest`` and ``POST /ingest`` on the host ``<id>.ingest.<domain>`` are
-the data plane of the endpoint that they name. ``POST /ingest`` on any other host is the data
-plane of the key's endpoint when the body is NDJSON, else the route that stands under that path.
-A path with slashes too many is no route, but the one that was meant can be told.
+Most paths have one route that takes every request: one look into ``by_path``. A path that several
+routes share, or in which ``{id}`` stands for an endpoint, has candidates, tried in the order of the
+table of dialects. An endpoint is also named by the host ``<id>.ingest.<domain>``, on the paths that
+are shared. A path with slashes too many is no route, but the one that was meant can be told.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from weir.dialects.edgemq import events as edgemq
-from weir.dialects.media_types import is_ndjson
+from collections import defaultdict
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Sequence
 
     from weir.dialects.port import IngestRoute
-    from weir.ingest.http.exchange import Exchange
+    from weir.ingest.http.head import Head
 
-ENDPOINT_PATH = edgemq.ENDPOINT_PATH.encode()
-ROOT_PATH = b"/"
-SHARED_PATH = b"/ingest"
-_PREFIX, _SUFFIX = ENDPOINT_PATH.split(b"{id}")
+_VARIABLE = b"{id}"
+
+
+class Routed(NamedTuple):
+    """The route of a request, and the public id of the endpoint that it names; empty: the key's."""
+
+    route: IngestRoute | None
+    """None: the request is not ingest."""
+    endpoint: bytes = b""
+
+
+NO_ROUTE = Routed(None)
+
+
+class _Pattern(NamedTuple):
+    """Paths that are alike but for an endpoint's public id."""
+
+    before: bytes
+    behind: bytes
+    routes: Sequence[IngestRoute]
+
+    def endpoint_in(self, path: bytes) -> bytes:
+        """What of a path stands in the place of the id; empty: the path is another one."""
+        if not (path.startswith(self.before) and path.endswith(self.behind)):
+            return b""
+        endpoint = path[len(self.before) : -len(self.behind)]
+        return b"" if b"/" in endpoint else endpoint
 
 
 class Routing:
     """The ingest routes of a node; ``domain`` is what stands behind ``<id>.ingest.``, if any."""
 
-    __slots__ = (
-        "_endpoint_route",
-        "_host_end",
-        "_root_route",
-        "_routes",
-        "_shared_route",
-        "by_path",
-    )
+    __slots__ = ("_host_end", "_patterns", "_shared", "by_path")
 
-    def __init__(self, routes: Mapping[bytes, IngestRoute], *, domain: str) -> None:
-        self._routes = routes
-        by_path = dict(routes)
-        self._endpoint_route = by_path.pop(ENDPOINT_PATH, None)
-        self._shared_route = by_path.pop(SHARED_PATH, None)
-        self._root_route = by_path.pop(ROOT_PATH, None)
+    def __init__(self, routes: Iterable[IngestRoute], *, domain: str) -> None:
+        at_path: defaultdict[bytes, list[IngestRoute]] = defaultdict(list)
+        for route in routes:
+            at_path[route.path.encode()].append(route)
+        self._patterns = [
+            _pattern_of(path, found) for path, found in at_path.items() if _VARIABLE in path
+        ]
+        fixed = {path: found for path, found in at_path.items() if _VARIABLE not in path}
+        self.by_path = {
+            path: found[0]
+            for path, found in fixed.items()
+            if len(found) == 1 and found[0].takes is None
+        }
+        """Paths with one route that takes every request."""
+        self._shared = {path: found for path, found in fixed.items() if path not in self.by_path}
         self._host_end = b".ingest." + domain.lower().encode() if domain else b""
-        self.by_path = by_path
 
-    def choose(self, exchange: Exchange) -> IngestRoute | None:
-        """The route of a request that ``by_path`` does not know; None: it is not ingest.
-
-        An endpoint that the request names is noted in the exchange.
-        """
-        path = exchange.head.path
-        if path == ROOT_PATH:
-            return self._root_route
-        if path == SHARED_PATH:
-            return self._choose_shared(exchange)
-        endpoint = _endpoint_in(path)
-        if not endpoint:
-            return None
-        exchange.endpoint = endpoint
-        return self._endpoint_route
+    def choose(self, head: Head) -> Routed:
+        """The route of a request by its head."""
+        route = self.by_path.get(head.path)
+        if route is not None:
+            return Routed(route)
+        shared = self._shared.get(head.path)
+        if shared is not None:
+            endpoint = self._endpoint_of_host(head.headers.get(b"host", b""))
+            return _first_that_takes(shared, head, endpoint)
+        for pattern in self._patterns:
+            endpoint = pattern.endpoint_in(head.path)
+            if endpoint:
+                return _first_that_takes(pattern.routes, head, endpoint)
+        return NO_ROUTE
 
     def meant_by(self, path: bytes) -> IngestRoute | None:
-        """The route of a path that no route has, when all that is wrong with it is slashes."""
+        """A route of a path that no route has, when all that is wrong with it is slashes."""
         tidy = b"/" + b"/".join(filter(None, path.split(b"/")))
         if tidy == path:
             return None
-        return self._endpoint_route if _endpoint_in(tidy) else self._routes.get(tidy)
-
-    def _choose_shared(self, exchange: Exchange) -> IngestRoute | None:
-        headers = exchange.head.headers
-        exchange.endpoint = self._endpoint_of_host(headers.get(b"host", b""))
-        if exchange.endpoint or is_ndjson(headers.get(b"content-type")):
-            return self._endpoint_route
-        return self._shared_route
+        if tidy in self.by_path:
+            return self.by_path[tidy]
+        if tidy in self._shared:
+            return self._shared[tidy][-1]
+        return next((each.routes[0] for each in self._patterns if each.endpoint_in(tidy)), None)
 
     def _endpoint_of_host(self, host: bytes) -> bytes:
         if not self._host_end:
@@ -84,9 +101,13 @@ class Routing:
         return name.removesuffix(self._host_end) if name.endswith(self._host_end) else b""
 
 
-def _endpoint_in(path: bytes) -> bytes:
-    """The endpoint that a path names; empty: it is not that of an endpoint's data plane."""
-    if not (path.startswith(_PREFIX) and path.endswith(_SUFFIX)):
-        return b""
-    endpoint = path[len(_PREFIX) : -len(_SUFFIX)]
-    return b"" if b"/" in endpoint else endpoint
+def _first_that_takes(candidates: Sequence[IngestRoute], head: Head, endpoint: bytes) -> Routed:
+    for route in candidates:
+        if route.takes is None or route.takes(head.headers, endpoint):
+            return Routed(route, endpoint)
+    return NO_ROUTE
+
+
+def _pattern_of(path: bytes, routes: Sequence[IngestRoute]) -> _Pattern:
+    before, behind = path.split(_VARIABLE)
+    return _Pattern(before, behind, routes)

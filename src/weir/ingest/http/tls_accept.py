@@ -1,4 +1,4 @@
-"""A door with TLS: what an accepted socket is until its client has shaken hands.
+"""TLS accept: what an accepted socket is until its client has shaken hands.
 
 It counts as a connection from the first moment, costs nothing dear before the client has said
 something, and has as long as the head of a request. A client that speaks plain HTTP is told so.
@@ -23,7 +23,7 @@ HANDSHAKE = 0x16
 """The first byte that a TLS client sends: the record type of a handshake (RFC 8446, 5.1)."""
 
 
-class Doorstep(asyncio.Protocol):
+class TlsAccept(asyncio.Protocol):
     """The protocol object of an accepted socket; a ``Connection`` takes its place."""
 
     __slots__ = ("_context", "_handshake", "_since", "_transport", "door", "peer")
@@ -60,7 +60,7 @@ class Doorstep(asyncio.Protocol):
 
     def sweep(self, now: float) -> None:
         """Ends a handshake that takes too long."""
-        if now - self._since > self.door.settings.receive_timeout_s:
+        if now - self._since > self.door.limits.receive_timeout_s:
             self.abort()
 
     def close_when_idle(self, now: float) -> None:
@@ -101,7 +101,7 @@ class Doorstep(asyncio.Protocol):
                     connection,
                     self._context,
                     server_side=True,
-                    ssl_handshake_timeout=self.door.settings.receive_timeout_s,
+                    ssl_handshake_timeout=self.door.limits.receive_timeout_s,
                 )
         finally:
             self.door.leave(self)
@@ -114,7 +114,7 @@ class Doorstep(asyncio.Protocol):
         connection = Connection(self.door)
         self._transport.set_protocol(connection)
         connection.connection_made(self._transport)
-        connection.turn_away(
+        connection.refuse_and_close(
             InvalidInput("This is plain HTTP, and the port speaks TLS.", hint="Use https://.")
         )
 

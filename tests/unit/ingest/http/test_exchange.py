@@ -6,7 +6,7 @@ from typing import cast
 import pytest
 
 from weir.errors import InvalidInput
-from weir.ingest.http.exchange import PIECES_FREE, Client, Exchange
+from weir.ingest.http.exchange import PIECES_FREE, Exchange, ExchangeConnection
 from weir.ingest.http.head import Head
 
 CHUNKED = Head(b"POST", b"/v1/events", b"/v1/events", {b"transfer-encoding": b"chunked"})
@@ -14,7 +14,7 @@ WHOLE = Head(b"POST", b"/v1/events", b"/v1/events", {b"content-length": b"100000
 
 
 def _exchange(head: Head) -> Exchange:
-    exchange = Exchange(cast("Client", None))
+    exchange = Exchange(cast("ExchangeConnection", None))
     exchange.head = head
     return exchange
 

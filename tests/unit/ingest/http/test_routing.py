@@ -1,19 +1,25 @@
 """Which route a request is for: by path, by host, and by Content-Type on the plain path."""
 
-from typing import Any, cast
+from collections.abc import Iterable
 
 import pytest
 
 from weir.dialects.media_types import NDJSON_TYPES
+from weir.dialects.port import IngestRoute
 from weir.dialects.table import ROUTES
-from weir.ingest.http.exchange import Exchange
 from weir.ingest.http.head import Head
-from weir.ingest.http.routing import ENDPOINT_PATH, ROOT_PATH, SHARED_PATH, Routing
+from weir.ingest.http.routing import Routing
 
-KNOWN, ENDPOINTS, SHARED = ROUTES[:3]
-ALL = {b"/v1/events": KNOWN, ENDPOINT_PATH: ENDPOINTS, SHARED_PATH: SHARED}
+
+def _route(path: str) -> IngestRoute:
+    return next(route for route in ROUTES if route.path == path)
+
+
+KNOWN, ROOT = (_route(path) for path in ("/v1/events", "/"))
+ENDPOINTS, TAKING = (route for route in ROUTES if route.dialect.name == "edgemq")
+SHARED = next(route for route in ROUTES if route.path == "/ingest" and route.takes is None)
+ALL = (KNOWN, ENDPOINTS, TAKING, SHARED)
 UUID = b"11111111-1111-4111-8111-111111111111"
-NOBODY = cast("Any", None)
 
 
 def _choose(
@@ -21,13 +27,11 @@ def _choose(
     *,
     method: bytes = b"POST",
     domain: str = "example.org",
-    routes: Any = ALL,
+    routes: Iterable[IngestRoute] = ALL,
     **headers: bytes,
-) -> tuple[object, bytes]:
-    exchange = Exchange(NOBODY)
+) -> tuple[IngestRoute | None, bytes]:
     named = {name.replace("_", "-").encode(): value for name, value in headers.items()}
-    exchange.head = Head(method, path, path, named)
-    return Routing(routes, domain=domain).choose(exchange), exchange.endpoint
+    return Routing(routes, domain=domain).choose(Head(method, path, path, named))
 
 
 def test_routes_with_a_rule_of_their_own_are_not_found_by_path() -> None:
@@ -59,7 +63,7 @@ def test_endpoint_in_the_path_is_found() -> None:
 def test_endpoint_in_the_host_is_found(host: bytes, endpoint: bytes) -> None:
     """Case, port and a last dot do not matter; other hosts name no endpoint."""
     found = _choose(host=host, content_type=b"application/json")
-    assert found == (ENDPOINTS if endpoint else SHARED, endpoint)
+    assert found == (TAKING if endpoint else SHARED, endpoint)
 
 
 def test_without_a_domain_no_host_names_an_endpoint() -> None:
@@ -70,8 +74,8 @@ def test_without_a_domain_no_host_names_an_endpoint() -> None:
 @pytest.mark.parametrize("media_type", sorted(NDJSON_TYPES))
 def test_ndjson_on_the_plain_host_is_for_the_keys_endpoint(media_type: bytes) -> None:
     """By media type, whatever its case and parameters."""
-    assert _choose(content_type=media_type) == (ENDPOINTS, b"")
-    assert _choose(content_type=media_type.upper() + b" ; charset=utf-8") == (ENDPOINTS, b"")
+    assert _choose(content_type=media_type) == (TAKING, b"")
+    assert _choose(content_type=media_type.upper() + b" ; charset=utf-8") == (TAKING, b"")
 
 
 @pytest.mark.parametrize("media_type", [b"", b"application/json", b"text/plain", b"x-ndjson"])
@@ -83,16 +87,16 @@ def test_other_types_on_the_plain_host_are_for_the_shared_route(media_type: byte
 
 def test_plain_path_without_a_shared_route_is_not_ingest() -> None:
     """Unless it is NDJSON."""
-    routes = {ENDPOINT_PATH: ENDPOINTS}
+    routes = (ENDPOINTS, TAKING)
     assert _choose(routes=routes) == (None, b"")
     ndjson = b"application/x-ndjson"
-    assert _choose(routes=routes, content_type=ndjson) == (ENDPOINTS, b"")
+    assert _choose(routes=routes, content_type=ndjson) == (TAKING, b"")
 
 
 @pytest.mark.parametrize("method", [b"POST", b"OPTIONS", b"GET", b"HEAD", b"PUT"])
 def test_root_is_ingest_whatever_the_method(method: bytes) -> None:
     """The door tells which methods it takes."""
-    assert _choose(b"/", method=method, routes={ROOT_PATH: KNOWN}) == (KNOWN, b"")
+    assert _choose(b"/", method=method, routes=(ROOT,)) == (ROOT, b"")
 
 
 @pytest.mark.parametrize(
