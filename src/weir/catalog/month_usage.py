@@ -3,12 +3,11 @@
 With the standard library's SQLite alone: the supervisor asks before it starts anything.
 """
 
-import contextlib
-import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
 
 from weir.errors import Unavailable
+from weir.storage.sqlite import SqliteError, reading
 
 BUSY_TIMEOUT_S = 5.0
 
@@ -24,14 +23,12 @@ def used_in_month(catalog: Path, month: int) -> Mapping[int, int]:
     """
     if not catalog.exists():
         return {}
-    # Not read-only: a commit that was broken off is rolled back by whoever looks first.
-    uri = f"{catalog.absolute().as_uri()}?mode=rw"
     try:
-        with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S)) as database:
+        with reading(catalog, wait_s=BUSY_TIMEOUT_S) as database:
             if database.execute(_HAS_TABLE).fetchone() is None:
                 return {}
             return dict(database.execute(_USED, (month,)))
-    except sqlite3.Error as error:
+    except SqliteError as error:
         raise Unavailable(
             "The catalog cannot be read.",
             code="catalog_unavailable",

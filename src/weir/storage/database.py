@@ -35,9 +35,9 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from weir.errors import Conflict
+from weir.storage.sqlite import IS_WAL_SAFE
 
 BUSY_TIMEOUT_MS = 10_000
-WAL_SAFE_FROM = (3, 51, 3)
 VERSION_TABLE = "alembic_version"
 
 _BEGIN_OPTION = "weir_begin"
@@ -126,10 +126,9 @@ def _make_tables(engine: Engine, newest: Newest, *, revision: str) -> bool:
 def _prepare_sqlite(raw: sqlite3.Connection, _entry: ConnectionPoolEntry) -> None:
     # None: sqlite3 begins nothing by itself; it would leave DDL outside of transactions.
     raw.isolation_level = None
-    safe_wal = sqlite3.sqlite_version_info >= WAL_SAFE_FROM
     for pragma in (
         f"busy_timeout={BUSY_TIMEOUT_MS}",
-        f"journal_mode={'WAL' if safe_wal else 'TRUNCATE'}",
+        f"journal_mode={'WAL' if IS_WAL_SAFE else 'TRUNCATE'}",
         "synchronous=FULL",
         "foreign_keys=ON",
     ):

@@ -3,7 +3,6 @@
 import contextlib
 import fcntl
 import os
-import sqlite3
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from weir.errors import Conflict
 from weir.node.directory import Directory
 from weir.node.node_file import check_own
 from weir.settings import MIB, Settings
+from weir.storage.sqlite import quick_check
 
 SYNCS = 40
 SYNC_BYTES = 4096
@@ -150,12 +150,7 @@ def _is_running(directory: Directory) -> bool:
 
 
 def _database(path: Path) -> Finding:
-    """Reads the whole file; with a hot journal beside it that is left to the next start."""
-    try:
-        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
-            [(told,)] = database.execute("PRAGMA quick_check(1)").fetchall()
-    except sqlite3.Error as error:
-        told = str(error)
+    told = quick_check(path)
     if told != "ok":
         advice = "Restore it from a backup; do not start a node on it."
         return failed(path.name, told, advice)

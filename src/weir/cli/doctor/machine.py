@@ -5,7 +5,6 @@ import os
 import platform
 import resource
 import socket
-import sqlite3
 import sys
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -15,10 +14,11 @@ from weir import __version__
 from weir.cli.doctor.findings import Finding, good, warning
 from weir.node.listening import bind_failure
 from weir.settings import MIB, Settings, worker_count
+from weir.storage.sqlite import IS_WAL_SAFE
+from weir.storage.sqlite import VERSION as SQLITE_VERSION
 
 _CLOCK_UNSYNCHRONISED = 5
 _TIMEX_BYTES = 512
-_WAL_SAFE_FROM = (3, 51, 3)
 _FILES_RESERVED = 128
 _MEMORY_BESIDE_QUERIES = 512 * MIB
 
@@ -45,9 +45,9 @@ def _versions() -> str:
 
 
 def _sqlite() -> Finding:
-    if sqlite3.sqlite_version_info < _WAL_SAFE_FROM:
-        return good("SQLite", f"{sqlite3.sqlite_version}: with a rollback journal, not WAL")
-    return good("SQLite", sqlite3.sqlite_version)
+    if not IS_WAL_SAFE:
+        return good("SQLite", f"{SQLITE_VERSION}: with a rollback journal, not WAL")
+    return good("SQLite", SQLITE_VERSION)
 
 
 def _kernel() -> Finding:
