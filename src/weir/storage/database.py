@@ -35,7 +35,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from weir.errors import Conflict
-from weir.storage.sqlite import IS_WAL_SAFE
+from weir.storage.sqlite import is_wal_safe
 
 BUSY_TIMEOUT_MS = 10_000
 VERSION_TABLE = "alembic_version"
@@ -128,7 +128,7 @@ def _prepare_sqlite(raw: sqlite3.Connection, _entry: ConnectionPoolEntry) -> Non
     raw.isolation_level = None
     for pragma in (
         f"busy_timeout={BUSY_TIMEOUT_MS}",
-        f"journal_mode={'WAL' if IS_WAL_SAFE else 'TRUNCATE'}",
+        f"journal_mode={'WAL' if is_wal_safe() else 'TRUNCATE'}",
         "synchronous=FULL",
         "foreign_keys=ON",
     ):

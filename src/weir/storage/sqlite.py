@@ -14,9 +14,13 @@ WAL_SAFE_FROM: Final = (3, 51, 3)
 """The version from which on resetting the WAL cannot corrupt the database."""
 
 VERSION: Final = sqlite3.sqlite_version
-IS_WAL_SAFE: Final = sqlite3.sqlite_version_info >= WAL_SAFE_FROM
 
 SqliteError = sqlite3.Error
+
+
+def is_wal_safe() -> bool:
+    """Whether this library's WAL can be used."""
+    return sqlite3.sqlite_version_info >= WAL_SAFE_FROM
 
 
 @contextlib.contextmanager

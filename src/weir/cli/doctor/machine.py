@@ -14,8 +14,8 @@ from weir import __version__
 from weir.cli.doctor.findings import Finding, good, warning
 from weir.node.listening import bind_failure
 from weir.settings import MIB, Settings, worker_count
-from weir.storage.sqlite import IS_WAL_SAFE
 from weir.storage.sqlite import VERSION as SQLITE_VERSION
+from weir.storage.sqlite import is_wal_safe
 
 _CLOCK_UNSYNCHRONISED = 5
 _TIMEX_BYTES = 512
@@ -45,7 +45,7 @@ def _versions() -> str:
 
 
 def _sqlite() -> Finding:
-    if not IS_WAL_SAFE:
+    if not is_wal_safe():
         return good("SQLite", f"{SQLITE_VERSION}: with a rollback journal, not WAL")
     return good("SQLite", SQLITE_VERSION)
 
