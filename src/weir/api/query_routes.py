@@ -1,9 +1,8 @@
-"""``/v1/query``: SQL over HTTP. A request is read, finds room, gets a snapshot, runs, streams."""
+"""``/v1/query``: SQL over HTTP. A request is read, asked by ``query/ask.py``, streamed."""
 
 import asyncio
-import os
 from collections.abc import Coroutine, Mapping
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 from starlette.requests import Request
@@ -15,25 +14,18 @@ from weir.api.auth import Authenticate
 from weir.api.query_fields import read_query
 from weir.api.replies import error_headers, json_reply
 from weir.domain import keys
-from weir.domain.snapshot import Snapshot
 from weir.errors import InvalidInput, WeirError
 from weir.ingest.http.refusals import body_too_large
-from weir.query.pool import QueryPool, QueryResult
+from weir.query.ask import SnapshotSource, ask
+from weir.query.pool import QueryPool
 from weir.query.request import QueryRequest
+from weir.query.result import QueryResult
 from weir.settings import Settings
 
 CLIENT_GONE: Final = 499
 """Seen by nobody: the client went away before the answer began."""
 LAST_WORDS_S: Final = 0.1
 """For what is left to write at the deadline: a client that does not read it in time gets no end."""
-
-
-class SnapshotSource(Protocol):
-    """Who knows what a project's query may read."""
-
-    async def snapshot(self, project_id: int) -> tuple[Snapshot, int | None]:
-        """The snapshot and its tail's descriptor, which becomes the caller's to close."""
-        ...
 
 
 def query_routes(
@@ -46,13 +38,7 @@ def query_routes(
     """``GET`` and ``POST /v1/query``; a key with the scope ``query`` is needed."""
 
     async def start(query: QueryRequest, project_id: int) -> QueryResult:
-        async with pool.place(query.tenant_id) as place:
-            snapshot, tail_fd = await snapshots.snapshot(project_id)
-            try:
-                return await place.run(query, snapshot, tail_fd)
-            finally:
-                if tail_fd is not None:
-                    os.close(tail_fd)
+        return (await ask(query, project_id=project_id, pool=pool, snapshots=snapshots)).result
 
     async def answer(request: Request) -> Response:
         try:

@@ -5,7 +5,6 @@ event is stored, the loader every time it was sent, as far as raw payloads are k
 """
 
 import asyncio
-import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +16,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from weir.api.auth import Authenticate
-from weir.api.query_routes import SnapshotSource
 from weir.api.replies import json_reply
 from weir.dialects.fields import EVENT_ID_CHARS_MAX
 from weir.domain.keys import Scope
@@ -26,6 +24,7 @@ from weir.domain.registry import Principal
 from weir.domain.snapshot import LakeFile
 from weir.errors import NotFound
 from weir.loader.serve.wire import Copy, TraceReply
+from weir.query.ask import SnapshotSource, ask
 from weir.query.pool import QueryPool
 from weir.query.request import QueryRequest
 
@@ -99,19 +98,12 @@ async def _find_stored(parts: TraceParts, principal: Principal, event_id: str) -
         sql=f"SELECT epoch_us(received_at) FROM events WHERE event_id = '{quoted}' ORDER BY 1",  # noqa: S608  # quoted, and gated like any tenant's SQL
         row_limit=1,
     )
-    async with parts.pool.place(principal.tenant_id) as place:
-        snapshot, tail_fd = await parts.snapshots.snapshot(principal.project_id)
-        try:
-            result = await place.run(query, snapshot, tail_fd)
-        finally:
-            if tail_fd is not None:
-                os.close(tail_fd)
-        try:
-            body = b"".join([part async for part in result.body()])
-        finally:
-            result.finish()
+    answer = await ask(
+        query, project_id=principal.project_id, pool=parts.pool, snapshots=parts.snapshots
+    )
+    body = await answer.result.read()
     rows = msgspec.json.decode(body, type=_Rows).rows
-    return _Stored(int(rows[0][0]) if rows else None, snapshot.files)
+    return _Stored(int(rows[0][0]) if rows else None, answer.snapshot.files)
 
 
 def _story(

@@ -8,13 +8,12 @@ nowhere, ``misused`` for one that is known and stands where it cannot.
 import difflib
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from weir.errors import InvalidInput
 
 NAME_CHARS_MAX: Final = 60
 
-_COLUMNS_HINT = "DESCRIBE events lists the columns."
 _TYPE_WORDS: Final = {
     "VARCHAR": "TEXT",
     "STRING_LITERAL": "TEXT",
@@ -25,65 +24,76 @@ _TYPES = re.compile("|".join(_TYPE_WORDS))
 _QUOTED = re.compile(r'"((?:[^"]|"")*)"')
 
 
-def mistake(words: str) -> InvalidInput:
-    """The error for what the engine said of a query that cannot be run."""
+def mistake(words: str, tables: Sequence[str] = ()) -> InvalidInput:
+    """Returns the error for what the engine said of a query over ``tables`` that cannot be run."""
     for pattern, tell in _KINDS:
         if found := pattern.match(words):
-            return tell(found)
+            return tell(_Said(found, " or ".join(tables)))
     told = words.partition("\nCandidate")[0].partition("\n\tCandidate")[0]
     return InvalidInput(told, code="invalid_query")
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str | None:
-    """A hint with the most similar of the known names, in any case; None when none is near."""
+    """Returns a hint with the most similar known name, in any case; None when none is near."""
     by_lower = {candidate.lower(): candidate for candidate in known}
     near = difflib.get_close_matches(name.lower(), sorted(by_lower), n=1, cutoff=0.7)
     return f"Did you mean '{by_lower[near[0]]}'?" if near else None
 
 
-def _unknown_column(found: re.Match[str]) -> InvalidInput:
-    name = found["name"]
-    hint = did_you_mean(name, _candidates(found)) or _COLUMNS_HINT
+class _Said(NamedTuple):
+    """What the engine said, by the groups of its pattern, and the tables that a hint may name."""
+
+    found: re.Match[str]
+    tables: str
+
+    def word(self, group: str) -> str:
+        return self.found[group]
+
+
+def _unknown_column(said: _Said) -> InvalidInput:
+    name = said.word("name")
+    hint = did_you_mean(name, _candidates(said)) or _columns_hint(said)
     return _unknown(f"There is no column '{_short(name)}'.", name, hint)
 
 
-def _unknown_column_of(found: re.Match[str]) -> InvalidInput:
-    name, table = found["name"], found["table"]
+def _unknown_column_of(said: _Said) -> InvalidInput:
+    name, table = said.word("name"), said.word("table")
     message = f"There is no column '{_short(name)}' in '{_short(table)}'."
-    return _unknown(message, name, _COLUMNS_HINT)
+    return _unknown(message, name, _columns_hint(said))
 
 
-def _column_without_from(found: re.Match[str]) -> InvalidInput:
-    name = found["name"]
-    return _unknown(f"There is no column '{_short(name)}' without FROM.", name, "Add FROM events.")
+def _column_without_from(said: _Said) -> InvalidInput:
+    name = said.word("name")
+    hint = f"Add FROM {said.tables}." if said.tables else None
+    return _unknown(f"There is no column '{_short(name)}' without FROM.", name, hint)
 
 
-def _unknown_table(found: re.Match[str]) -> InvalidInput:
-    name = found["name"]
-    hint = did_you_mean(name, _candidates(found))
+def _unknown_table(said: _Said) -> InvalidInput:
+    name = said.word("name")
+    hint = did_you_mean(name, _candidates(said))
     return _unknown(f"'{_short(name)}' is no table of this query.", name, hint)
 
 
-def _wrong_arguments(found: re.Match[str]) -> InvalidInput:
-    name = found["name"]
-    types = _TYPES.sub(lambda word: _TYPE_WORDS[word[0]], found["types"])
+def _wrong_arguments(said: _Said) -> InvalidInput:
+    name = said.word("name")
+    types = _TYPES.sub(lambda word: _TYPE_WORDS[word[0]], said.word("types"))
     hint = "Check their number, or convert them as in TRY_CAST(x AS DOUBLE)."
     return _misused(f"'{_short(name)}' cannot take ({types}).", name, hint)
 
 
-def _ungrouped(found: re.Match[str]) -> InvalidInput:
-    name = found["name"]
+def _ungrouped(said: _Said) -> InvalidInput:
+    name = said.word("name")
     hint = f"Add it to GROUP BY, or write any_value({_short(name)})."
     return _misused(f"The column '{_short(name)}' is neither grouped nor aggregated.", name, hint)
 
 
-def _ambiguous(found: re.Match[str]) -> InvalidInput:
-    name = found["name"]
+def _ambiguous(said: _Said) -> InvalidInput:
+    name = said.word("name")
     message = f"The column '{_short(name)}' is in more than one table."
-    return _misused(message, name, f"Write which one: {found['use']}.")
+    return _misused(message, name, f"Write which one: {said.word('use')}.")
 
 
-_KINDS: Final[Sequence[tuple[re.Pattern[str], Callable[[re.Match[str]], InvalidInput]]]] = [
+_KINDS: Final[Sequence[tuple[re.Pattern[str], Callable[[_Said], InvalidInput]]]] = [
     (re.compile(pattern, re.DOTALL), tell)
     for pattern, tell in [
         (r'Referenced column "(?P<name>.+?)" not found(?P<rest>.*)', _unknown_column),
@@ -126,8 +136,12 @@ def _misused(message: str, name: str, hint: str) -> InvalidInput:
     return InvalidInput(message, code="invalid_query", hint=hint, misused=name)
 
 
-def _candidates(found: re.Match[str]) -> list[str]:
-    return _QUOTED.findall(found["rest"])
+def _columns_hint(said: _Said) -> str | None:
+    return f"DESCRIBE {said.tables} lists the columns." if said.tables else None
+
+
+def _candidates(said: _Said) -> list[str]:
+    return _QUOTED.findall(said.word("rest"))
 
 
 def _short(name: str) -> str:

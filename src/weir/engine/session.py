@@ -1,8 +1,8 @@
 """A DuckDB session that can read exactly what it was given, and nothing else.
 
-Order matters: connect with extensions off, allow exactly the listed files, give the rows their
-name, switch external access off, lock the configuration. Nothing here stops a query that takes
-too long or too much: ``engine/sandbox.py`` and the process's parent do.
+Order matters: connect with extensions off, allow exactly the listed files, name the tables,
+switch external access off, lock the configuration. Nothing here stops a query that takes too long
+or too much: ``engine/sandbox.py`` and the process's parent do.
 """
 
 import json
@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from weir.engine.failures import out_of_memory
 from weir.engine.mistakes import mistake
-from weir.engine.sources import TABLE, TAIL, PropertyRead, Source, list_of, views
+from weir.engine.sources import SessionTable, list_of, quoted, tail_rows, views
 from weir.errors import Forbidden, Internal, Unavailable, WeirError
 
 MESSAGE_CHARS_MAX: Final = 500
@@ -113,59 +113,59 @@ class Engine:
 
 
 class Session:
-    """Given its rows, then locked."""
+    """One query's connection: given its tables, then locked, then asked."""
 
-    __slots__ = ("_connection", "engine_names")
+    __slots__ = ("_connection", "_tables", "engine_names")
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, engine_names: frozenset[str]) -> None:
         self._connection = connection
+        self._tables: tuple[str, ...] = ()
         self.engine_names = engine_names
         """The functions, tables and views that the engine brings, in lower case."""
 
-    def warm_up(self, schema: pa.Schema, sql: str) -> tuple[list[str], pa.Table]:
-        """Runs a query over one row of nulls, the way of all queries, and leaves nothing of it.
+    def warm_up(self, name: str, schema: pa.Schema, sql: str) -> tuple[list[str], pa.Table]:
+        """Runs a query over a table of one row of nulls, the way of all queries; leaves nothing.
 
-        The first query then finds in memory what it runs through. Returns what ``run`` does.
+        The first query then finds in memory what it runs through. Returns the engine's name of
+        each column's type, and the rows.
         """
         nulls = pa.table([pa.nulls(1, kind) for kind in schema.types], schema.names)
         self._connection.execute("SET allowed_paths = []")
-        self._connection.register(TAIL, nulls)
-        _apply(self._connection, views((), schema.names, (), tail=True))
+        self._make(SessionTable(name, schema, tail=nulls))
         kinds, batches = self.run(sql, batch_rows=1)
         rows = batches.read_all()
-        self._connection.execute(f"DROP VIEW {TABLE}")
-        self._connection.unregister(TAIL)
+        self._connection.execute(f"DROP VIEW {quoted(name)}")
+        self._connection.unregister(tail_rows(name))
         return kinds, rows
 
     def use_threads(self, count: int) -> None:
         """Starts threads, which are restricted as the caller is by now; before ``publish``."""
         _apply(self._connection, [f"SET GLOBAL threads = {count:d}"])
 
-    def publish(
-        self,
-        sources: Sequence[Source],
-        tail: pa.Table | None,
-        schema: pa.Schema,
-        reads: Sequence[PropertyRead] = (),
-    ) -> None:
-        """Makes the table ``events`` of Parquet files and the tail, then locks.
+    def publish(self, tables: Sequence[SessionTable]) -> None:
+        """Makes the tables of their Parquet files and rows in memory, then locks.
 
-        The table has the schema's columns in its order; with ``reads`` there is the view of
-        ``engine/sources.py`` too. Raises as ``run`` does when a file cannot be read.
+        The session can open these files and no other. Raises as ``run`` does when a file cannot
+        be read.
         """
-        files = [path for source in sources for path in source.files]
+        self._tables = tuple(table.name for table in tables)
+        files = [path for each in tables for source in each.sources for path in source.files]
         try:
             self._connection.execute("SET allowed_paths = " + list_of(files))
-            if tail is not None or not files:
-                rows = schema.empty_table() if tail is None else tail
-                self._connection.register(TAIL, rows)
-            _apply(self._connection, views(sources, schema.names, reads, tail=tail is not None))
+            for table in tables:
+                self._make(table)
             _apply(self._connection, _AFTER_FILES)
         except duckdb.Error as error:
-            raise translate(error) from None
+            raise translate(error, self._tables) from None
+
+    def _make(self, table: SessionTable) -> None:
+        rows = table.rows_in_memory
+        if rows is not None:
+            self._connection.register(tail_rows(table.name), rows)
+        _apply(self._connection, views(table))
 
     def run(self, sql: str, *, batch_rows: int) -> Rows:
-        """The rows of exactly one SELECT, computed as they are read.
+        """Returns the rows of exactly one SELECT, computed as they are read.
 
         Raises ``InvalidInput``, ``Forbidden``, ``Unprocessable`` or ``Unavailable``; reading the
         result may raise ``duckdb.Error`` or ``pyarrow.ArrowException``, for ``translate``.
@@ -178,13 +178,13 @@ class Session:
             kinds = [str(kind) for kind in relation.types]
             return Rows(kinds, relation.to_arrow_reader(batch_rows))
         except duckdb.Error as error:
-            raise translate(error) from None
+            raise translate(error, self._tables) from None
 
 
-def translate(error: Exception) -> WeirError:
-    """The error in Weir's words; a plain ``WeirError`` for what is no fault of the query.
+def translate(error: Exception, tables: Sequence[str] = ()) -> WeirError:
+    """Returns the error in Weir's words; ``Internal`` for what is no fault of the query.
 
-    Names of the node's files are never in the message.
+    ``tables`` are those that a hint may name. Names of the node's files are never in the message.
     """
     kind, words = _said(error)
     if isinstance(error, MemoryError | duckdb.OutOfMemoryException) or _is_memory(words):
@@ -194,7 +194,7 @@ def translate(error: Exception) -> WeirError:
     if kind != "Conversion" and _DAMAGE.search(words):
         return Unavailable("Stored events are damaged: they cannot be read.", code="events_damaged")
     if isinstance(error, _USER_MISTAKES) or kind in _MISTAKE_KINDS:
-        return mistake(words)
+        return mistake(words, tables)
     if isinstance(error, duckdb.IOException | duckdb.HTTPException):
         return Unavailable("The stored events cannot be read now.")
     return Internal("The query failed inside the node.", kind=type(error).__name__)

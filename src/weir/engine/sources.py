@@ -1,20 +1,18 @@
-"""The table ``events`` as SQL over its parts: one branch per layout, one for the tail.
+"""Tables as SQL over what they consist of: one branch per layout of files, one for the tail.
 
-Two views: ``events`` has the schema's columns. ``PropertyRead.name`` columns stand beside them in
-the view ``READS``: each property that the query reads, in the type it wants, from the accelerated
-column where the layout's files prove that it answers the same, else from the JSON text.
+A table becomes a view of its name, which has the schema's columns. Where a query reads properties
+there is a second view, ``reads_view``, with a column ``PropertyRead.name`` beside them for each:
+in the type that the query wants, from the accelerated column where the layout's files prove that
+it answers the same, else from the JSON text.
 """
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
+import pyarrow as pa
 
 from weir.domain.layout import Column, Exact, Kind, Read
-
-TABLE: Final = "events"
-READS: Final = "weir_reads"
-TAIL: Final = "weir_tail"
 
 BRANCHES_MAX: Final = 8
 """Layouts that get a branch of their own; the rows of the others are read as JSON."""
@@ -23,7 +21,7 @@ _EXACT: Final = {Read.TEXT: Exact.TEXT, Read.NUMBER: Exact.NUMBER, Read.BOOLEAN:
 
 
 class Source(msgspec.Struct, frozen=True):
-    """Files of one layout: absolute paths, the columns they have, and their rows in all."""
+    """Files of one layout: absolute paths, the accelerated columns they have, and their rows."""
 
     files: tuple[str, ...]
     columns: tuple[Column, ...] = ()
@@ -31,30 +29,57 @@ class Source(msgspec.Struct, frozen=True):
 
 
 class PropertyRead(msgspec.Struct, frozen=True):
-    """A property that a query reads, and the name of the view's column that gives it."""
+    """A property that a query reads, and the column of ``reads_view`` that holds it."""
 
     name: str
     pointer: str
     read: Read
 
 
-def views(
-    sources: Sequence[Source], names: Sequence[str], reads: Sequence[PropertyRead], *, tail: bool
-) -> list[str]:
-    """The statements that make the views; ``names`` are the schema's columns."""
-    columns = [_name(each) for each in names]
-    parts = [(f"read_parquet({list_of(source.files)})", source) for source in merged(sources)]
-    if tail or not parts:
-        parts.append((TAIL, Source(())))
-    made = [_view(TABLE, [_branch(columns, rows) for rows, _ in parts])]
-    if reads:
-        wider = [(rows, [_column(each, source) for each in reads]) for rows, source in parts]
-        made.append(_view(READS, [_branch([*columns, *more], rows) for rows, more in wider]))
+class SessionTable(NamedTuple):
+    """A table that a session can read: the columns of its rows, and where the rows are."""
+
+    name: str
+    schema: pa.Schema
+    sources: Sequence[Source] = ()
+    tail: pa.Table | None = None
+    reads: Sequence[PropertyRead] = ()
+    """The properties that the statement reads through ``reads_view``."""
+
+    @property
+    def rows_in_memory(self) -> pa.Table | None:
+        """The rows to be registered as ``tail_rows``: the tail, or none where there is nothing."""
+        if self.tail is None and not self.sources:
+            return self.schema.empty_table()
+        return self.tail
+
+
+def reads_view(table: str) -> str:
+    """Returns the name of a table's view with properties; no CTE can be named like it."""
+    return f"{table}:reads"
+
+
+def tail_rows(table: str) -> str:
+    """Returns the name under which a table's rows in memory are registered."""
+    return f"{table}:tail"
+
+
+def views(table: SessionTable) -> list[str]:
+    """Returns the statements that make the table's views."""
+    columns = [quoted(each) for each in table.schema.names]
+    parts = [(f"read_parquet({list_of(each.files)})", each) for each in merged(table.sources)]
+    if table.rows_in_memory is not None:
+        parts.append((quoted(tail_rows(table.name)), Source(())))
+    made = [_view(table.name, [_branch(columns, rows) for rows, _ in parts])]
+    if table.reads:
+        wider = [(rows, [_column(each, source) for each in table.reads]) for rows, source in parts]
+        branches = [_branch([*columns, *more], rows) for rows, more in wider]
+        made.append(_view(reads_view(table.name), branches))
     return made
 
 
 def merged(sources: Sequence[Source]) -> list[Source]:
-    """The sources with at most ``BRANCHES_MAX`` layouts; the smallest ones lose theirs."""
+    """Returns the sources with at most ``BRANCHES_MAX`` layouts; the smallest ones lose theirs."""
     wide = sorted((each for each in sources if each.columns), key=lambda each: -each.row_count)
     plain = {each.files for each in wide[BRANCHES_MAX:]}
     return [
@@ -63,12 +88,17 @@ def merged(sources: Sequence[Source]) -> list[Source]:
 
 
 def list_of(texts: Sequence[str]) -> str:
-    """A SQL list of texts; statements that define views and settings take no parameters."""
+    """Returns a SQL list of texts; statements that define views and settings bind nothing."""
     return "[" + ", ".join(_text(each) for each in texts) + "]"
 
 
+def quoted(name: str) -> str:
+    """Returns a name as SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 def _view(name: str, branches: Sequence[str]) -> str:
-    return f"CREATE VIEW {name} AS " + " UNION ALL ".join(branches)
+    return f"CREATE VIEW {quoted(name)} AS " + " UNION ALL ".join(branches)
 
 
 def _branch(columns: Sequence[str], rows: str) -> str:
@@ -78,13 +108,13 @@ def _branch(columns: Sequence[str], rows: str) -> str:
 def _column(read: PropertyRead, source: Source) -> str:
     for column in source.columns:
         if column.choice.pointer == read.pointer and (answer := _answer(column, read.read)):
-            return f"{answer} AS {_name(read.name)}"
-    return f"{_cast(_json(read.pointer), read.read)} AS {_name(read.name)}"
+            return f"{answer} AS {quoted(read.name)}"
+    return f"{_cast(_json(read.pointer), read.read)} AS {quoted(read.name)}"
 
 
 def _answer(column: Column, read: Read) -> str | None:
     """What reads the column in place of the JSON; None where that may differ."""
-    value, kind = _name(column.choice.name), column.choice.kind
+    value, kind = quoted(column.choice.name), column.choice.kind
     if kind is Kind.TEXT:
         return _cast(value, read)
     if column.exact & _EXACT[read]:
@@ -100,10 +130,6 @@ def _cast(text: str, read: Read) -> str:
 
 def _json(pointer: str) -> str:
     return f"json_extract_string(properties, {_text(pointer)})"
-
-
-def _name(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _text(text: str) -> str:

@@ -11,7 +11,7 @@ from weir.domain.snapshot import LakeFile
 
 
 def file_with_id(root: Path, files: Iterable[LakeFile], event_id: str) -> str | None:
-    """The path of the first file with a row of this id; files that have gone are left out."""
+    """Returns the path of the first file with a row of this id; skips files that have gone."""
     wanted = pa.scalar(event_id)
     for file in files:
         try:
@@ -24,13 +24,16 @@ def file_with_id(root: Path, files: Iterable[LakeFile], event_id: str) -> str | 
 
 
 def received_of_ids(paths: Iterable[str], event_ids: Collection[str]) -> list[tuple[str, int]]:
-    """Rows of these ids in some files, each with its ``received_at`` in microseconds."""
+    """Returns the rows of these ids in some files, each with its ``received_at`` in microseconds.
+
+    Files that have gone are skipped.
+    """
     wanted = pa.array(sorted(event_ids), pa.string())
     found: list[tuple[str, int]] = []
     for path in paths:
         try:
             file = pq.ParquetFile(path)
-        except FileNotFoundError:  # as above
+        except FileNotFoundError:  # merged away since the list of files was made
             continue
         with file:
             for batch in file.iter_batches(columns=["event_id", "received_at"]):

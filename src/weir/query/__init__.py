@@ -1,1 +1,30 @@
-"""Tenants' SQL: the gate, sandboxed workers and their pool, result formats."""
+"""Tenants' SQL: the gate, what a query reads, and the worker that runs it.
+
+The life of a query:
+
+1. ``ask.ask`` is the one way in, for SQL over HTTP and for what Weir asks by itself: it waits for
+   a slot, takes the snapshot, hands both to a worker and closes everything whatever happens.
+2. ``pool.QueryPool`` lets queries in: so many at a time, so many of one tenant, tenants in turn,
+   one deadline from the wait to the last byte. Who is refused has cost nobody anything.
+3. A ``job.Job`` tells a worker all that it learns: the statement, its parameters, and each table
+   that it may read, with the table's files, its tail and its watermark.
+4. The worker (``worker``, in the sandbox of ``weir.workers``) gives up every file but the job's,
+   and only then reads the statement.
+5. ``gate.pass_query`` parses it (``dialect``), binds the parameters as literals, holds every node
+   against lists (``functions``, ``scopes``), and writes anew what the engine will run: properties
+   read by pointer (``rewrite``), from columns where these give the same (``acceleration``).
+6. ``pruning`` bounds the times that each table is asked for; files outside of them are not read.
+7. The engine runs the one SELECT over views that are named like the tables; ``formats`` and
+   ``values`` write the rows; ``result.QueryResult`` streams them to whoever asked.
+
+What holds:
+
+- Isolation is by the list of files: a table is what the job lists for it, and nothing else can be
+  opened. The gate is one layer of several (docs/decisions/0004-query-isolation.md).
+- The gate knows no table by itself: a name means a table of the job, or a CTE of the statement.
+- A tenant's statement has no placeholders. Values of Weir's own statements become literals in the
+  tree, and the gate reads them like any other.
+- Columns and JSON give the same answer, and so do a pruned list of files and the whole one.
+- The engine runs what is written from the tree, never the text that was sent.
+- An answer carries the least watermark of the tables that it read.
+"""

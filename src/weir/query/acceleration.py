@@ -1,21 +1,20 @@
 """Reads of properties that accelerated columns can answer.
 
 After the gate has rewritten a query, a property stands in it as an extraction from JSON. Where an
-extraction surely means the ``properties`` of ``events`` itself, it becomes a column of a view
-that has the same rows and the property beside them (``engine/sources.py``). Where that is not
-sure, or the place could tell the two tables apart (``*`` with changes, a row as a whole, NATURAL
-joins), the extraction stays: slower, and the same answer.
+extraction surely means the ``properties`` of one table, it becomes a column of that table's other
+view, which has the same rows and the property beside them (``engine/sources.py``). Where that is
+not sure, or the place could tell the two views apart (``*`` with changes, a row as a whole,
+NATURAL joins), the extraction stays: slower, and the same answer.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from sqlglot import exp
 
 from weir.domain.layout import Read
-from weir.engine.sources import READS, PropertyRead
-from weir.lake.schema import CANONICAL
-from weir.query.scopes import events_of, nodes_of, sources_of
+from weir.engine.sources import PropertyRead, reads_view
+from weir.query.scopes import Shapes, name_of, nodes_of, sources_of, tables_of
 
 PROPERTIES: Final = "properties"
 _EXTRACT: Final = "json_extract_string"
@@ -24,6 +23,8 @@ _COUNTS: Final = frozenset({"count", "count_star"})
 
 
 class _Extraction(NamedTuple):
+    """A read of a property that a column of its table may answer."""
+
     node: exp.Expr
     """The call, or the cast around it."""
     column: exp.Column
@@ -31,23 +32,35 @@ class _Extraction(NamedTuple):
     read: Read
 
 
-def accelerate(tree: exp.Expr, pointers: Collection[str]) -> tuple[PropertyRead, ...]:
-    """Changes the tree in place; what its view must give. ``pointers`` are those of columns."""
-    if not pointers:
-        return ()
-    reads: dict[tuple[str, Read], PropertyRead] = {}
-    for select in list(tree.find_all(exp.Select)):
-        tables = events_of(select)
-        if not tables or not _is_plain(select, tables):
-            continue
-        found = [
-            each
-            for each in _extractions(select)
-            if each.pointer in pointers and _source(each.column, select, tables) is not None
-        ]
-        if found:
-            _change(select, tables, found, reads)
-    return tuple(reads.values())
+_Reads = dict[str, dict[tuple[str, Read], PropertyRead]]
+"""By table, then by pointer and type."""
+
+
+def accelerate(tree: exp.Expr, shapes: Shapes) -> Mapping[str, tuple[PropertyRead, ...]]:
+    """Changes the tree in place; returns by table what the table's other view must have."""
+    reads: _Reads = {name: {} for name, shape in shapes.items() if shape.pointers}
+    for select in list(tree.find_all(exp.Select)) if reads else ():
+        tables = tables_of(select, shapes)
+        if tables and _is_plain(select, tables):
+            _accelerate_select(select, tables, shapes, reads)
+    return {name: tuple(found.values()) for name, found in reads.items() if found}
+
+
+def _accelerate_select(
+    select: exp.Select, tables: dict[str, exp.Table], shapes: Shapes, reads: _Reads
+) -> None:
+    names = {alias: str(name_of(table, shapes)) for alias, table in tables.items()}
+    found: dict[str, list[_Extraction]] = {}
+    for each in _extractions(select):
+        alias = _alias_of(each.column, select, tables)
+        if alias is not None and each.pointer in shapes[names[alias]].pointers:
+            found.setdefault(alias, []).append(each)
+    if not found:
+        return
+    _write_out_stars(select, {alias: shapes[names[alias]].columns for alias in found})
+    for alias, extractions in found.items():
+        _answer_by_columns(extractions, reads[names[alias]])
+        _read_other_view(tables[alias], alias, reads_view(names[alias]))
 
 
 def _is_plain(select: exp.Select, tables: dict[str, exp.Table]) -> bool:
@@ -106,22 +119,35 @@ def _extractions(select: exp.Select) -> Iterator[_Extraction]:
             yield _Extraction(cast, column, str(literal.this), read)
 
 
-def _source(
-    column: exp.Column, select: exp.Select, tables: dict[str, exp.Table]
-) -> exp.Table | None:
-    """The table of ``events`` that the column is of; None where it may be another's."""
+def _alias_of(column: exp.Column, select: exp.Select, tables: dict[str, exp.Table]) -> str | None:
+    """The name of the table that the column is of; None where it may be another's."""
     if len(column.parts) == 1:
-        return next(iter(tables.values())) if len(sources_of(select)) == 1 else None
-    return tables.get(column.table.lower()) if len(column.parts) == 2 else None
+        return next(iter(tables)) if len(sources_of(select)) == 1 else None
+    alias = column.table.lower()
+    return alias if len(column.parts) == 2 and alias in tables else None
 
 
-def _change(
-    select: exp.Select,
-    tables: dict[str, exp.Table],
-    found: list[_Extraction],
-    reads: dict[tuple[str, Read], PropertyRead],
+def _write_out_stars(select: exp.Select, columns: Mapping[str, tuple[str, ...]]) -> None:
+    """Of these tables ``*`` and ``t.*`` become the columns that they mean without further ones."""
+    projections: list[exp.Expr] = []
+    for projection in select.expressions:
+        star = projection.this if isinstance(projection, exp.Column) else projection
+        qualifier = projection.args.get("table")
+        # A star without a table's name stands only beside a single table.
+        alias = qualifier.name.lower() if qualifier else next(iter(columns))
+        if not isinstance(star, exp.Star) or alias not in columns:
+            projections.append(projection)
+            continue
+        projections += [
+            exp.Column(this=exp.to_identifier(name), table=qualifier and qualifier.copy())
+            for name in columns[alias]
+        ]
+    select.set("expressions", projections)
+
+
+def _answer_by_columns(
+    found: list[_Extraction], reads: dict[tuple[str, Read], PropertyRead]
 ) -> None:
-    _write_out_stars(select, tables)
     as_text = {each.pointer for each in found if each.read is Read.TEXT}
     for each in found:
         node, read = each.node, each.read
@@ -132,23 +158,9 @@ def _change(
         known = reads.setdefault(key, PropertyRead(f"weir_{len(reads)}", each.pointer, read))
         identifier = exp.to_identifier(known.name, quoted=True)
         node.replace(exp.Column(this=identifier, table=each.column.args.get("table")))
-    for name, table in tables.items():
-        if not table.args.get("alias"):
-            table.set("alias", exp.TableAlias(this=exp.to_identifier(name, quoted=True)))
-        table.set("this", exp.to_identifier(READS, quoted=True))
 
 
-def _write_out_stars(select: exp.Select, tables: dict[str, exp.Table]) -> None:
-    """``*`` and ``events.*`` become the columns that they mean without the view's further ones."""
-    projections: list[exp.Expr] = []
-    for projection in select.expressions:
-        star = projection.this if isinstance(projection, exp.Column) else projection
-        qualifier = projection.args.get("table")
-        if not isinstance(star, exp.Star) or (qualifier and qualifier.name.lower() not in tables):
-            projections.append(projection)
-            continue
-        projections += [
-            exp.Column(this=exp.to_identifier(name), table=qualifier and qualifier.copy())
-            for name in CANONICAL.names
-        ]
-    select.set("expressions", projections)
+def _read_other_view(table: exp.Table, alias: str, view: str) -> None:
+    if not table.args.get("alias"):
+        table.set("alias", exp.TableAlias(this=exp.to_identifier(alias, quoted=True)))
+    table.set("this", exp.to_identifier(view, quoted=True))

@@ -8,6 +8,7 @@ in a worker, which cannot read files any more.
 """
 
 import logging
+from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 import sqlglot.optimizer.annotate_types  # loaded before files are out of reach
@@ -20,6 +21,7 @@ from sqlglot.errors import ErrorLevel, ParseError, SqlglotError, TokenError
 from sqlglot.parsers.duckdb import DuckDBParser
 
 from weir.errors import InvalidInput
+from weir.query.request import Parameter
 
 TOKENS_MAX: Final = 20_000
 BRACKETS_DEEP_MAX: Final = 48
@@ -52,7 +54,7 @@ _DIALECT = _PlainDuckDB()
 
 
 def parse(sql: str) -> list[exp.Expr]:
-    """The statements of a text, empty ones left out.
+    """Returns the statements of a text, empty ones left out.
 
     Raises ``InvalidInput`` (``invalid_query``) with the place as ``position``, in characters from
     0, for what is not SQL, is too long or nests too deep.
@@ -72,8 +74,15 @@ def parse(sql: str) -> list[exp.Expr]:
     return [tree for tree in trees if tree is not None and not isinstance(tree, exp.Semicolon)]
 
 
+def bind(tree: exp.Expr, parameters: Mapping[str, Parameter]) -> None:
+    """Puts a literal in place of each ``$name`` that has a value; others stay placeholders."""
+    for mark in list(tree.find_all(exp.Placeholder)) if parameters else ():
+        if mark.name in parameters:
+            mark.replace(exp.convert(parameters[mark.name]))
+
+
 def write(tree: exp.Expr) -> str:
-    """The tree as one statement for the engine: every name quoted, no comments."""
+    """Returns the tree as one statement for the engine: every name quoted, no comments."""
     try:
         return tree.sql(
             dialect=_DIALECT, comments=False, identify=True, unsupported_level=ErrorLevel.RAISE
@@ -85,17 +94,17 @@ def write(tree: exp.Expr) -> str:
 
 
 def shown(tree: exp.Expr) -> str:
-    """The tree as a person would write it, for names and messages."""
+    """Returns the tree as a person would write it, for names and messages."""
     return tree.sql(dialect=_DIALECT, comments=False)
 
 
 def invalid(message: str, *, position: int | None = None, hint: str | None = None) -> InvalidInput:
-    """A query that cannot be understood; ``position`` counts characters from 0."""
+    """Returns the error of a query that cannot be understood; ``position`` counts from 0."""
     return InvalidInput(message, code="invalid_query", position=position, hint=hint)
 
 
 def positions_of_name(sql: str, name: str) -> list[int]:
-    """Where a name or sign stands in a text that ``parse`` took; not where ``AS`` gives it."""
+    """Returns where a name or sign stands in a text that ``parse`` took, but not after ``AS``."""
     wanted = name.lower()
     tokens = _DIALECT.tokenize(sql)
     return [
@@ -108,7 +117,7 @@ def positions_of_name(sql: str, name: str) -> list[int]:
 
 
 def position_of(tree: exp.Expr) -> int | None:
-    """Where the tree begins in the text it was parsed from, if it says so."""
+    """Returns where the tree begins in the text it was parsed from, if it says so."""
     starts = [node.meta["start"] for node in tree.walk() if "start" in node.meta]
     return min(starts, default=None)
 

@@ -15,9 +15,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from weir.query.job import Meta
 from weir.query.request import Format
 from weir.query.values import is_plain, json_values
-from weir.query.wire import Meta
 
 FORMULA_SIGNS: Final = ("=", "+", "-", "@", "\t", "\r", "\0")
 

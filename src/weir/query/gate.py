@@ -1,28 +1,30 @@
 """The gate: what a tenant's query may say. Pure: text in, the statement to run out.
 
-One SELECT over ``events``, its CTEs and subqueries. Everything is refused that is not on a list
-of node types, functions, types and tables, so that what the engine learns tomorrow is refused
-too. The gate is one layer: the worker's sandbox and the engine's settings hold without it.
+One SELECT over the tables that it is given, its CTEs and subqueries. Everything is refused that
+is not on a list of node types, functions, types and tables, so that what the engine learns
+tomorrow is refused too. The gate is one layer: the worker's sandbox and the engine's settings
+hold without it.
 Source: docs/decisions/0004-query-isolation.md; the language is docs/reference/sql.md.
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 import msgspec
 from sqlglot import exp
 
 from weir.engine.mistakes import did_you_mean
-from weir.engine.sources import TABLE, PropertyRead
+from weir.engine.sources import PropertyRead
 from weir.errors import Forbidden, WeirError
 from weir.query.acceleration import accelerate
-from weir.query.dialect import invalid, parse, position_of, shown, write
+from weir.query.dialect import bind, invalid, parse, position_of, shown, write
 from weir.query.functions import FUNCTIONS, SIZED_FUNCTIONS, TABLE_FUNCTIONS
 from weir.query.pruning import windows_of
 from weir.query.ranges import Window
+from weir.query.request import Parameter
 from weir.query.rewrite import JSON_COLUMNS, name_columns, rewrite_properties
-from weir.query.scopes import visible_ctes
+from weir.query.scopes import Shapes, visible_ctes
 
 NODES_MAX: Final = 10_000
 SIZE_LITERAL_MAX: Final = 1_000_000
@@ -68,46 +70,57 @@ _TYPES: Final = frozenset(
 )
 
 
-class Passed(msgspec.Struct, frozen=True):
-    """What the engine may run: one statement, and what it reads of ``events``."""
+class TableUse(msgspec.Struct, frozen=True):
+    """What a statement reads of one table."""
+
+    windows: tuple[Window, ...] = ()
+    """The times that each mention of the table can need; none where no row is read."""
+    properties: tuple[PropertyRead, ...] = ()
+
+
+class PassedQuery(msgspec.Struct, frozen=True):
+    """The statement that the engine may run, and what it reads of each table that it names."""
 
     sql: str
-    windows: tuple[Window, ...]
-    """Of each mention of ``events``: the times that it can need; none when it reads no events."""
-    properties: tuple[PropertyRead, ...] = ()
+    uses: dict[str, TableUse]
 
 
 def pass_query(
     sql: str,
     *,
+    tables: Shapes,
+    parameters: Mapping[str, Parameter],
     rows_max: int,
     sql_bytes_max: int,
     engine_names: Collection[str],
-    pointers: Collection[str] = (),
     now_us: int | None = None,
-) -> Passed:
-    """The statement for the engine, which yields at most ``rows_max`` + 1 rows.
+) -> PassedQuery:
+    """Returns the statement for the engine, which yields at most ``rows_max`` + 1 rows.
 
-    ``engine_names`` are the functions and tables that the engine has, in lower case; they decide
-    only how a refused name is told. ``pointers`` are the properties that have columns in some
-    file. ``now_us`` is the time now, for what is compared with it. Raises ``InvalidInput``
-    (``invalid_query``, with ``position`` where it is known) for what cannot be understood, unknown
-    names among it, and ``Forbidden`` (``forbidden_query``) for what policy refuses.
+    It may read ``tables``. ``parameters`` are the values of a trusted caller's ``$name``s; a
+    placeholder without a value is refused. ``engine_names`` are the functions and tables that the
+    engine has, in lower case; they decide only how a refused name is told. ``now_us`` is the time
+    now, for what is compared with it. Raises ``InvalidInput`` (``invalid_query``, with
+    ``position`` where it is known) for what cannot be understood, unknown names among it, and
+    ``Forbidden`` (``forbidden_query``) for what policy refuses.
     """
-    _check_text(sql, sql_bytes_max)
+    for text in (sql, *parameters.values()):
+        _check_text(str(text), sql_bytes_max)
     try:
-        tree = _only_statement(parse(sql))
-        _check_tree(tree, engine_names)
+        tree = _only_statement(parse(sql), tables)
+        bind(tree, parameters)
+        _check_tree(tree, tables, engine_names)
         if isinstance(tree, exp.Describe):
-            return Passed(write(tree), ())
+            return PassedQuery(write(tree), {})
         name_columns(tree)
         tree = rewrite_properties(tree)
-        windows = windows_of(tree, now_us=now_us)
-        properties = accelerate(tree, pointers)
+        windows = windows_of(tree, tables, now_us=now_us)
+        properties = accelerate(tree, tables)
     except RecursionError:
         raise invalid("The query nests too deep.") from None
     _limit_rows(tree, rows_max + 1)
-    return Passed(write(tree), windows, properties)
+    uses = {name: TableUse(each, properties.get(name, ())) for name, each in windows.items()}
+    return PassedQuery(write(tree), uses)
 
 
 def _check_text(sql: str, sql_bytes_max: int) -> None:
@@ -121,7 +134,7 @@ def _check_text(sql: str, sql_bytes_max: int) -> None:
         raise invalid("The query holds a NUL character.", position=sql.index("\0"))
 
 
-def _only_statement(trees: list[exp.Expr]) -> exp.Expr:
+def _only_statement(trees: list[exp.Expr], tables: Iterable[str]) -> exp.Expr:
     if not trees:
         raise invalid("The query is empty.")
     if len(trees) > 1:
@@ -129,7 +142,7 @@ def _only_statement(trees: list[exp.Expr]) -> exp.Expr:
     tree = trees[0]
     if isinstance(tree, exp.Describe):
         if type(tree.this) is not exp.Table or set(_given(tree)) != {"this"}:
-            raise _forbidden("Only DESCRIBE events is allowed.")
+            raise _forbidden(f"Only DESCRIBE {' or '.join(tables)} is allowed.")
     elif isinstance(tree, exp.Condition | exp.Alias | exp.Aliases):
         raise invalid("This is not a SELECT statement.", position=0)
     elif not isinstance(tree, _QUERIES):
@@ -137,7 +150,7 @@ def _only_statement(trees: list[exp.Expr]) -> exp.Expr:
     return tree
 
 
-def _check_tree(tree: exp.Expr, engine_names: Collection[str]) -> None:
+def _check_tree(tree: exp.Expr, tables: Collection[str], engine_names: Collection[str]) -> None:
     """Holds every node against the lists."""
     for count, node in enumerate(tree.walk()):
         if count > NODES_MAX:
@@ -146,18 +159,18 @@ def _check_tree(tree: exp.Expr, engine_names: Collection[str]) -> None:
             raise _forbidden(f"{_kind(node)} is not allowed in a query.", node)
         match node:
             case exp.Table():
-                _check_table(node, engine_names)
+                _check_table(node, tables, engine_names)
             case exp.Anonymous():
                 _check_call(node, engine_names)
             case exp.DataType():
                 _check_type(node)
             case exp.With() | exp.TableAlias() | exp.Var() | exp.Dot() | exp.Lateral():
-                _check_detail(node)
+                _check_detail(node, tables)
             case _:
                 pass
 
 
-def _check_table(table: exp.Table, engine_names: Collection[str]) -> None:
+def _check_table(table: exp.Table, tables: Collection[str], engine_names: Collection[str]) -> None:
     extra = set(_given(table)) - _TABLE_PARTS
     if {"db", "catalog"} & extra:
         raise _forbidden("Tables are named without a schema.", table)
@@ -170,19 +183,23 @@ def _check_table(table: exp.Table, engine_names: Collection[str]) -> None:
         return
     if type(source) is not exp.Identifier:
         raise _forbidden("This kind of table is not allowed in a query.", table)
-    readable = {TABLE, *visible_ctes(table)}
-    if source.name.lower() not in readable:
-        raise _refused_table(source, engine_names, readable)
+    ctes = visible_ctes(table)
+    if source.name.lower() not in ctes and source.name.lower() not in tables:
+        raise _refused_table(source, tables, ctes, engine_names)
 
 
 def _refused_table(
-    table: exp.Identifier, engine_names: Collection[str], readable: Collection[str]
+    table: exp.Identifier,
+    tables: Iterable[str],
+    ctes: Iterable[str],
+    engine_names: Collection[str],
 ) -> WeirError:
     """Forbidden for what the engine would find, a file above all; else a mistake."""
     name = table.name
+    readable = " or ".join(f"'{each}'" for each in tables)
     if name.lower() in engine_names or not _PLAIN_NAME.match(name):
-        return _forbidden(f"The table '{name[:60]}' may not be read: use 'events'.", table)
-    hint = did_you_mean(name, readable) or "A query reads 'events'."
+        return _forbidden(f"The table '{name[:60]}' may not be read: use {readable}.", table)
+    hint = did_you_mean(name, [*tables, *ctes]) or f"A query reads {readable}."
     return invalid(f"There is no table '{name[:60]}'.", position=position_of(table), hint=hint)
 
 
@@ -213,7 +230,7 @@ def _check_type(kind: exp.DataType) -> None:
         raise _forbidden(f"The type '{shown(kind)[:60]}' is not allowed in a query.", kind)
 
 
-def _check_detail(node: exp.Expr) -> None:
+def _check_detail(node: exp.Expr, tables: Iterable[str]) -> None:
     match node:
         case exp.With(recursive=True):
             raise _forbidden("WITH RECURSIVE is not allowed in a query.", node)
@@ -223,7 +240,7 @@ def _check_detail(node: exp.Expr) -> None:
                 raise _forbidden(f"A CTE cannot be named '{bad[:60]}'.", node)
         case exp.TableAlias() if node.name.lower() in JSON_COLUMNS:
             raise invalid(
-                f"'{node.name}' is a column of events and cannot name a table.",
+                f"'{node.name}' is a column of {' or '.join(tables)} and cannot name a table.",
                 position=position_of(node),
             )
         case exp.Var() if not _WORD.match(node.name):

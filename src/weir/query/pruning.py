@@ -1,8 +1,8 @@
 """Which times a query can need: bounds of ``ts`` and ``received_at``, one window for each mention
-of ``events``. Pure: a tree that the gate has passed in, windows out.
+of a table. Pure: a tree that the gate has passed in, windows out.
 
 A row outside its mention's window can change no answer: the WHERE of the very SELECT that names
-``events`` requires it, by a conjunct that compares the plain column with a constant. Inner and
+the table requires it, by a conjunct that compares the plain column with a constant. Inner and
 outer joins keep that true, because a row of nulls fails the same conjunct. Where anything else
 could see the row first (samples, ASOF and positional joins, renamed columns, an alias of the same
 name), the window is all time. What a constant is, is read more widely than the engine does, never
@@ -10,7 +10,7 @@ more narrowly: ``now()`` is an hour to both sides, a month 28 to 31 days.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from typing import Final
 
@@ -18,7 +18,7 @@ from sqlglot import exp
 
 from weir.domain.times import DAY_US
 from weir.query.ranges import EVER, Range, Window
-from weir.query.scopes import events_of, is_events, sources_of
+from weir.query.scopes import name_of, sources_of, tables_of
 
 NOW_SLACK_US: Final = 3_600_000_000
 
@@ -57,26 +57,33 @@ _UNITS_US: Final = {
 """The least and the greatest length of each unit."""
 
 
-def windows_of(tree: exp.Expr, *, now_us: int | None) -> tuple[Window, ...]:
-    """A window for each mention of ``events`` in a query; none means that it reads no events."""
-    return tuple(_window(table, now_us) for table in tree.find_all(exp.Table) if is_events(table))
+def windows_of(
+    tree: exp.Expr, names: Collection[str], *, now_us: int | None
+) -> dict[str, tuple[Window, ...]]:
+    """Returns for each table of ``names`` that a query reads a window for each of its mentions."""
+    windows: dict[str, tuple[Window, ...]] = {}
+    for table in tree.find_all(exp.Table):
+        name = name_of(table, names)
+        if name is not None:
+            windows[name] = (*windows.get(name, ()), _window(table, names, now_us))
+    return windows
 
 
-def _window(table: exp.Table, now_us: int | None) -> Window:
+def _window(table: exp.Table, names: Collection[str], now_us: int | None) -> Window:
     select = table.parent.parent if isinstance(table.parent, exp.From | exp.Join) else None
-    if not isinstance(select, exp.Select) or not _is_plain(select):
+    if not isinstance(select, exp.Select) or not _is_plain(select, names):
         return Window()
     where = select.args.get("where")
-    name = table.alias_or_name.lower()
+    alias = table.alias_or_name.lower()
     asked = dict.fromkeys(_TIMES, EVER)
     for conjunct in () if where is None else _conjuncts(where.this):
         for column, bounds in _bounds(conjunct, now_us):
-            if _is_of(column, name, select):
+            if _is_of(column, alias, select):
                 asked[column.name.lower()] = asked[column.name.lower()].within(bounds)
     return Window(**asked)
 
 
-def _is_plain(select: exp.Select) -> bool:
+def _is_plain(select: exp.Select, names: Collection[str]) -> bool:
     """Whether the SELECT's WHERE sees every row of its tables, under the columns' own names."""
     if select.args.get("sample") or select.args.get("laterals"):
         return False
@@ -87,7 +94,7 @@ def _is_plain(select: exp.Select) -> bool:
         return False
     return not any(
         table.args.get("joins") or table.args.get("sample") or table.alias_column_names
-        for table in events_of(select).values()
+        for table in tables_of(select, names).values()
     )
 
 
@@ -101,11 +108,11 @@ def _conjuncts(condition: exp.Expr) -> Iterator[exp.Expr]:
             yield node
 
 
-def _is_of(column: exp.Column, name: str, select: exp.Select) -> bool:
-    """Whether the column is that of the SELECT's table of a name."""
+def _is_of(column: exp.Column, alias: str, select: exp.Select) -> bool:
+    """Whether the column is of the SELECT's table that goes by this name there."""
     if len(column.parts) == 1:
         return len(sources_of(select)) == 1
-    return len(column.parts) == 2 and column.table.lower() == name
+    return len(column.parts) == 2 and column.table.lower() == alias
 
 
 def _bounds(condition: exp.Expr, now_us: int | None) -> Iterator[tuple[exp.Column, Range]]:

@@ -7,7 +7,7 @@ import msgspec
 
 
 class Format(StrEnum):
-    """How a result is written."""
+    """The form in which a result is written."""
 
     JSON = "json"
     NDJSON = "ndjson"
@@ -26,12 +26,20 @@ CONTENT_TYPES: Final[dict[Format, str]] = {
 
 ROWS_DEFAULT: Final = 1000
 
+EVENTS: Final = "events"
+"""The table of a project's events, as a statement names it."""
+
+Parameter = str | int
+"""The value of a ``$name`` in a statement of Weir's own."""
+
 
 class QueryRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One tenant's query; ``row_limit`` is already within the node's limit."""
 
     tenant_id: int
     sql: str
+    parameters: dict[str, Parameter] = {}
+    """The values of the statement's ``$name``s; a tenant's statement has none of either."""
     format: Format = Format.JSON
     row_limit: int = ROWS_DEFAULT
     safe: bool = False

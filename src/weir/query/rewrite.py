@@ -38,15 +38,15 @@ _NAMED_SYNTAX: Final[dict[type[exp.Expr], str]] = {
 
 
 class Want(Enum):
-    """As what the surrounding expression reads a property."""
+    """The type in which the surrounding expression reads a property."""
 
     TEXT = None
     NUMBER = "DOUBLE"
     BOOLEAN = "BOOLEAN"
 
 
-class Path(msgspec.Struct, frozen=True):
-    """Keys below a JSON column: at least one; ``as_json`` for a trailing ``->``."""
+class PropertyPath(msgspec.Struct, frozen=True):
+    """Keys below a JSON column, at least one; ``as_json`` where the last step is ``->``."""
 
     column: exp.Column
     keys: tuple[str, ...]
@@ -63,12 +63,15 @@ def name_columns(tree: exp.Expr) -> None:
 
 
 def rewrite_properties(tree: exp.Expr) -> exp.Expr:
-    """The tree with every path into a JSON column replaced by its extraction."""
+    """Returns the tree with every path into a JSON column replaced by its extraction."""
     return _rewrite(tree, Want.TEXT)
 
 
-def path_of(node: object) -> Path | None:
-    """The path that an expression spells, or None; raises ``InvalidInput`` for a bad key."""
+def path_of(node: object) -> PropertyPath | None:
+    """Returns the path that an expression spells, or None.
+
+    Raises ``InvalidInput`` for a key that cannot be read.
+    """
     match node:
         case exp.Column():
             return _column_path(node)
@@ -84,7 +87,7 @@ def path_of(node: object) -> Path | None:
             return None
 
 
-def _column_path(column: exp.Column) -> Path | None:
+def _column_path(column: exp.Column) -> PropertyPath | None:
     parts = column.parts
     for place, part in enumerate(parts[:2]):
         if part.name.lower() not in JSON_COLUMNS or len(parts) == place + 1:
@@ -95,25 +98,25 @@ def _column_path(column: exp.Column) -> Path | None:
             )
         table = parts[0].copy() if place else None
         root = exp.Column(this=part.copy(), table=table)
-        return Path(root, tuple(key.name for key in parts[place + 1 :]), as_json=False)
+        return PropertyPath(root, tuple(key.name for key in parts[place + 1 :]), as_json=False)
     return None
 
 
-def _deeper(node: exp.Expr, key: str | None) -> Path | None:
+def _deeper(node: exp.Expr, key: str | None) -> PropertyPath | None:
     above = _json_column(node.this) or path_of(node.this)
     if above is None or key is None:
         return None
-    return Path(above.column, (*above.keys, key), as_json=type(node) is exp.JSONExtract)
+    return PropertyPath(above.column, (*above.keys, key), as_json=type(node) is exp.JSONExtract)
 
 
-def _json_column(node: exp.Expr) -> Path | None:
+def _json_column(node: exp.Expr) -> PropertyPath | None:
     """The bare column ``properties`` or ``table.properties``, as a path without keys yet."""
     inner = node.unnest()
     if not isinstance(inner, exp.Column) or len(inner.parts) > 2:
         return None
     if inner.name.lower() not in JSON_COLUMNS:
         return None
-    return Path(inner.copy(), (), as_json=False)
+    return PropertyPath(inner.copy(), (), as_json=False)
 
 
 def _bracket_key(bracket: exp.Bracket) -> str | None:
@@ -152,7 +155,7 @@ def _rewrite(node: exp.Expr, want: Want) -> exp.Expr:
     return node
 
 
-def _extraction(path: Path, want: Want) -> exp.Expr:
+def _extraction(path: PropertyPath, want: Want) -> exp.Expr:
     """Reads a path; ``acceleration.py`` finds these calls and lets columns answer instead.
 
     A JSON pointer takes any key: the engine reads ``$`` and ``/`` in a plain key as syntax.

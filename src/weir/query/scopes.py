@@ -1,14 +1,25 @@
 """Which table a name means: CTEs that are visible from a place, and the scope of a SELECT."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
+from typing import NamedTuple
 
 from sqlglot import exp
 
-from weir.engine.sources import TABLE
+
+class TableShape(NamedTuple):
+    """What the gate knows of a table: its columns, in the order of ``*``, and accelerated ones."""
+
+    columns: tuple[str, ...]
+    pointers: frozenset[str] = frozenset()
+    """JSON pointers of the properties that have columns in some of its files."""
+
+
+Shapes = Mapping[str, TableShape]
+"""The tables that a statement may read, by their names in lower case."""
 
 
 def visible_ctes(table: exp.Table) -> set[str]:
-    """Names of the CTEs that the table may mean: those of its ancestors, earlier ones only."""
+    """Returns the CTEs that the table may mean: those of its ancestors, earlier ones only."""
     names: set[str] = set()
     child: exp.Expr = table
     parent = table.parent
@@ -22,7 +33,7 @@ def visible_ctes(table: exp.Table) -> set[str]:
 
 
 def nodes_of(select: exp.Select) -> Iterator[exp.Expr]:
-    """The nodes of a SELECT that are not inside another query or a lambda."""
+    """Yields the nodes of a SELECT that are not inside another query or a lambda."""
     waiting: list[exp.Expr] = list(select.iter_expressions())
     while waiting:
         node = waiting.pop()
@@ -32,26 +43,25 @@ def nodes_of(select: exp.Select) -> Iterator[exp.Expr]:
         waiting += node.iter_expressions()
 
 
-def is_events(table: exp.Table) -> bool:
-    """Whether the table is ``events`` itself, not a CTE of that name."""
-    return (
-        isinstance(table.this, exp.Identifier)
-        and table.name.lower() == TABLE
-        and TABLE not in visible_ctes(table)
-    )
+def name_of(table: exp.Table, names: Collection[str]) -> str | None:
+    """Returns which of the tables named ``names`` it is; None for a CTE, a call or another's."""
+    name = table.name.lower()
+    if not isinstance(table.this, exp.Identifier) or name not in names:
+        return None
+    return None if name in visible_ctes(table) else name
 
 
-def events_of(select: exp.Select) -> dict[str, exp.Table]:
-    """The SELECT's own ``events``, by the name that its columns carry."""
+def tables_of(select: exp.Select, names: Collection[str]) -> dict[str, exp.Table]:
+    """Returns the SELECT's own tables of these names, by the name that their columns carry."""
     return {
         table.alias_or_name.lower(): table
         for table in (source.this for source in sources_of(select))
-        if isinstance(table, exp.Table) and is_events(table)
+        if isinstance(table, exp.Table) and name_of(table, names)
     }
 
 
 def sources_of(select: exp.Select) -> list[exp.Expr]:
-    """FROM, JOINs and LATERALs, each of which holds a table."""
+    """Returns FROM, JOINs and LATERALs, each of which holds a table."""
     source = select.args.get("from_")
     rest = [*(select.args.get("joins") or ()), *(select.args.get("laterals") or ())]
     return [] if source is None else [source, *rest]

@@ -1,4 +1,4 @@
-"""One worker: sandboxes itself, opens a session ahead, serves one query and ends.
+"""The whole life of a query's worker: sandboxed and warm ahead, then one query, then its end.
 
 The gate runs here too, so that a statement made to exhaust the parser meets the same limits.
 """
@@ -14,33 +14,26 @@ import msgspec
 import pyarrow as pa
 
 from weir.clock import Clock
-from weir.engine import landlock, sandbox, seccomp
 from weir.engine.session import Engine, Session, translate
-from weir.engine.sources import Source
-from weir.errors import Failure, InvalidInput, WeirError, failure_of
+from weir.engine.sources import SessionTable, Source
+from weir.errors import InvalidInput, WeirError
 from weir.lake.schema import CANONICAL
 from weir.query.dialect import positions_of_name
 from weir.query.formats import ResultShape, writer_for
-from weir.query.gate import pass_query
-from weir.query.ranges import Window, is_needed
-from weir.query.request import Format
-from weir.query.wire import (
-    FRAME_HEAD,
-    Job,
-    Kind,
-    Meta,
-    WorkerLimits,
-    receive_job,
-)
+from weir.query.gate import PassedQuery, TableUse, pass_query
+from weir.query.job import Job, JobTable, JobTail, Meta
+from weir.query.ranges import is_needed
+from weir.query.request import EVENTS, Format
+from weir.query.scopes import TableShape
+from weir.workers import sandboxed
+from weir.workers.wire import MessageKind, WorkerLimits, send_message
 
 BATCH_ROWS: Final = 2048
 FLUSH_BYTES: Final = 128 * 1024
 """Results up to here are answered whole, with a status that fits their end."""
-ENGINE_SHARE: Final = 0.75
-"""How much of a worker's memory the engine plans with; the rest is for what it forgets."""
 
 _WARM_UP = (
-    "SELECT properties.a, count(), sum(properties.b), max(ts) FROM events"
+    f"SELECT properties.a, count(), sum(properties.b), max(ts) FROM {EVENTS}"  # noqa: S608  # a name of Weir's own
     " WHERE coalesce(properties->>'c', 'x') = 'x' AND coalesce(ts, now()) > now() - INTERVAL 1 DAY"
     " GROUP BY 1 ORDER BY 2 DESC LIMIT 3"
 )
@@ -53,8 +46,15 @@ def warm_up(session: Session) -> None:
     Writing to memory shared with the parent costs a page fault each first time: better while
     nobody waits.
     """
-    passed = pass_query(_WARM_UP, rows_max=1, sql_bytes_max=len(_WARM_UP), engine_names=())
-    kinds, rows = session.warm_up(CANONICAL, passed.sql)
+    passed = pass_query(
+        _WARM_UP,
+        tables={EVENTS: _SHAPE},
+        parameters={},
+        rows_max=1,
+        sql_bytes_max=len(_WARM_UP),
+        engine_names=(),
+    )
+    kinds, rows = session.warm_up(EVENTS, CANONICAL, passed.sql)
     shape = ResultShape(rows.schema, kinds)
     writer = writer_for(Format.JSON, shape.schema, safe=False, with_meta=False)
     for batch in rows.to_batches():
@@ -65,54 +65,39 @@ def serve_one(
     connection: socket.socket, engine: Engine, limits: WorkerLimits, clock: Clock
 ) -> None:
     """Runs a worker in this process, which is good for nothing else afterwards."""
-    sandbox.enter(
-        sandbox.SandboxLimits(memory_bytes=limits.memory_bytes, cpu_s=limits.cpu_s),
-        keep={connection.fileno()},
-    )
+    sandboxed.enter(connection, limits)
     session = engine.session()
     warm_up(session)
-    _send(connection, Kind.READY, b"")
-    received = receive_job(connection)
-    if received is None:
+    assignment = sandboxed.next_job(connection)
+    if assignment is None:
         return
-    job, tail = received
-    # Threads are restricted with the thread that starts them: files first, then threads.
-    landlock.restrict_to(file.path for layout in job.layouts for file in layout.files)
-    session.use_threads(limits.threads)
-    sandbox.forbid_processes()
-    seccomp.refuse_calls()
-    _serve(connection, session, job, tail, clock)
+    job = msgspec.msgpack.decode(assignment.encoded, type=Job)
+    sandboxed.confine(session, limits, files=_files_of(job))
+    sandboxed.report(
+        connection,
+        lambda: _answer(connection, session, job, assignment.descriptors, clock),
+        translate=_translate,
+    )
 
 
-def _serve(
-    connection: socket.socket, session: Session, job: Job, tail: int | None, clock: Clock
-) -> None:
-    try:
-        meta = _answer(connection, session, job, tail, clock)
-    except WeirError as error:
-        _send(connection, Kind.FAILED, msgspec.msgpack.encode(failure_of(error)))
-    except ConnectionError:
-        return
-    except Exception as error:  # whatever the engine throws is this query's end
-        _send(connection, Kind.FAILED, msgspec.msgpack.encode(_failure_of_any(error)))
-    else:
-        _send(connection, Kind.DONE, msgspec.msgpack.encode(meta))
+def _files_of(job: Job) -> list[str]:
+    return [file.path for table in job.tables for each in table.layouts for file in each.files]
 
 
 def _answer(
-    connection: socket.socket, session: Session, job: Job, tail: int | None, clock: Clock
-) -> Meta:
+    connection: socket.socket, session: Session, job: Job, descriptors: Sequence[int], clock: Clock
+) -> None:
     passed = pass_query(
         job.sql,
+        tables={table.name: _shape_of(table) for table in job.tables},
+        parameters=job.parameters,
         rows_max=job.row_limit,
         sql_bytes_max=job.sql_bytes_max,
         engine_names=session.engine_names,
-        pointers={column.choice.pointer for each in job.layouts for column in each.columns},
         now_us=clock.now_us(),
     )
-    read = _read_for(job, passed.windows)
-    tail_rows = _tail_rows(tail, job.tail_byte_count) if passed.windows else None
-    session.publish(read.sources, tail_rows, CANONICAL, passed.properties)
+    read = _read_for(job, passed, descriptors)
+    session.publish(read.tables)
     try:
         kinds, batches = session.run(passed.sql, batch_rows=BATCH_ROWS)
     except InvalidInput as error:
@@ -127,7 +112,7 @@ def _answer(
         rows += taken.num_rows
         waiting += writer.rows(shape.fit(taken))
         if len(waiting) >= FLUSH_BYTES:
-            _send(connection, Kind.BODY, waiting)
+            send_message(connection, MessageKind.BODY, waiting)
             waiting = bytearray()
         if truncated:
             break
@@ -137,34 +122,57 @@ def _answer(
         truncated=truncated,
         rows_scanned=read.row_count,
         bytes_scanned=read.byte_count,
-        watermark=_iso(job.watermark_us),
+        watermark=_iso(read.watermark_us),
     )
     waiting += writer.tail(meta)
-    _send(connection, Kind.BODY, waiting)
-    return meta
+    send_message(connection, MessageKind.BODY, waiting)
 
 
-class _Read(NamedTuple):
-    """What a query has to read."""
+_SHAPE: Final = TableShape(tuple(CANONICAL.names))
 
-    sources: list[Source]
+
+def _shape_of(table: JobTable) -> TableShape:
+    """The canonical columns, and the properties that have columns in some file of the table."""
+    pointers = {column.choice.pointer for each in table.layouts for column in each.columns}
+    return TableShape(_SHAPE.columns, frozenset(pointers))
+
+
+class _QueryRead(NamedTuple):
+    """What a query has to read, and up to which moment that is complete."""
+
+    tables: list[SessionTable]
     row_count: int
     byte_count: int
+    watermark_us: int
 
 
-def _read_for(job: Job, windows: Sequence[Window]) -> _Read:
-    """The files that can matter to one of the windows, and the tail if there is any."""
-    sources: list[Source] = []
-    row_count = job.tail_row_count if windows else 0
-    byte_count = job.tail_byte_count if windows else 0
-    for layout in job.layouts:
-        files = [file for file in layout.files if is_needed(file.held, windows)]
-        if files:
-            rows = sum(file.row_count for file in files)
-            sources.append(Source(tuple(file.path for file in files), layout.columns, rows))
-            row_count += rows
-            byte_count += sum(file.byte_count for file in files)
-    return _Read(sources, row_count, byte_count)
+def _read_for(job: Job, passed: PassedQuery, descriptors: Sequence[int]) -> _QueryRead:
+    """Of each table the files that can matter to one of its windows, and its tail.
+
+    A table that the statement does not read is there without rows. The watermark is the least of
+    the tables that it reads, and of all where it reads none.
+    """
+    tables: list[SessionTable] = []
+    row_count, byte_count = 0, 0
+    for table in job.tables:
+        use = passed.uses.get(table.name, TableUse())
+        sources: list[Source] = []
+        for layout in table.layouts:
+            files = [file for file in layout.files if is_needed(file.held, use.windows)]
+            if files:
+                rows = sum(file.row_count for file in files)
+                sources.append(Source(tuple(file.path for file in files), layout.columns, rows))
+                row_count += rows
+                byte_count += sum(file.byte_count for file in files)
+        tail = table.tail if use.windows else None
+        if tail is not None:
+            row_count += tail.row_count
+            byte_count += tail.byte_count
+        in_memory = None if tail is None else _tail_rows(tail, descriptors)
+        tables.append(SessionTable(table.name, CANONICAL, sources, in_memory, use.properties))
+    read = [table for table in job.tables if table.name in passed.uses] or job.tables
+    watermark_us = min(table.watermark_us for table in read)
+    return _QueryRead(tables, row_count, byte_count, watermark_us)
 
 
 def _placed(error: InvalidInput, sql: str) -> InvalidInput:
@@ -180,26 +188,19 @@ def _placed(error: InvalidInput, sql: str) -> InvalidInput:
     return InvalidInput(error.message, code=error.code, hint=error.hint, position=places[0])
 
 
-def _tail_rows(descriptor: int | None, byte_count: int) -> pa.Table | None:
+def _tail_rows(tail: JobTail, descriptors: Sequence[int]) -> pa.Table:
     """The tail, mapped and not copied. An Arrow stream without its end marker reads the same."""
-    if descriptor is None or byte_count == 0:
-        return None
-    mapped = mmap.mmap(descriptor, byte_count, access=mmap.ACCESS_READ)
+    descriptor = descriptors[tail.descriptor]
+    mapped = mmap.mmap(descriptor, tail.byte_count, access=mmap.ACCESS_READ)
     os.close(descriptor)
     return pa.ipc.open_stream(pa.py_buffer(mapped)).read_all()
 
 
-def _failure_of_any(error: Exception) -> Failure:
+def _translate(error: Exception) -> WeirError:
     if isinstance(error, pa.ArrowNotImplementedError):
         words = "A column of this result has a type that the format cannot hold: cast it."
-        return failure_of(InvalidInput(words, code="invalid_query"))
-    return failure_of(translate(error))
-
-
-def _send(connection: socket.socket, kind: Kind, body: bytes | bytearray) -> None:
-    connection.sendall(FRAME_HEAD.pack(len(body), kind))
-    if body:
-        connection.sendall(body)
+        return InvalidInput(words, code="invalid_query")
+    return translate(error)
 
 
 def _iso(time_us: int) -> str:

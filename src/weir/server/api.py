@@ -20,7 +20,7 @@ from weir.node.listening import LISTEN_BACKLOG
 from weir.node.node_file import read_node
 from weir.node.registry import RegistryView
 from weir.node.sockets import listen_unix
-from weir.query.pool import QueryPool
+from weir.query.pool import QueryLimits, QueryPool
 from weir.server.child import LOCK_WAIT_S, begin_child, run_loop
 from weir.server.run_folder import directory_of
 from weir.settings import Settings
@@ -33,7 +33,7 @@ def run_api(settings: Settings, *, lifeline_fd: int | None) -> int:
     clock = SystemClock()
 
     async def main(stop: asyncio.Event) -> int:
-        pool = QueryPool(settings=settings, root=directory.root, clock=clock)
+        pool = QueryPool(QueryLimits.of(settings), root=directory.root, clock=clock)
         workers = asyncio.create_task(pool.start())
         control = await asyncio.to_thread(
             lambda: ControlService.open(

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Self, cast
@@ -20,8 +20,10 @@ from weir.api.query_routes import query_routes
 from weir.domain.registry import Principal
 from weir.domain.snapshot import Snapshot
 from weir.errors import Unauthenticated, Unavailable, WeirError
-from weir.query.pool import QueryPool, QueryResult
+from weir.query.job import TableSnapshot
+from weir.query.pool import QueryPool
 from weir.query.request import QueryRequest
+from weir.query.result import QueryResult
 from weir.settings import Settings
 
 SQL = "SELECT event, count() FROM events GROUP BY event LIMIT 10"
@@ -283,11 +285,11 @@ def test_query_that_finds_no_room_asks_nothing_of_the_loader(tmp_path: Path) -> 
     )
     node = Node(tmp_path, settings)
     site = Site(node)
-    place = node.pool.place(3)
+    slot = node.pool.slot(3)
     try:
-        node.loop.run_until_complete(place.__aenter__())
+        node.loop.run_until_complete(slot.__aenter__())
         reply = site.get("SELECT 1")
-        node.loop.run_until_complete(place.__aexit__(None, None, None))
+        node.loop.run_until_complete(slot.__aexit__(None, None, None))
         after = site.get("SELECT 1")
     finally:
         node.close()
@@ -309,7 +311,7 @@ def test_deadline_is_504(tmp_path: Path) -> None:
 
 
 def test_loader_that_stalls_is_504(tmp_path: Path) -> None:
-    """The deadline runs while the snapshot is waited for; the place is free afterwards."""
+    """The deadline runs while the snapshot is waited for; the slot is free afterwards."""
     settings = Settings(query_timeout_s=0.3, query_spares=1, query_memory_bytes=512 << 20)
     node = Node(tmp_path, settings)
     site = Site(node)
@@ -324,7 +326,7 @@ def test_loader_that_stalls_is_504(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["csv", "ndjson"])
 def test_client_that_does_not_read_is_left_at_the_deadline(tmp_path: Path, kind: str) -> None:
-    """Its worker ends, its place is free, and the answer is broken off, not ended."""
+    """Its worker ends, its slot is free, and the answer is broken off, not ended."""
     settings = Settings(query_timeout_s=1.5, query_spares=1, query_memory_bytes=512 << 20)
     node = Node(tmp_path, settings)
     sql = "SELECT+repeat('x',1000)+FROM+range(50000)"
@@ -359,12 +361,10 @@ class StalledPool:
         self.ended = asyncio.Event()
 
     @asynccontextmanager
-    async def place(self, _tenant_id: int) -> AsyncIterator[Self]:
+    async def slot(self, _tenant_id: int) -> AsyncIterator[Self]:
         yield self
 
-    async def run(
-        self, _request: QueryRequest, _snapshot: Snapshot, _tail_fd: int | None
-    ) -> QueryResult:
+    async def run(self, _request: QueryRequest, _tables: Sequence[TableSnapshot]) -> QueryResult:
         if self.starts:
             return cast("QueryResult", StalledResult(self.ended))
         try:

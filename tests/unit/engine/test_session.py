@@ -1,5 +1,6 @@
 """What a session can reach when a query has got past the gate."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
@@ -8,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from weir.engine.session import Engine, Session, translate
-from weir.engine.sources import Source
+from weir.engine.sources import SessionTable, Source
 from weir.errors import Forbidden, Internal, InvalidInput, Unavailable, Unprocessable, WeirError
 
 SCHEMA = pa.schema([("seq", pa.int64()), ("event", pa.string())])
@@ -17,6 +18,12 @@ SCHEMA = pa.schema([("seq", pa.int64()), ("event", pa.string())])
 def table(*numbers: int) -> pa.Table:
     """Rows of the small schema."""
     return pa.table({"seq": list(numbers), "event": ["e"] * len(numbers)}, schema=SCHEMA)
+
+
+def events(*, files: Sequence[str] = (), tail: pa.Table | None = None) -> SessionTable:
+    """The table events of these files and rows."""
+    sources = [Source(tuple(files))] if files else []
+    return SessionTable("events", SCHEMA, sources, tail)
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +55,7 @@ def lake(tmp_path: Path) -> Lake:
 def session(lake: Lake) -> Session:
     """A locked session over our file and a tail of one row."""
     made = Engine.open(memory_bytes=256 << 20).session()
-    made.publish([Source((lake.ours,))], table(3), SCHEMA)
+    made.publish([events(files=[lake.ours], tail=table(3))])
     return made
 
 
@@ -74,10 +81,29 @@ def test_either_part_may_be_missing(lake: Lake, *, with_file: bool, with_tail: b
     """No file, no tail or neither is a table all the same."""
     session = Engine.open(memory_bytes=256 << 20).session()
     session.publish(
-        [Source((lake.ours,))] if with_file else [], table(3) if with_tail else None, SCHEMA
+        [events(files=[lake.ours] if with_file else [], tail=table(3) if with_tail else None)]
     )
     expected = 2 * with_file + with_tail
     assert read(session, "SELECT count(*) FROM events") == [(expected,)]
+
+
+def test_tables_share_nothing_but_the_session(lake: Lake) -> None:
+    """Each has its own schema, files and rows in memory, whatever its name is made of."""
+    pages = pa.schema([("page", pa.string())])
+    session = Engine.open(memory_bytes=256 << 20).session()
+    session.publish(
+        [
+            events(files=[lake.ours], tail=table(3)),
+            SessionTable('it\'s "odd"', pages, tail=pa.table({"page": ["/"]}, schema=pages)),
+            SessionTable("empty", pages),
+        ]
+    )
+    assert read(session, "SELECT count(*) FROM events") == [(3,)]
+    assert read(session, 'SELECT * FROM "it\'s ""odd"""') == [("/",)]
+    assert read(session, "SELECT * FROM empty") == []
+    with pytest.raises(InvalidInput) as caught:
+        read(session, "SELECT nope FROM empty")
+    assert caught.value.hint == 'DESCRIBE events or it\'s "odd" or empty lists the columns.'
 
 
 HOSTILE = [
@@ -155,7 +181,7 @@ def test_symlink_to_another_project_is_not_followed(lake: Lake) -> None:
     link = lake.root / "link.parquet"
     link.symlink_to(lake.theirs)
     session = Engine.open(memory_bytes=256 << 20).session()
-    session.publish([Source((lake.ours,))], None, SCHEMA)
+    session.publish([events(files=[lake.ours])])
     with pytest.raises(WeirError):
         read(session, f"SELECT * FROM read_parquet('{link}')")
 
@@ -194,7 +220,7 @@ def test_missing_file_is_unavailable(engine: Engine) -> None:
     """A lake file that is gone is no fault of the query, and is not named."""
     session = engine.session()
     with pytest.raises(Unavailable) as caught:
-        session.publish([Source(("/nowhere/x.parquet",))], None, SCHEMA)
+        session.publish([events(files=["/nowhere/x.parquet"])])
     assert "nowhere" not in str(caught.value)
 
 
@@ -241,7 +267,7 @@ def test_late_times_are_refused_plainly_over_the_tail(engine: Engine) -> None:
     schema = pa.schema([("ts", pa.timestamp("us", "UTC"))])
     late = pa.table({"ts": [253_402_300_799_000_000]}, schema=schema)
     session = engine.session()
-    session.publish([], late, schema)
+    session.publish([SessionTable("events", schema, tail=late)])
     with pytest.raises(InvalidInput):
         read(session, "SELECT epoch_ns(ts) FROM events")
 

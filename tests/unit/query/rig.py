@@ -15,8 +15,9 @@ import pyarrow.parquet as pq
 from weir.clock import SystemClock
 from weir.domain.snapshot import LakeFile, Snapshot
 from weir.lake.schema import CANONICAL
-from weir.query.pool import QueryPool
-from weir.query.request import QueryRequest
+from weir.query.job import TableSnapshot
+from weir.query.pool import QueryLimits, QueryPool
+from weir.query.request import EVENTS, QueryRequest
 from weir.settings import Settings
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -54,7 +55,7 @@ class Node:
         self.root = root
         self.loop = asyncio.new_event_loop()
         self.settings = settings
-        self.pool = QueryPool(settings=settings, root=root, clock=SystemClock())
+        self.pool = QueryPool(QueryLimits.of(settings), root=root, clock=SystemClock())
         self.loop.run_until_complete(self.pool.start())
 
     def close(self) -> None:
@@ -88,18 +89,22 @@ class Node:
         **options: Any,
     ) -> bytes:
         """The whole answer; raises what the pool raises."""
-        snapshot, tail_fd = snapshot_of(files, tail)
+        table = TableSnapshot(EVENTS, *snapshot_of(files, tail))
+        return await self.query_tables(sql, [table], tenant_id=tenant_id, **options)
+
+    async def query_tables(
+        self, sql: str, tables: Sequence[TableSnapshot], *, tenant_id: int = 1, **options: Any
+    ) -> bytes:
+        """The whole answer over these tables, whose tails are closed."""
         request = QueryRequest(tenant_id=tenant_id, sql=sql, **options)
         try:
-            async with self.pool.place(tenant_id) as place:
-                result = await place.run(request, snapshot, tail_fd)
+            async with self.pool.slot(tenant_id) as slot:
+                result = await slot.run(request, tables)
         finally:
-            if tail_fd is not None:
-                os.close(tail_fd)
-        try:
-            return b"".join([part async for part in result.body()])
-        finally:
-            result.finish()
+            for table in tables:
+                if table.tail_fd is not None:
+                    os.close(table.tail_fd)
+        return await result.read()
 
     def ask(self, sql: str, **options: Any) -> bytes:
         """``query``, waited for."""

@@ -12,11 +12,22 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from tests.unit.query.gating import pass_events
 from weir.domain.layout import Accelerated, Column, Exact, Kind
 from weir.engine.extract import Extractor
-from weir.engine.sources import BRANCHES_MAX, READS, TAIL, Source, merged, views
+from weir.engine.sources import (
+    BRANCHES_MAX,
+    SessionTable,
+    Source,
+    merged,
+    reads_view,
+    tail_rows,
+    views,
+)
 from weir.lake.schema import CANONICAL
 from weir.query.gate import pass_query
+from weir.query.request import EVENTS
+from weir.query.scopes import TableShape
 
 KEYS = ["price", "Price", "a b", "", "x/y", "q~'\"", "ünï", "n", "deep"]
 POINTERS = ["/price", "/Price", "/a b", "/", "/x~1y", "/q~0'\"", "/ünï", "/n", "/deep/n"]
@@ -113,12 +124,11 @@ def rows_of(properties: list[str], first: int) -> pa.Table:
 
 def answers(sources: list[Source], tail: pa.Table, pointers: set[str], sql: str) -> list[str]:
     """The rows of a query in any order, as text, so that NaN equals itself."""
-    passed = pass_query(
-        sql, rows_max=10_000, sql_bytes_max=9999, engine_names=(), pointers=pointers
-    )
+    passed = pass_events(sql, pointers=pointers)
     connection = ENGINE.cursor()
-    connection.register(TAIL, tail)
-    for statement in views(sources, CANONICAL.names, passed.properties, tail=True):
+    connection.register(tail_rows(EVENTS), tail)
+    reads = passed.uses[EVENTS].properties
+    for statement in views(SessionTable(EVENTS, CANONICAL, sources, tail, reads)):
         connection.execute(statement.replace("CREATE VIEW", "CREATE OR REPLACE TEMP VIEW"))
     found = connection.sql(passed.sql).to_arrow_table()
     connection.close()
@@ -167,11 +177,9 @@ def test_columns_and_json_give_the_same_answers(
 @pytest.mark.parametrize("sql", QUERIES[:10])
 def test_columns_are_used_where_the_table_is_plain(sql: str) -> None:
     """Or the test above would prove nothing."""
-    passed = pass_query(
-        sql, rows_max=10, sql_bytes_max=9999, engine_names=(), pointers=set(POINTERS)
-    )
-    assert passed.properties
-    assert READS in passed.sql
+    passed = pass_events(sql, pointers=POINTERS)
+    assert passed.uses[EVENTS].properties
+    assert reads_view(EVENTS) in passed.sql
     assert "json_extract_string" not in passed.sql
 
 
@@ -191,11 +199,56 @@ def test_columns_are_used_where_the_table_is_plain(sql: str) -> None:
 )
 def test_columns_are_not_used_where_the_meaning_is_not_sure(sql: str) -> None:
     """A name may be another table's, or the place could see that there are more columns."""
+    passed = pass_events(sql, pointers=POINTERS)
+    assert not [use for use in passed.uses.values() if use.properties]
+    assert reads_view(EVENTS) not in passed.sql
+
+
+def test_each_table_has_columns_of_its_own() -> None:
+    """A property is read by a column only where the table that it is of has one."""
     passed = pass_query(
-        sql, rows_max=10, sql_bytes_max=9999, engine_names=(), pointers=set(POINTERS)
+        "SELECT e.*, e.properties.a, e.properties.b, v.properties.a, v.properties.b"
+        " FROM events e JOIN visits v USING (user_id)",
+        tables={
+            "events": TableShape(("event", "properties"), frozenset(["/a"])),
+            "visits": TableShape(("page", "properties"), frozenset(["/b"])),
+        },
+        parameters={},
+        rows_max=10,
+        sql_bytes_max=9999,
+        engine_names=(),
     )
-    assert passed.properties == ()
-    assert READS not in passed.sql
+    found = {
+        name: [(each.name, each.pointer) for each in use.properties]
+        for name, use in passed.uses.items()
+    }
+    assert found == {"events": [("weir_0", "/a")], "visits": [("weir_0", "/b")]}
+    for text in (
+        '"e"."event", "e"."properties", "e"."weir_0" AS "a"',
+        'JSON_EXTRACT_STRING("e"."properties", \'/b\') AS "b"',
+        'JSON_EXTRACT_STRING("v"."properties", \'/a\') AS "a", "v"."weir_0" AS "b"',
+        'FROM "events:reads" AS "e" JOIN "visits:reads" AS "v"',
+    ):
+        assert text in passed.sql
+
+
+def test_table_without_columns_is_read_as_it_is() -> None:
+    """Beside an accelerated one, its star and its properties stay."""
+    passed = pass_query(
+        "SELECT v.*, e.properties.a FROM events e, visits v WHERE v.properties.a = 'x'",
+        tables={
+            "events": TableShape(("event", "properties"), frozenset(["/a"])),
+            "visits": TableShape(("page", "properties")),
+        },
+        parameters={},
+        rows_max=10,
+        sql_bytes_max=9999,
+        engine_names=(),
+    )
+    assert 'SELECT "v".*, "e"."weir_0" AS "a" FROM "events:reads" AS "e", "visits" AS "v"' in (
+        passed.sql
+    )
+    assert passed.uses["visits"].properties == ()
 
 
 def test_many_layouts_become_few_branches() -> None:

@@ -14,24 +14,25 @@ import pytest
 
 from weir.engine import landlock
 from weir.lake.schema import CANONICAL
+from weir.query.job import Job, JobFile, JobLayout, JobTable
 from weir.query.ranges import Window
 from weir.query.request import Format
-from weir.query.spares import ENVIRONMENT
-from weir.query.wire import FRAME_HEAD, JOB_HEAD, Job, JobFile, JobFiles, Kind
+from weir.workers.spares import ENVIRONMENT
+from weir.workers.wire import JOB_HEAD, MESSAGE_HEAD, MessageKind
 
 WORKER = """
 import socket, sys
 from weir.clock import SystemClock
 from weir.engine import session
 from weir.query import worker
-from weir.query.gate import Passed
+from weir.query.gate import PassedQuery, TableUse
 from weir.query.ranges import Window
-from weir.query.wire import WorkerLimits
+from weir.workers.wire import WorkerLimits
 session._AFTER_FILES = ()
 engine = session.Engine.open(memory_bytes=256 << 20)
 gate, warm_up = worker.pass_query, worker._WARM_UP
 worker.pass_query = lambda sql, **given: (
-    gate(sql, **given) if sql == warm_up else Passed(sql, (Window(),))
+    gate(sql, **given) if sql == warm_up else PassedQuery(sql, {"events": TableUse((Window(),))})
 )
 limits = WorkerLimits(threads=2, memory_bytes=1 << 30, cpu_s=20)
 worker.serve_one(socket.socket(fileno=int(sys.argv[1])), engine, limits, SystemClock())
@@ -50,7 +51,13 @@ def write_file(path: Path, properties: str) -> str:
     return str(path)
 
 
-def answer(sql: str, files: tuple[str, ...]) -> tuple[Kind, bytes]:
+def events_of(files: tuple[str, ...]) -> JobTable:
+    """The table of events, made of these files."""
+    layout = JobLayout(tuple(JobFile(path, 1, 1, Window()) for path in files), ())
+    return JobTable("events", (layout,), None, 0)
+
+
+def answer(sql: str, files: tuple[str, ...]) -> tuple[MessageKind, bytes]:
     """How the worker's job ended, and its result or failure."""
     ours, theirs = socket.socketpair()
     with subprocess.Popen(
@@ -60,7 +67,7 @@ def answer(sql: str, files: tuple[str, ...]) -> tuple[Kind, bytes]:
     ) as process:
         theirs.close()
         with ours, ours.makefile("rb") as stream:
-            assert read_frame(stream)[0] is Kind.READY
+            assert read_message(stream)[0] is MessageKind.READY
             job = msgspec.msgpack.encode(
                 Job(
                     sql=sql,
@@ -69,34 +76,32 @@ def answer(sql: str, files: tuple[str, ...]) -> tuple[Kind, bytes]:
                     row_limit=100,
                     safe=False,
                     with_meta=False,
-                    layouts=(JobFiles(tuple(JobFile(path, 1, 1, Window()) for path in files), ()),),
-                    tail_row_count=0,
-                    tail_byte_count=0,
-                    watermark_us=0,
+                    parameters={},
+                    tables=(events_of(files),),
                     started_s=0.0,
                 )
             )
             ours.sendall(JOB_HEAD.pack(len(job)) + job)
             body = b""
             while True:
-                kind, part = read_frame(stream)
-                if kind is not Kind.BODY:
+                kind, part = read_message(stream)
+                if kind is not MessageKind.BODY:
                     process.wait(30)
                     return kind, body or part
                 body += part
 
 
-def read_frame(stream: BinaryIO) -> tuple[Kind, bytes]:
-    """The next frame from the worker."""
-    size, kind = FRAME_HEAD.unpack(stream.read(FRAME_HEAD.size))
-    return Kind(kind), stream.read(size)
+def read_message(stream: BinaryIO) -> tuple[MessageKind, bytes]:
+    """The next message from the worker."""
+    size, kind = MESSAGE_HEAD.unpack(stream.read(MESSAGE_HEAD.size))
+    return MessageKind(kind), stream.read(size)
 
 
 def test_own_files_can_be_read(tmp_path: Path) -> None:
     """Or the refusals below would prove nothing; the time zones of the engine work too."""
     ours = write_file(tmp_path / "ours.parquet", '{"a": 1}')
     kind, body = answer("SELECT properties, date_trunc('day', ts) d FROM events", (ours,))
-    assert kind is Kind.DONE
+    assert kind is MessageKind.DONE
     assert json.loads(body)["rows"][0][0] == '{"a": 1}'
 
 
@@ -118,7 +123,7 @@ def test_other_files_cannot_be_read_even_without_gate_and_settings(
     ours = write_file(tmp_path / "ours.parquet", "{}")
     theirs = write_file(tmp_path / "theirs.parquet", '{"secret": 1}')
     kind, body = answer(sql.format(theirs=theirs), (ours,))
-    assert kind is Kind.FAILED
+    assert kind is MessageKind.FAILED
     assert b"secret" not in body
 
 

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pytest
 
 from weir.query.formats import ResultShape, unique_names, writer_for
+from weir.query.job import Meta
 from weir.query.request import Format
-from weir.query.wire import Meta
 
 META = Meta(elapsed_ms=1, rows=1, truncated=False, rows_scanned=2, bytes_scanned=3, watermark="now")
 

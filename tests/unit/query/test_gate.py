@@ -1,9 +1,14 @@
 """What the gate lets through, what it refuses, and in which words."""
 
 import pytest
+from sqlglot import exp
 
+from tests.unit.query.gating import pass_events
 from weir.errors import Forbidden, InvalidInput
-from weir.query.gate import NODES_MAX, SIZE_LITERAL_MAX, Passed, pass_query
+from weir.query.dialect import parse
+from weir.query.gate import NODES_MAX, SIZE_LITERAL_MAX, PassedQuery, pass_query
+from weir.query.ranges import Window
+from weir.query.scopes import TableShape
 
 ALLOWED = [
     "SELECT event, count() FROM events GROUP BY event LIMIT 10",
@@ -186,9 +191,9 @@ ENGINE_NAMES = {"current_setting", "read_csv", "duckdb_settings", "sqlite_master
 """Some of what an engine has."""
 
 
-def gate(sql: str, *, rows_max: int = 1000) -> Passed:
+def gate(sql: str, *, rows_max: int = 1000) -> PassedQuery:
     """The gate with ordinary limits."""
-    return pass_query(sql, rows_max=rows_max, sql_bytes_max=65536, engine_names=ENGINE_NAMES)
+    return pass_events(sql, rows_max=rows_max, engine_names=ENGINE_NAMES)
 
 
 @pytest.mark.parametrize("sql", ALLOWED)
@@ -293,7 +298,7 @@ def test_unknown_name_is_a_mistake_with_a_suggestion(sql: str, name: str, hint: 
 def test_bombs_are_refused_without_harm(sql: str) -> None:
     """Deep, long and wide statements end in a 400."""
     with pytest.raises(InvalidInput) as caught:
-        pass_query(sql, rows_max=10, sql_bytes_max=150_000, engine_names=ENGINE_NAMES)
+        pass_events(sql, rows_max=10, sql_bytes_max=150_000, engine_names=ENGINE_NAMES)
     assert caught.value.code == "invalid_query"
 
 
@@ -326,7 +331,76 @@ def test_row_limit_is_pushed_into_the_statement(sql: str, limit: str) -> None:
 )
 def test_gate_tells_whether_events_are_read(sql: str, reads: bool) -> None:
     """What is not read is not counted as scanned."""
-    assert bool(gate(sql).windows) is reads
+    assert ("events" in gate(sql).uses) is reads
+
+
+def test_gate_knows_no_table_by_itself() -> None:
+    """Names mean the tables that are given; messages and hints name those."""
+
+    def over_two(sql: str) -> PassedQuery:
+        return pass_query(
+            sql,
+            tables={"visits": TableShape(("page",)), "orders": TableShape(("price",))},
+            parameters={},
+            rows_max=10,
+            sql_bytes_max=9999,
+            engine_names=ENGINE_NAMES,
+        )
+
+    passed = over_two(
+        "SELECT * FROM visits v, orders WHERE v.ts > '2026-11-20' AND orders.ts > '2026-11-21'"
+        " UNION ALL SELECT * FROM Orders"
+    )
+    assert {name: len(use.windows) for name, use in passed.uses.items()} == {
+        "visits": 1,
+        "orders": 2,
+    }
+    first, second = passed.uses["orders"].windows
+    assert first.ts.least_us == passed.uses["visits"].windows[0].ts.least_us + 86_400_000_000
+    assert second == Window()
+    with pytest.raises(InvalidInput) as caught:
+        over_two("SELECT * FROM events")
+    assert caught.value.hint == "A query reads 'visits' or 'orders'."
+    with pytest.raises(Forbidden, match="Only DESCRIBE visits or orders is allowed"):
+        over_two("DESCRIBE SELECT 1")
+
+
+HOSTILE_TEXTS = [
+    "it's",
+    "' OR true --",
+    "\\' OR 1=1; DROP TABLE events",
+    "$event_id",
+    "?",
+    "ünï \u2028 \n",
+    "x" * 1000,
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE_TEXTS)
+def test_parameter_is_one_literal_whatever_it_holds(text: str) -> None:
+    """What is written reads back as the same text, and as nothing else."""
+    sql = "SELECT seq FROM events WHERE event_id = $event_id OR seq = $seq"
+    passed = pass_events(sql, parameters={"event_id": text, "seq": -5})
+    (tree,) = parse(passed.sql)
+    assert [each.this for each in tree.find_all(exp.Literal) if each.is_string] == [text]
+    assert not list(tree.find_all(exp.Placeholder))
+    assert '"seq" = -5' in passed.sql
+
+
+@pytest.mark.parametrize("mark", ["?", "$1", "$name", ":name"])
+def test_placeholder_without_a_value_is_forbidden(mark: str) -> None:
+    """A tenant's statement has none; one that Weir forgot is no hole."""
+    with pytest.raises(Forbidden):
+        gate(f"SELECT * FROM events WHERE event = {mark}")
+    with pytest.raises(Forbidden):
+        pass_events(f"SELECT * FROM events WHERE event = {mark}", parameters={"other": "x"})
+
+
+@pytest.mark.parametrize("text", ["a\0b", "\ud800", "x" * 70_000])
+def test_parameter_is_held_to_the_limits_of_the_text(text: str) -> None:
+    """No NUL, no broken Unicode, no more bytes than a statement may have."""
+    with pytest.raises(InvalidInput):
+        pass_events("SELECT $name", parameters={"name": text})
 
 
 @pytest.mark.parametrize("name", TYPES.split())

@@ -27,7 +27,8 @@ from weir.errors import (
     Unprocessable,
     WeirError,
 )
-from weir.query.request import Format, QueryRequest
+from weir.query.job import TableSnapshot
+from weir.query.request import EVENTS, Format, QueryRequest
 
 SLOW = "SELECT count(*) FROM range(1000000) a(x), range(1000000) b(y) WHERE hash(x + y) = 1"
 """Hours of work in no memory."""
@@ -184,21 +185,23 @@ def test_mistake_is_told_in_plain_words_with_its_place(
     assert "andidate" not in str(caught.value)
 
 
-def test_place_is_given_up_however_it_is_left(node: Node) -> None:
+def test_slot_is_given_up_however_it_is_left(node: Node) -> None:
     """Unused, after an error and after a result that is finished."""
 
     async def leave() -> list[int]:
         counts = []
-        async with node.pool.place(1):
+        async with node.pool.slot(1):
             counts.append(node.pool.running_count)
         counts.append(node.pool.running_count)
         with pytest.raises(Unavailable):
-            async with node.pool.place(1):
+            async with node.pool.slot(1):
                 raise Unavailable("The loader does not answer.")
         counts.append(node.pool.running_count)
         snapshot, _ = snapshot_of([], None)
-        async with node.pool.place(1) as place:
-            result = await place.run(QueryRequest(tenant_id=1, sql="SELECT 1"), snapshot, None)
+        async with node.pool.slot(1) as slot:
+            result = await slot.run(
+                QueryRequest(tenant_id=1, sql="SELECT 1"), [TableSnapshot(EVENTS, snapshot, None)]
+            )
         counts.append(node.pool.running_count)
         result.finish()
         return [*counts, node.pool.running_count]
@@ -207,11 +210,11 @@ def test_place_is_given_up_however_it_is_left(node: Node) -> None:
 
 
 def test_deadline_holds_before_the_query_runs(make_node: Callable[..., Node]) -> None:
-    """Who waits too long for a snapshot is told so, and its place is another's."""
+    """Who waits too long for a snapshot is told so, and its slot is another's."""
     node = make_node(query_timeout_s=0.05)
 
     async def wait_for_a_snapshot() -> None:
-        async with node.pool.place(1):
+        async with node.pool.slot(1):
             await asyncio.Event().wait()
 
     with pytest.raises(TimedOut) as caught:
@@ -263,8 +266,8 @@ def test_many_rows_are_streamed_and_not_gathered(node: Node) -> None:
     async def read() -> int:
         snapshot, _ = snapshot_of([], None)
         request = QueryRequest(tenant_id=1, sql=sql, format=Format.NDJSON, row_limit=50_000)
-        async with node.pool.place(1) as place:
-            result = await place.run(request, snapshot, None)
+        async with node.pool.slot(1) as slot:
+            result = await slot.run(request, [TableSnapshot(EVENTS, snapshot, None)])
         total = 0
         async for part in result.body():
             total += len(part)
@@ -326,12 +329,12 @@ def test_short_query_waits_for_one_long_one_at_most(make_node: Callable[..., Nod
     assert (node.pool.running_count, node.pool.waiting_count) == (0, 0)
 
 
-def test_full_lines_refuse_the_tenant_with_most_waiting(make_node: Callable[..., Node]) -> None:
+def test_full_queue_refuses_the_tenant_with_most_waiting(make_node: Callable[..., Node]) -> None:
     """Its newest query goes, for the one of another tenant, which is served."""
     node = make_node(query_workers=1, query_waiting_max=2)
 
     async def crowd() -> tuple[list[object], bytes]:
-        async with node.pool.place(9):
+        async with node.pool.slot(9):
             many = [asyncio.create_task(node.query("SELECT 1", tenant_id=1)) for _ in range(3)]
             await _until(many[2].done)
             other = asyncio.create_task(node.query("SELECT 2", tenant_id=2))
@@ -350,7 +353,7 @@ def test_query_whose_client_left_does_not_get_its_turn(make_node: Callable[..., 
     node = make_node(query_workers=1)
 
     async def leave() -> bytes:
-        async with node.pool.place(1):
+        async with node.pool.slot(1):
             leaving = asyncio.create_task(node.query("SELECT 1", tenant_id=2))
             await _until(lambda: node.pool.waiting_count == 1)
             staying = asyncio.create_task(node.query("SELECT 2", tenant_id=2))
@@ -368,7 +371,7 @@ def test_deadline_holds_while_a_query_waits_for_its_turn(make_node: Callable[...
     node = make_node(query_workers=1, query_timeout_s=0.5)
 
     async def hold(tenant_id: int) -> None:
-        async with node.pool.place(tenant_id):
+        async with node.pool.slot(tenant_id):
             await asyncio.Event().wait()
 
     async def wait() -> Sequence[object]:
@@ -396,7 +399,7 @@ def test_query_waits_for_its_turn(make_node: Callable[..., Node]) -> None:
 
 
 def test_cancelled_query_ends_its_worker(make_node: Callable[..., Node]) -> None:
-    """When the client goes away the work stops and the place is free."""
+    """When the client goes away the work stops and the slot is free."""
     node = make_node(query_workers=1, query_spares=0)
 
     async def leave() -> None:

@@ -13,12 +13,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.unit.query.gating import pass_events
 from tests.unit.query.rig import Node, rows
 from weir.clock import SystemClock
-from weir.engine.sources import TAIL, Source, views
+from weir.engine.sources import SessionTable, Source, tail_rows, views
 from weir.lake.schema import CANONICAL
-from weir.query.gate import pass_query
 from weir.query.ranges import EVER, Range, Window, day_range, is_needed
+from weir.query.request import EVENTS
 
 NOW_US = 1_795_176_000_000_000
 """2026-11-20 12:00, in UTC."""
@@ -29,8 +30,8 @@ NIGHT_US = NOW_US - 12 * HOUR_US
 
 def windows(sql: str) -> tuple[Window, ...]:
     """The gate's windows for a statement, at noon."""
-    passed = pass_query(sql, rows_max=10, sql_bytes_max=9999, engine_names=(), now_us=NOW_US)
-    return passed.windows
+    use = pass_events(sql, now_us=NOW_US).uses.get(EVENTS)
+    return () if use is None else use.windows
 
 
 def since(least_us: int) -> Range:
@@ -312,17 +313,11 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
 @given(sql=statements())
 def test_pruned_and_whole_lake_answer_alike(sql: str, lake: Lake) -> None:
     """Whatever the conditions, wherever ``events`` stands."""
-    passed = pass_query(
-        sql,
-        rows_max=10_000,
-        sql_bytes_max=9999,
-        engine_names=(),
-        now_us=SystemClock().now_us(),
-    )
+    passed = pass_events(sql, now_us=SystemClock().now_us())
     needed = [
         path
         for path, held in zip(lake.files, lake.held, strict=True)
-        if is_needed(held, passed.windows)
+        if is_needed(held, passed.uses[EVENTS].windows)
     ]
     assert answers(needed, lake.tail, passed.sql) == answers(lake.files, lake.tail, passed.sql)
 
@@ -342,9 +337,9 @@ def rows_at(times: list[int], received: int, count: "itertools.count[int]") -> p
 def answers(files: list[str], tail: pa.Table, sql: str) -> list[str]:
     """The rows of a query over files and tail, in any order."""
     connection = ENGINE.cursor()
-    connection.register(TAIL, tail)
+    connection.register(tail_rows(EVENTS), tail)
     sources = [Source(tuple(files))] if files else []
-    for statement in views(sources, CANONICAL.names, (), tail=True):
+    for statement in views(SessionTable(EVENTS, CANONICAL, sources, tail)):
         connection.execute(statement.replace("CREATE VIEW", "CREATE OR REPLACE TEMP VIEW"))
     found = connection.sql(sql).to_arrow_table()
     connection.close()

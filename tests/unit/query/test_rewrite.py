@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from weir.query.gate import pass_query
+from tests.unit.query.gating import pass_events
 
 PROPERTIES = {
     "plan": "pro",
@@ -44,7 +44,7 @@ def run(sql: str, properties: object = PROPERTIES) -> tuple[list[str], list[tupl
     connection().execute(f"CREATE OR REPLACE TABLE events ({columns})")
     row = ["click", 1, json.dumps(properties), '{"os": "linux"}']
     connection().execute("INSERT INTO events VALUES (?, ?, ?, ?)", row)
-    passed = pass_query(sql, rows_max=100, sql_bytes_max=65536, engine_names=())
+    passed = pass_events(sql)
     result = connection().sql(passed.sql)
     return result.columns, result.fetchall()
 

@@ -1,12 +1,11 @@
 """Spare workers: forked, sandboxed and connected before anybody asks for them.
 
-Guards the zygote process and the workers it forked until one is taken. Lives on one event loop.
+Guards the fork server and the workers that it forked, until one is taken. Lives on one event loop.
 """
 
 import asyncio
 import contextlib
 import os
-import select
 import signal
 import socket
 import subprocess
@@ -17,13 +16,15 @@ from typing import Final
 import msgspec
 
 from weir.errors import Unavailable
-from weir.query.wire import FRAME_HEAD, NOTE, Note, WorkerLimits, ZygoteSettings
-from weir.telemetry import Happening, emit
+from weir.telemetry import emit
+from weir.workers.kill import Worker
+from weir.workers.kind import WorkerKind
+from weir.workers.wire import NOTE, Note, WorkerLimits, ZygoteSettings
 
 START_TIMEOUT_S: Final = 30.0
 RESTART_DELAY_S: Final = 1.0
 REFILL_DELAY_S: Final = 0.1
-"""How long a fork waits while spares are left: a short query has the cores to itself."""
+"""How long a fork waits while spares are left: a short job has the cores to itself."""
 CLOSE_TIMEOUT_S: Final = 5.0
 
 ENVIRONMENT = {
@@ -36,44 +37,11 @@ ENVIRONMENT = {
 """All of a worker's environment before it empties it: one thread, no memory reserved ahead."""
 
 
-class Worker:
-    """A forked process, the pool's end of its socket, and how it ended once it did."""
+class SpareWorkers:
+    """Keeps ``count`` connected workers of one kind; ``take`` hands one out, another is forked."""
 
-    __slots__ = ("_pidfd", "connection", "ended", "greeting_missing", "process_id")
-
-    def __init__(
-        self, process_id: int, pidfd: int, connection: socket.socket, ended: asyncio.Future[int]
-    ) -> None:
-        self.process_id = process_id
-        self.connection = connection
-        self.ended = ended
-        """The wait status; known some time after the process has ended."""
-        self.greeting_missing = FRAME_HEAD.size
-        self._pidfd: int | None = pidfd
-
-    def has_ended(self) -> bool:
-        """Whether the process is no more, told by the kernel before anybody is notified."""
-        if self._pidfd is None:
-            return True
-        poll = select.poll()
-        poll.register(self._pidfd, select.POLLIN)
-        return bool(poll.poll(0))
-
-    def kill(self) -> None:
-        """Ends the process now, if it has not ended, and gives up its descriptors."""
-        self.connection.close()
-        if self._pidfd is None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
-        os.close(self._pidfd)
-        self._pidfd = None
-
-
-class Spares:
-    """``take`` gives a connected worker; another is forked in its place."""
-
-    def __init__(self, *, count: int, limits: WorkerLimits) -> None:
+    def __init__(self, kind: WorkerKind, *, count: int, limits: WorkerLimits) -> None:
+        self._kind = kind
         self._count = count
         self._limits = limits
         self._zygote: subprocess.Popen[bytes] | None = None
@@ -103,12 +71,12 @@ class Spares:
                 first = await self.take()
         except TimeoutError:
             await self.close()
-            raise Unavailable("No query worker could be started.") from None
+            raise Unavailable("No worker could be started.", module=self._kind.module) from None
         self._ready.appendleft(first)
         self._watch(first)
 
     async def take(self) -> Worker:
-        """A connected worker, now the caller's to kill. Waits for one if none is spare."""
+        """Returns a connected worker, now the caller's to kill; waits for one if none is spare."""
         while self._ready:
             worker = self._ready.popleft()
             asyncio.get_running_loop().remove_reader(worker.connection)
@@ -147,7 +115,7 @@ class Spares:
         ours.setblocking(False)
         told = ZygoteSettings(parent=os.getpid(), control=theirs.fileno(), limits=self._limits)
         self._zygote = subprocess.Popen(
-            [sys.executable, "-I", "-m", "weir.query.zygote", msgspec.json.encode(told).decode()],
+            [sys.executable, "-I", "-m", self._kind.module, msgspec.json.encode(told).decode()],
             cwd="/",
             env=ENVIRONMENT,
             pass_fds=(theirs.fileno(),),
@@ -256,7 +224,7 @@ class Spares:
         with contextlib.suppress(ValueError):
             self._ready.remove(worker)
         worker.kill()
-        emit(Happening.QUERY_WORKER_FAILED, reason="spare_ended")
+        emit(self._kind.failed, reason="spare_ended")
         asyncio.get_running_loop().call_later(RESTART_DELAY_S, self._refill_unless_closed)
 
     def _refill_unless_closed(self) -> None:
@@ -266,7 +234,7 @@ class Spares:
     def _on_zygote_lost(self) -> None:
         zygote = self._zygote
         self._drop_zygote()
-        emit(Happening.QUERY_WORKER_FAILED, reason="zygote_ended")
+        emit(self._kind.failed, reason="zygote_ended")
         if zygote is not None:
             zygote.kill()
             zygote.wait()

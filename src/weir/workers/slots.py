@@ -1,8 +1,8 @@
-"""Who may run: at most so many queries at a time, so many of one tenant, and who is next.
+"""Who may run: at most so many jobs at a time, so many of one tenant, and who is next.
 
-Decides and does nothing: whoever waits is an item of the caller's. A place that becomes free goes
+Decides and does nothing: whoever waits is an item of the caller's. A slot that becomes free goes
 to the tenant that runs least, among equals to the one that was served longest ago. So a tenant
-that comes anew waits for one query to end, however many another one has waiting.
+that comes anew waits for one job to end, however many another one has waiting.
 """
 
 from collections import Counter
@@ -15,15 +15,15 @@ T = TypeVar("T")
 _NEVER: Final = 0
 
 
-class Started(NamedTuple, Generic[T]):
-    """What waited and runs from now on."""
+class Admitted(NamedTuple, Generic[T]):
+    """An item that waited and runs from now on, and its tenant."""
 
     tenant_id: int
     item: T
 
 
-class Places(Generic[T]):
-    """The places of a pool and the lines before them, which hold at most ``waiting_max``."""
+class FairSlots(Generic[T]):
+    """The slots of a worker pool and a fair queue for them, which holds at most ``waiting_max``."""
 
     __slots__ = ("_lines", "_running", "_running_max", "_served", "_share_max", "_waiting_max")
 
@@ -37,25 +37,26 @@ class Places(Generic[T]):
 
     @property
     def running_count(self) -> int:
-        """Queries that run now."""
+        """Jobs that run now."""
         return self._running.total()
 
     @property
     def waiting_count(self) -> int:
-        """Queries that wait for a place."""
+        """Jobs that wait for a slot."""
         return sum(map(len, self._lines.by_tenant.values()))
 
     def take(self, tenant_id: int) -> bool:
-        """Takes a place if one is free for the tenant."""
+        """Takes a slot and returns True, if one is free for the tenant."""
         if self.running_count >= self._running_max or self.is_at_its_share(tenant_id):
             return False
         self._start(tenant_id)
         return True
 
     def wait(self, tenant_id: int, item: T) -> T | None:
-        """Joins the tenant's line, where ``take`` said no; what has to leave for it.
+        """Queues an item whose tenant got no slot by ``take``; returns what has to leave for it.
 
-        When the lines are full that is the newest of the longest line, perhaps the item itself.
+        When the queue is full that is the newest item of the tenant with most of them, perhaps
+        the item itself; else None.
         """
         if self.waiting_count < self._waiting_max:
             self._lines.add(tenant_id, item)
@@ -68,12 +69,12 @@ class Places(Generic[T]):
         return pushed_out
 
     def leave(self, tenant_id: int, item: T) -> None:
-        """Takes an item out of its line, if it still is in it."""
+        """Takes an item out of the queue, if it still waits."""
         self._lines.leave(tenant_id, item)
         self._forget(tenant_id)
 
-    def give_up(self, tenant_id: int) -> Started[T] | None:
-        """Ends a query; what takes its place."""
+    def release(self, tenant_id: int) -> Admitted[T] | None:
+        """Gives a slot back; returns what runs in it from now on."""
         self._running[tenant_id] -= 1
         self._forget(tenant_id)
         ready = [each for each in self._lines.by_tenant if not self.is_at_its_share(each)]
@@ -82,10 +83,10 @@ class Places(Generic[T]):
         chosen = min(ready, key=lambda each: (self._running[each], self._served[each]))
         item = self._lines.next_of(chosen)
         self._start(chosen)
-        return Started(chosen, item)
+        return Admitted(chosen, item)
 
     def is_at_its_share(self, tenant_id: int) -> bool:
-        """Whether the tenant runs as many as one may."""
+        """Whether the tenant runs as many jobs as one may."""
         return self._running[tenant_id] >= self._share_max
 
     def _start(self, tenant_id: int) -> None:
