@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 from starlette.requests import Request
@@ -29,6 +29,7 @@ from weir.query.pool import QueryPool
 from weir.query.request import QueryRequest
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_STORED: Final = "SELECT epoch_us(received_at) FROM events WHERE event_id = $event_id ORDER BY 1"
 
 KeyNames = Callable[[int], Mapping[int, str]]
 
@@ -92,10 +93,10 @@ def trace_routes(parts: TraceParts) -> list[Route]:
 
 
 async def _find_stored(parts: TraceParts, principal: Principal, event_id: str) -> _Stored:
-    quoted = event_id.replace("'", "''")
     query = QueryRequest(
         tenant_id=principal.tenant_id,
-        sql=f"SELECT epoch_us(received_at) FROM events WHERE event_id = '{quoted}' ORDER BY 1",  # noqa: S608  # quoted, and gated like any tenant's SQL
+        sql=_STORED,
+        parameters={"event_id": event_id},
         row_limit=1,
     )
     answer = await ask(

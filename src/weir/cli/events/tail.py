@@ -3,7 +3,7 @@
 import contextlib
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from time import sleep
 
@@ -19,6 +19,7 @@ from weir.cli.node import Target, find_target
 from weir.cli.output import show
 from weir.clock import SystemClock
 from weir.errors import LimitExceeded, Unavailable
+from weir.query.tail_statement import tail_statement
 
 POLL_S = 0.5
 RETRY_S = 1.0
@@ -81,19 +82,21 @@ def tail(
     target = find_target(**where)
     with contextlib.suppress(KeyboardInterrupt), connect(target, timeout_s=TIMEOUT_S) as client:
         now_us = _ask(client, target, "SELECT 1 WHERE false").watermark_us
-        following = Following(from_us=now_us - since * 1_000_000, events=events)
-        for row in _follow(client, target, following):
+        following = Following(from_us=now_us - since * 1_000_000)
+        for row in _follow(client, target, following, events):
             today = datetime.fromtimestamp(clock.now_us() // 1_000_000, UTC).date()
             line = _as_json(row) if as_json else as_line(row, today=today, with_id=ids)
             sys.stdout.write(line)
             sys.stdout.flush()
 
 
-def _follow(client: httpx.Client, target: Target, following: Following) -> Iterator[Row]:
+def _follow(
+    client: httpx.Client, target: Target, following: Following, events: Sequence[str]
+) -> Iterator[Row]:
     is_away = False
     while True:
         try:
-            page = _ask(client, target, following.question())
+            page = _ask(client, target, tail_statement(from_us=following.from_us, events=events))
         except (Unavailable, LimitExceeded) as error:
             if not is_away:
                 tell(f"{error.message} Waiting.")
