@@ -44,8 +44,7 @@ no time."""
 CORES = (
     "domain/*",
     "journal/frame.py",
-    "query/gate.py",
-    "query/rewrite.py",
+    "query/statement/*",
     "dialects/port.py",
     "dialects/decoding.py",
     "dialects/fields.py",

@@ -29,14 +29,14 @@ _ALL_EXACT: Final = Exact.TEXT | Exact.NUMBER | Exact.BOOLEAN
 
 
 class Extracted(NamedTuple):
-    """Columns of equal length in the order asked for, and as what each may be read."""
+    """Extracted columns of equal length, in the order asked for, and as what each may be read."""
 
     columns: list[pa.ChunkedArray]
     exact: list[Exact]
 
 
 class Extractor:
-    """An engine of its own for trusted statements over rows in memory. For one thread."""
+    """Extracts columns by an engine of its own, over rows in memory; for one thread."""
 
     __slots__ = ("_connection",)
 
@@ -54,7 +54,7 @@ class Extractor:
         self._connection.execute("SET enable_external_access = false")
 
     def extract(self, properties: pa.ChunkedArray, choices: Sequence[Accelerated]) -> Extracted:
-        """The columns of ``choices`` from a column of JSON objects.
+        """Returns the columns of ``choices`` from a column of JSON objects.
 
         Raises ``Unavailable`` when the engine cannot, for want of memory above all.
         """

@@ -4,7 +4,7 @@ from weir.errors import Unprocessable
 
 
 def out_of_memory() -> Unprocessable:
-    """The same words whoever noticed it: the engine, the kernel or the worker's end."""
+    """Returns the error of a query that needs too much memory, whoever noticed it."""
     return Unprocessable(
         "The query needs more memory than it may use.",
         code="query_memory_exceeded",

@@ -37,12 +37,12 @@ _PATH_RULE = struct.Struct("<Qi")
 
 
 def version() -> int:
-    """The kernel's version of the interface; 0 where there is none."""
+    """Returns the kernel's version of the interface; 0 where there is none."""
     return max(0, _call(_CREATE_RULESET, None, 0, _VERSION_ASKED))
 
 
 def restrict_to(files: Iterable[str]) -> bool:
-    """From here on this thread may read these files and open nothing else, for ever.
+    """Restricts this thread, for ever, to reading these files and opening nothing else.
 
     Descriptors that are open already stay usable. Whether the kernel does it; files that are
     not there are left out. Raises ``OSError`` when the kernel has it and refuses.

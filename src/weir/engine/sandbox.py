@@ -1,4 +1,4 @@
-"""What a worker process does to itself before it sees a query.
+"""What a worker process does to itself before it sees its job.
 
 Limits that the kernel keeps hold where the engine's own do not. What a kernel or a container
 does not permit is left out without failing: every layer is one of several, and the process's
@@ -24,7 +24,7 @@ _CLONE_NEWNET = 0x40000000
 
 
 class SandboxLimits(msgspec.Struct, frozen=True):
-    """``memory_bytes`` of address space beyond what the process has already; CPU seconds."""
+    """What a process may use: address space beyond what it has already, and CPU seconds."""
 
     memory_bytes: int
     cpu_s: int
@@ -38,7 +38,7 @@ def die_with_parent(parent: int) -> None:
 
 
 def enter(limits: SandboxLimits, *, keep: Collection[int]) -> None:
-    """Gives up everything that a query does not need; for ever, in a process with one thread.
+    """Gives up everything that a worker does not need; for ever, in a process with one thread.
 
     Descriptors other than ``keep`` are closed, 0 to 2 become /dev/null, the environment is
     emptied, the network is left, and memory, CPU time, files and privileges are bounded.
@@ -57,12 +57,12 @@ def enter(limits: SandboxLimits, *, keep: Collection[int]) -> None:
 
 
 def give_up_privileges() -> None:
-    """No program that this process starts can have more rights than it."""
+    """Gives up that programs which this process starts could have more rights than it."""
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
 
 
 def forbid_processes() -> None:
-    """No new process or thread from here on; the kernel does not hold the real root to it."""
+    """Gives up new processes and threads; the kernel does not hold the real root to it."""
     _bound(resource.RLIMIT_NPROC, 0)
 
 

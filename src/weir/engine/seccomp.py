@@ -36,7 +36,7 @@ class _Machine(NamedTuple):
     seccomp: int
     """The number of the call that sets a filter."""
     column: int
-    """Of ``_REFUSED``."""
+    """Which number of ``_REFUSED`` is the machine's."""
 
 
 _MACHINES: Final = {
@@ -141,9 +141,9 @@ class _Program(ctypes.Structure):
 
 
 def refuse_calls() -> bool:
-    """From here on all threads of this process get EPERM for those calls, for ever.
+    """Makes the kernel answer those calls of all threads with EPERM, for ever.
 
-    Whether the kernel does it. The process must have given up new privileges before.
+    Returns whether the kernel does it. The process must have given up new privileges before.
     """
     machine = _MACHINES.get(os.uname().machine)
     if machine is None:

@@ -78,7 +78,7 @@ _USER_MISTAKES = (
 
 
 class Rows(NamedTuple):
-    """A running result: the engine's name of each column's type, and the batches."""
+    """Rows of a running result: the engine's name of each column's type, and the batches."""
 
     kinds: list[str]
     batches: pa.RecordBatchReader
@@ -95,7 +95,7 @@ class Engine:
 
     @classmethod
     def open(cls, *, memory_bytes: int) -> Self:
-        """Connects and warms up. ``memory_bytes`` is what the engine keeps to by itself."""
+        """Connects and loads what the engine loads late; it keeps to ``memory_bytes`` by itself."""
         config = _CONNECT | {"memory_limit": f"{memory_bytes}B"}
         connection = duckdb.connect(":memory:", config=config)
         _apply(connection, (*_OF_ENGINE, *_OF_SESSION))
@@ -103,7 +103,7 @@ class Engine:
         return cls(connection, frozenset(name for (name,) in connection.sql(_NAMES).fetchall()))
 
     def session(self) -> "Session":
-        """A session of its own, with its own random numbers. One for each engine and process.
+        """Returns a session with random numbers of its own; one for each engine and process.
 
         It has no threads but the caller's until ``use_threads``.
         """
@@ -211,7 +211,7 @@ _DAMAGE: Final = re.compile(
 _MISTAKE_KINDS = frozenset(
     {"Conversion", "Out of Range", "Invalid Input", "Invalid type", "Mismatch Type", "Sequence"}
 )
-"""The same as told while rows are read, when the error is Arrow's and only names its kind."""
+"""Mistakes as they are told while rows are read: the error is Arrow's and only names its kind."""
 
 
 _OWN_COLUMN: Final = re.compile(r" when casting from source column weir_\d+")

@@ -11,7 +11,7 @@ from weir.errors import Corrupt
 
 
 class ParquetRows:
-    """Files of one schema, opened by an engine of their own; for trusted statements."""
+    """Reads files of one schema by an engine of its own, which spills what does not fit."""
 
     __slots__ = ("_connection", "_files")
 
@@ -38,7 +38,7 @@ class ParquetRows:
         self._connection.close()
 
     def every(self, step: int, column: str) -> pa.ChunkedArray:
-        """The column in every ``step``-th row of each file. Raises ``Corrupt``."""
+        """Returns the column in every ``step``-th row of each file; raises ``Corrupt``."""
         import duckdb
 
         statement = (
@@ -53,7 +53,7 @@ class ParquetRows:
     def in_order(
         self, names: Sequence[str], order: Sequence[str], *, batch_rows: int
     ) -> Iterator[pa.RecordBatch]:
-        """All rows with these columns, by ``order``, nulls last. Raises ``Corrupt``."""
+        """Yields all rows with these columns, by ``order``, nulls last; raises ``Corrupt``."""
         import duckdb
 
         columns = ", ".join(f'"{name}"' for name in names)

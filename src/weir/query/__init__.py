@@ -10,10 +10,11 @@ The life of a query:
    that it may read, with the table's files, its tail and its watermark.
 4. The worker (``worker``, in the sandbox of ``weir.workers``) gives up every file but the job's,
    and only then reads the statement.
-5. ``gate.pass_query`` parses it (``dialect``), binds the parameters as literals, holds every node
-   against lists (``functions``, ``scopes``), and writes anew what the engine will run: properties
-   read by pointer (``rewrite``), from columns where these give the same (``acceleration``).
-6. ``pruning`` bounds the times that each table is asked for; files outside of them are not read.
+5. ``statement.gate`` parses it, binds the parameters as literals, holds every node against lists,
+   and writes anew what the engine will run: properties read by pointer (``statement.rewrite``), or
+   from columns where these give the same (``statement.acceleration``).
+6. ``statement.pruning`` bounds the times that each table is asked for; files outside of them are
+   not read.
 7. The engine runs the one SELECT over views that are named like the tables; ``formats`` and
    ``values`` write the rows; ``result.QueryResult`` streams them to whoever asked.
 

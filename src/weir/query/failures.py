@@ -1,4 +1,4 @@
-"""What is said of a query that found no room, or whose worker ended without a word."""
+"""What is said of a query that found no slot, or whose worker ended without a word."""
 
 from weir.errors import Internal, LimitExceeded, TimedOut, Unavailable
 
@@ -18,7 +18,7 @@ def broken() -> Internal:
 
 
 def too_many_queries() -> LimitExceeded:
-    """Returns the error of a query that only its own tenant's queries were in the way of."""
+    """Returns the error of a query that waited for queries of its own tenant."""
     return LimitExceeded(
         "Too many queries run at the same time.",
         code="too_many_queries",
@@ -28,5 +28,5 @@ def too_many_queries() -> LimitExceeded:
 
 
 def queries_busy() -> Unavailable:
-    """Returns the error of a query that other tenants' queries were in the way of."""
+    """Returns the error of a query that waited for queries of other tenants."""
     return Unavailable("The node is busy with other queries.", code="queries_busy", retry_after_s=1)

@@ -26,7 +26,7 @@ _encoder = msgspec.json.Encoder()
 
 
 class ResultWriter(Protocol):
-    """Bytes of one result: ``head``, ``rows`` for each batch, ``tail`` once all is known."""
+    """Writes one result: ``head``, ``rows`` for each batch, ``tail`` once all is known."""
 
     def head(self) -> bytes: ...
     def rows(self, batch: pa.RecordBatch) -> bytes: ...
@@ -34,7 +34,7 @@ class ResultWriter(Protocol):
 
 
 def unique_names(names: Sequence[str]) -> list[str]:
-    """The names with repeated ones numbered: ``count``, ``count_2``; none is given twice."""
+    """Returns the names with repeated ones numbered: ``count``, ``count_2``; none comes twice."""
     taken = set(names)
     seen: set[str] = set()
     unique = []
@@ -49,7 +49,7 @@ def unique_names(names: Sequence[str]) -> list[str]:
 
 
 def writer_for(kind: Format, schema: pa.Schema, *, safe: bool, with_meta: bool) -> ResultWriter:
-    """The writer of a format for results of a schema whose names are unique."""
+    """Returns the writer of a format for results of a schema whose names are unique."""
     match kind:
         case Format.JSON:
             return _JsonWriter(schema)
@@ -81,7 +81,7 @@ class ResultShape:
         self.schema = pa.schema(list(zip(names, types, strict=True)))
 
     def fit(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """The same rows under the shape's schema."""
+        """Returns the rows of a batch under the shape's schema."""
         columns = [
             pa.ExtensionArray.from_storage(_JSON, column) if is_json else column
             for is_json, column in zip(self._is_json, batch.columns, strict=True)

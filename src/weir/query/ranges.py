@@ -8,18 +8,18 @@ from weir.domain.times import DAY_US
 
 
 class Range(NamedTuple):
-    """Microseconds since 1970 in UTC, both ends included."""
+    """A range of time in microseconds since 1970 in UTC, both ends included."""
 
     least_us: int
     greatest_us: int
 
     def meets(self, other: "Range") -> bool:
-        """Whether some moment is in both."""
+        """Returns whether some moment is in both ranges."""
         both = self.within(other)
         return both.least_us <= both.greatest_us
 
     def within(self, other: "Range") -> "Range":
-        """The moments that are in both; with none, a range that meets nothing."""
+        """Returns the moments that are in both ranges; with none, a range that meets nothing."""
         return Range(max(self.least_us, other.least_us), min(self.greatest_us, other.greatest_us))
 
 
@@ -33,16 +33,16 @@ class Window(NamedTuple):
     received_at: Range = EVER
 
     def meets(self, other: "Window") -> bool:
-        """Whether a row could be in both."""
+        """Returns whether a row could be in both windows."""
         return self.ts.meets(other.ts) and self.received_at.meets(other.received_at)
 
 
 def is_needed(held: Window, asked: Iterable[Window]) -> bool:
-    """Whether a file whose rows lie in ``held`` can matter to one of the windows."""
+    """Returns whether a file whose rows lie in ``held`` can matter to one of the windows."""
     return any(held.meets(each) for each in asked)
 
 
 def day_range(day: str) -> Range:
-    """The moments of a UTC day, ``YYYY-MM-DD``."""
+    """Returns the moments of a UTC day, ``YYYY-MM-DD``."""
     start = int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()) * 1_000_000
     return Range(start, start + DAY_US - 1)

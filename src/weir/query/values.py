@@ -20,7 +20,7 @@ _FOREVER = ("infinity", "-infinity")
 
 
 def is_plain(column: pa.Array) -> bool:
-    """Whether the column's own Python values encode as they should."""
+    """Returns whether the column's own Python values encode as they should."""
     kind = column.type
     if pa.types.is_boolean(kind) or pa.types.is_string(kind) or pa.types.is_floating(kind):
         return True
@@ -33,7 +33,7 @@ def is_plain(column: pa.Array) -> bool:
 
 
 def json_values(column: pa.Array) -> list[Any]:
-    """The column's values in the words of ``formats``."""
+    """Returns the column's values as ``formats`` says that JSON holds them."""
     kind = column.type
     if isinstance(kind, pa.BaseExtensionType):
         if kind.extension_name == "arrow.json":
@@ -47,13 +47,13 @@ def json_values(column: pa.Array) -> list[Any]:
 
 
 def json_value(value: Any) -> Any:
-    """One value, nested ones included."""
+    """Returns one value as JSON holds it, nested ones included."""
     convert = _CONVERSIONS.get(type(value))
     return value if convert is None else convert(value)
 
 
 def raw_json(text: str) -> Any:
-    """JSON text as itself, or as a text when it is not valid JSON (the engine takes NaN)."""
+    """Returns JSON text as itself, or as a text where it is not valid (the engine takes NaN)."""
     try:
         msgspec.json.decode(text)
     except (msgspec.DecodeError, RecursionError):

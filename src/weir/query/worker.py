@@ -18,13 +18,13 @@ from weir.engine.session import Engine, Session, translate
 from weir.engine.sources import SessionTable, Source
 from weir.errors import InvalidInput, WeirError
 from weir.lake.schema import CANONICAL
-from weir.query.dialect import positions_of_name
 from weir.query.formats import ResultShape, writer_for
-from weir.query.gate import PassedQuery, TableUse, pass_query
 from weir.query.job import Job, JobTable, JobTail, Meta
 from weir.query.ranges import is_needed
 from weir.query.request import EVENTS, Format
-from weir.query.scopes import TableShape
+from weir.query.statement.dialect import positions_of_name
+from weir.query.statement.gate import PassedQuery, TableUse, pass_query
+from weir.query.statement.scopes import TableShape
 from weir.workers import sandboxed
 from weir.workers.wire import MessageKind, WorkerLimits, send_message
 

@@ -1,4 +1,4 @@
-"""What one kind of worker is, told to a room that does not know it."""
+"""What one kind of worker is, told to code that does not know it."""
 
 from collections.abc import Callable
 from typing import NamedTuple

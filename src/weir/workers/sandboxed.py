@@ -35,7 +35,7 @@ def next_job(connection: socket.socket) -> Assignment | None:
 
 
 def confine(session: Session, limits: WorkerLimits, *, files: Iterable[str]) -> None:
-    """Gives up every file but ``files``, then starts the session's threads, which are held alike.
+    """Gives up every file but ``files``, new processes and most system calls; starts threads.
 
     Threads are restricted with the thread that starts them: files first, then threads.
     """

@@ -61,7 +61,7 @@ class SpareWorkers:
         return None if self._zygote is None else self._zygote.pid
 
     async def start(self) -> None:
-        """Returns when one worker is connected (about a second: the imports).
+        """Starts the fork server; returns when one worker is connected, in about a second.
 
         Raises ``Unavailable`` when none is within ``START_TIMEOUT_S``.
         """
@@ -99,7 +99,7 @@ class SpareWorkers:
                 self._waiting.remove(waiter)
 
     async def close(self) -> None:
-        """Ends the zygote and all workers, taken ones too."""
+        """Ends the fork server and all workers, taken ones too."""
         self._closed = True
         for timer in (self._restart, self._refilling):
             if timer is not None:

@@ -24,7 +24,7 @@ JOB_DESCRIPTORS_MAX: Final = 64
 
 
 class MessageKind(IntEnum):
-    """What a message from a worker is."""
+    """What a message from a worker says."""
 
     READY = 1
     BODY = 2
@@ -48,7 +48,7 @@ class WorkerLimits(msgspec.Struct, frozen=True):
 
 
 class ZygoteSettings(msgspec.Struct, frozen=True):
-    """Given to the fork server on its command line, as JSON; ``control`` is its descriptor."""
+    """Settings of the fork server, on its command line, as JSON; ``control`` is its descriptor."""
 
     parent: int
     control: int

@@ -25,7 +25,7 @@ import socket, sys
 from weir.clock import SystemClock
 from weir.engine import session
 from weir.query import worker
-from weir.query.gate import PassedQuery, TableUse
+from weir.query.statement.gate import PassedQuery, TableUse
 from weir.query.ranges import Window
 from weir.workers.wire import WorkerLimits
 session._AFTER_FILES = ()

@@ -26,8 +26,8 @@ BOUND = "SELECT event FROM events WHERE event_id = $name AND seq > $count"
 SCRIPT = """
 import sys
 from weir.lake.schema import CANONICAL
-from weir.query.gate import pass_query
-from weir.query.scopes import TableShape
+from weir.query.statement.gate import pass_query
+from weir.query.statement.scopes import TableShape
 from weir.query.worker import warm_up
 before = set(sys.modules)
 for sql in ({bound!r}, *{statements!r}):

@@ -2,7 +2,7 @@
 
 Everything received before an answer's watermark is in it, so the next question begins there; what
 was shown beyond it already is remembered. No event is shown twice, none is left out. Pure.
-How it is asked: ``query/tail_statement.py``.
+How it is asked: ``query/statement/tail.py``.
 """
 
 import msgspec

@@ -19,7 +19,7 @@ from weir.cli.node import Target, find_target
 from weir.cli.output import show
 from weir.clock import SystemClock
 from weir.errors import LimitExceeded, Unavailable
-from weir.query.tail_statement import tail_statement
+from weir.query.statement.tail import tail_statement
 
 POLL_S = 0.5
 RETRY_S = 1.0

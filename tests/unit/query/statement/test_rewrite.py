@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.query.gating import pass_events
+from tests.unit.query.statement.gating import pass_events
 
 PROPERTIES = {
     "plan": "pro",

@@ -3,9 +3,9 @@
 from collections.abc import Collection, Mapping
 
 from weir.lake.schema import CANONICAL
-from weir.query.gate import PassedQuery, pass_query
 from weir.query.request import EVENTS, Parameter
-from weir.query.scopes import TableShape
+from weir.query.statement.gate import PassedQuery, pass_query
+from weir.query.statement.scopes import TableShape
 
 COLUMNS = tuple(CANONICAL.names)
 

@@ -4,9 +4,9 @@ import duckdb
 import pytest
 from sqlglot import exp
 
-from tests.unit.query.gating import pass_events
-from weir.query.dialect import parse
-from weir.query.tail_statement import tail_statement
+from tests.unit.query.statement.gating import pass_events
+from weir.query.statement.dialect import parse
+from weir.query.statement.tail import tail_statement
 
 
 @pytest.mark.parametrize("name", ["buy", "it's", "' OR true --", "$from_us", "\\", "ünï \n"])

@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from weir.domain.layout import Read
 from weir.engine.sources import PropertyRead, reads_view
-from weir.query.scopes import Shapes, name_of, nodes_of, sources_of, tables_of
+from weir.query.statement.scopes import Shapes, name_of, nodes_of, sources_of, tables_of
 
 PROPERTIES: Final = "properties"
 _EXTRACT: Final = "json_extract_string"
@@ -37,7 +37,7 @@ _Reads = dict[str, dict[tuple[str, Read], PropertyRead]]
 
 
 def accelerate(tree: exp.Expr, shapes: Shapes) -> Mapping[str, tuple[PropertyRead, ...]]:
-    """Changes the tree in place; returns by table what the table's other view must have."""
+    """Lets columns answer in the tree, in place; returns by table what its other view must have."""
     reads: _Reads = {name: {} for name, shape in shapes.items() if shape.pointers}
     for select in list(tree.find_all(exp.Select)) if reads else ():
         tables = tables_of(select, shapes)
@@ -128,7 +128,7 @@ def _alias_of(column: exp.Column, select: exp.Select, tables: dict[str, exp.Tabl
 
 
 def _write_out_stars(select: exp.Select, columns: Mapping[str, tuple[str, ...]]) -> None:
-    """Of these tables ``*`` and ``t.*`` become the columns that they mean without further ones."""
+    """Writes out ``*`` and ``t.*`` of these tables, as what they mean without further columns."""
     projections: list[exp.Expr] = []
     for projection in select.expressions:
         star = projection.this if isinstance(projection, exp.Column) else projection

@@ -17,14 +17,14 @@ from sqlglot import exp
 from weir.engine.mistakes import did_you_mean
 from weir.engine.sources import PropertyRead
 from weir.errors import Forbidden, WeirError
-from weir.query.acceleration import accelerate
-from weir.query.dialect import bind, invalid, parse, position_of, shown, write
-from weir.query.functions import FUNCTIONS, SIZED_FUNCTIONS, TABLE_FUNCTIONS
-from weir.query.pruning import windows_of
 from weir.query.ranges import Window
 from weir.query.request import Parameter
-from weir.query.rewrite import JSON_COLUMNS, name_columns, rewrite_properties
-from weir.query.scopes import Shapes, visible_ctes
+from weir.query.statement.acceleration import accelerate
+from weir.query.statement.dialect import bind, invalid, parse, position_of, shown, write
+from weir.query.statement.functions import FUNCTIONS, SIZED_FUNCTIONS, TABLE_FUNCTIONS
+from weir.query.statement.pruning import windows_of
+from weir.query.statement.rewrite import JSON_COLUMNS, name_columns, rewrite_properties
+from weir.query.statement.scopes import Shapes, visible_ctes
 
 NODES_MAX: Final = 10_000
 SIZE_LITERAL_MAX: Final = 1_000_000

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.query.gating import pass_events
+from tests.unit.query.statement.gating import pass_events
 from weir.domain.layout import Accelerated, Column, Exact, Kind
 from weir.engine.extract import Extractor
 from weir.engine.sources import (
@@ -25,9 +25,9 @@ from weir.engine.sources import (
     views,
 )
 from weir.lake.schema import CANONICAL
-from weir.query.gate import pass_query
 from weir.query.request import EVENTS
-from weir.query.scopes import TableShape
+from weir.query.statement.gate import pass_query
+from weir.query.statement.scopes import TableShape
 
 KEYS = ["price", "Price", "a b", "", "x/y", "q~'\"", "ünï", "n", "deep"]
 POINTERS = ["/price", "/Price", "/a b", "/", "/x~1y", "/q~0'\"", "/ünï", "/n", "/deep/n"]

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.unit.query.gating import pass_events
 from tests.unit.query.rig import Node, rows
+from tests.unit.query.statement.gating import pass_events
 from weir.clock import SystemClock
 from weir.engine.sources import SessionTable, Source, tail_rows, views
 from weir.lake.schema import CANONICAL

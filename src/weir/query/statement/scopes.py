@@ -44,7 +44,7 @@ def nodes_of(select: exp.Select) -> Iterator[exp.Expr]:
 
 
 def name_of(table: exp.Table, names: Collection[str]) -> str | None:
-    """Returns which of the tables named ``names`` it is; None for a CTE, a call or another's."""
+    """Returns which of the tables named ``names`` it is; None for anything else."""
     name = table.name.lower()
     if not isinstance(table.this, exp.Identifier) or name not in names:
         return None

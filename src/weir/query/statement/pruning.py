@@ -18,7 +18,7 @@ from sqlglot import exp
 
 from weir.domain.times import DAY_US
 from weir.query.ranges import EVER, Range, Window
-from weir.query.scopes import name_of, sources_of, tables_of
+from weir.query.statement.scopes import name_of, sources_of, tables_of
 
 NOW_SLACK_US: Final = 3_600_000_000
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from weir.query.functions import (
+from weir.query.statement.functions import (
     FUNCTIONS,
     FUNCTIONS_BY_TOPIC,
     NUMERIC_FIRST_ARGUMENT,
@@ -15,7 +15,7 @@ from weir.query.functions import (
     TABLE_FUNCTIONS,
 )
 
-REFUSED = Path(__file__).parents[2] / "golden" / "functions_refused.txt"
+REFUSED = Path(__file__).parents[3] / "golden" / "functions_refused.txt"
 
 SYNTAX = frozenset(
     {"coalesce", "ifnull", "try", "grouping", "grouping_id", "percentile_cont", "percentile_disc"}

@@ -3,12 +3,12 @@
 import pytest
 from sqlglot import exp
 
-from tests.unit.query.gating import pass_events
+from tests.unit.query.statement.gating import pass_events
 from weir.errors import Forbidden, InvalidInput
-from weir.query.dialect import parse
-from weir.query.gate import NODES_MAX, SIZE_LITERAL_MAX, PassedQuery, pass_query
 from weir.query.ranges import Window
-from weir.query.scopes import TableShape
+from weir.query.statement.dialect import parse
+from weir.query.statement.gate import NODES_MAX, SIZE_LITERAL_MAX, PassedQuery, pass_query
+from weir.query.statement.scopes import TableShape
 
 ALLOWED = [
     "SELECT event, count() FROM events GROUP BY event LIMIT 10",

@@ -5,7 +5,7 @@ from typing import Final
 
 from sqlglot import exp
 
-from weir.query.dialect import bind, parse, write
+from weir.query.statement.dialect import bind, parse, write
 
 _VISIBLE: Final = (
     "SELECT epoch_us(received_at), seq, event_id, event, user_id, anonymous_id, properties"
