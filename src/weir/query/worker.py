@@ -33,10 +33,11 @@ FLUSH_BYTES: Final = 128 * 1024
 """Results up to here are answered whole, with a status that fits their end."""
 
 _WARM_UP = (
-    f"SELECT properties.a, count(), sum(properties.b), max(ts) FROM {EVENTS}"  # noqa: S608  # a name of Weir's own
+    "SELECT properties.a, count(), sum(properties.b), max(ts) FROM events"
     " WHERE coalesce(properties->>'c', 'x') = 'x' AND coalesce(ts, now()) > now() - INTERVAL 1 DAY"
     " GROUP BY 1 ORDER BY 2 DESC LIMIT 3"
 )
+_SHAPE: Final = TableShape(tuple(CANONICAL.names))
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -96,8 +97,11 @@ def _answer(
         engine_names=session.engine_names,
         now_us=clock.now_us(),
     )
-    read = _read_for(job, passed, descriptors)
-    session.publish(read.tables)
+    reads = [
+        _read_of(table, passed.uses.get(table.name, TableUse()), descriptors)
+        for table in job.tables
+    ]
+    session.publish([each.table for each in reads])
     try:
         kinds, batches = session.run(passed.sql, batch_rows=BATCH_ROWS)
     except InvalidInput as error:
@@ -120,15 +124,12 @@ def _answer(
         elapsed_ms=round((clock.monotonic_s() - job.started_s) * 1000),
         rows=rows,
         truncated=truncated,
-        rows_scanned=read.row_count,
-        bytes_scanned=read.byte_count,
-        watermark=_iso(read.watermark_us),
+        rows_scanned=sum(each.row_count for each in reads),
+        bytes_scanned=sum(each.byte_count for each in reads),
+        watermark=_iso(_watermark_us(job, passed)),
     )
     waiting += writer.tail(meta)
     send_message(connection, MessageKind.BODY, waiting)
-
-
-_SHAPE: Final = TableShape(tuple(CANONICAL.names))
 
 
 def _shape_of(table: JobTable) -> TableShape:
@@ -137,42 +138,38 @@ def _shape_of(table: JobTable) -> TableShape:
     return TableShape(_SHAPE.columns, frozenset(pointers))
 
 
-class _QueryRead(NamedTuple):
-    """What a query has to read, and up to which moment that is complete."""
+class _TableRead(NamedTuple):
+    """A table as the engine is given it, and what has to be read of it."""
 
-    tables: list[SessionTable]
+    table: SessionTable
     row_count: int
     byte_count: int
-    watermark_us: int
 
 
-def _read_for(job: Job, passed: PassedQuery, descriptors: Sequence[int]) -> _QueryRead:
-    """Of each table the files that can matter to one of its windows, and its tail.
-
-    A table that the statement does not read is there without rows. The watermark is the least of
-    the tables that it reads, and of all where it reads none.
-    """
-    tables: list[SessionTable] = []
+def _read_of(table: JobTable, use: TableUse, descriptors: Sequence[int]) -> _TableRead:
+    """The files that can matter to a window, and the tail; no rows where there is no window."""
+    sources: list[Source] = []
     row_count, byte_count = 0, 0
-    for table in job.tables:
-        use = passed.uses.get(table.name, TableUse())
-        sources: list[Source] = []
-        for layout in table.layouts:
-            files = [file for file in layout.files if is_needed(file.held, use.windows)]
-            if files:
-                rows = sum(file.row_count for file in files)
-                sources.append(Source(tuple(file.path for file in files), layout.columns, rows))
-                row_count += rows
-                byte_count += sum(file.byte_count for file in files)
-        tail = table.tail if use.windows else None
-        if tail is not None:
-            row_count += tail.row_count
-            byte_count += tail.byte_count
-        in_memory = None if tail is None else _tail_rows(tail, descriptors)
-        tables.append(SessionTable(table.name, CANONICAL, sources, in_memory, use.properties))
+    for layout in table.layouts:
+        files = [file for file in layout.files if is_needed(file.held, use.windows)]
+        if files:
+            rows = sum(file.row_count for file in files)
+            sources.append(Source(tuple(file.path for file in files), layout.columns, rows))
+            row_count += rows
+            byte_count += sum(file.byte_count for file in files)
+    in_memory = None
+    if use.windows and table.tail is not None:
+        in_memory = _tail_rows(table.tail, descriptors)
+        row_count += table.tail.row_count
+        byte_count += table.tail.byte_count
+    made = SessionTable(table.name, CANONICAL, sources, in_memory, use.properties)
+    return _TableRead(made, row_count, byte_count)
+
+
+def _watermark_us(job: Job, passed: PassedQuery) -> int:
+    """The least of the tables that the statement reads, or of all where it reads none."""
     read = [table for table in job.tables if table.name in passed.uses] or job.tables
-    watermark_us = min(table.watermark_us for table in read)
-    return _QueryRead(tables, row_count, byte_count, watermark_us)
+    return min(table.watermark_us for table in read)
 
 
 def _placed(error: InvalidInput, sql: str) -> InvalidInput:
