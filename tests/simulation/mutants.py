@@ -92,7 +92,7 @@ MUTANTS: dict[str, Mutant] = {
         Bias(merges=True),
     ),
     "what a power cut left of the state is believed": Mutant(
-        lambda: mock.patch("weir.journal.state.State.is_current", True),
+        lambda: mock.patch("weir.journal.state.JournalState.is_current", True),
         Bias(faults=Faults(write_fails=0.1), power_fails=True),
     ),
 }

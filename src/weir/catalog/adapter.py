@@ -24,7 +24,7 @@ from weir.lake.records import (
     Commit,
     DeadLetter,
     Intent,
-    JournalPlace,
+    JournalMark,
     Removal,
     Replacement,
     SidecarFile,
@@ -115,7 +115,7 @@ class SqlCatalog:
                 commit_id=last.id if last else 0,
                 committed_at_us=last.committed_at_us if last else 0,
                 journals={
-                    journal_id: JournalPlace(position, offset)
+                    journal_id: JournalMark(position, offset)
                     for journal_id, position, offset in connection.execute(_JOURNALS)
                 },
                 files=tuple(_read(connection, _FILES, LakeFile)),

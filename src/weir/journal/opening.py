@@ -6,7 +6,7 @@ from typing import NamedTuple
 from weir.clock import Clock
 from weir.journal.disk import Disk
 from weir.journal.recovery import Recovered, recover
-from weir.journal.state import State
+from weir.journal.state import JournalState
 from weir.storage.local import FileLock
 
 LOCK_NAME = "lock"
@@ -19,7 +19,7 @@ class Opened(NamedTuple):
     """
 
     lock: FileLock
-    state: State
+    state: JournalState
     recovered: Recovered
 
 
@@ -34,7 +34,7 @@ def open_journal(
     lock = FileLock(directory / LOCK_NAME, purpose=f"Journal {directory.name}")
     lock.acquire()
     try:
-        state = State.open_or_create(directory)
+        state = JournalState.open_or_create(directory)
         recovered = recover(
             directory,
             quarantine=quarantine,

@@ -65,7 +65,7 @@ def boot_number() -> int:
     return int(digits[:_BOOT_DIGITS], 16) or 1
 
 
-class State:
+class JournalState:
     """One process's mapping of a journal's state file. Only the writer may call ``publish``."""
 
     __slots__ = ("_view",)

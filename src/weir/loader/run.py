@@ -20,10 +20,11 @@ from weir.loader.commit.catalog import Catalog
 from weir.loader.commit.committer import Committer, Ports
 from weir.loader.commit.cut import CutLimits, CutReason, decide_cut, is_full, plan_cut
 from weir.loader.commit.writing import LakeStore
-from weir.loader.read.journals import Journals, LocalJournals, Readers
+from weir.loader.read.journals import JournalSource, LocalJournals
 from weir.loader.read.meter import Meter
 from weir.loader.read.portions import Portion, Portions
 from weir.loader.read.replay_queue import ReplayPorts, Replays
+from weir.loader.read.rounds import RoundReader
 from weir.loader.read.watch import Watch
 from weir.loader.serve.answers import AnswerPorts, Answers
 from weir.loader.serve.demand import Demand
@@ -75,7 +76,7 @@ class LoaderParts:
     open_catalog: Callable[[], Catalog]
     clock: Clock
     store: LakeStore | None = None
-    journals: Journals | None = None
+    journals: JournalSource | None = None
     merger: Merger | None = None
     usage: UsageTable = field(default_factory=UsageTable.alone)
     writers: Mapping[str, int] = field(default_factory=dict)
@@ -154,7 +155,7 @@ class Loader:
         self._view = View(state, store.locate)
         self._meter = self._open_meter(catalog)
         self._replays = self._open_replays(store)
-        self._readers = Readers(journals, state.journals, parts.clock)
+        self._readers = RoundReader(journals, state.journals, parts.clock)
         self._watch = parts.open_watch()
         self._watch.forget_below(state.journals)
         hold = RemovalHold(parts.clock)

@@ -16,10 +16,10 @@ from weir.clock import Clock
 from weir.domain.times import DAY_US
 from weir.errors import Conflict
 from weir.lake.acceleration import Accelerator
-from weir.lake.records import Commit, Intent, JournalPlace
+from weir.lake.records import Commit, Intent, JournalMark
 from weir.loader.commit.catalog import FENCED, Catalog
 from weir.loader.commit.writing import LakeStore, Widening, write_commit
-from weir.loader.read.journals import Journals
+from weir.loader.read.journals import JournalSource
 from weir.loader.tail.ledger import explained
 from weir.loader.tail.tail import Generation
 from weir.loader.tail.view import View
@@ -43,7 +43,7 @@ class Ports(NamedTuple):
 
     catalog: Catalog
     store: LakeStore
-    journals: Journals
+    journals: JournalSource
     board: Board
     clock: Clock
     settings: Settings
@@ -124,8 +124,8 @@ class Committer:
             removed = {path for path in self._held_back if self._tidied(self._remove, path)}
             if self._tidied(self._ports.catalog.forget_removals, self._epoch, removed):
                 self._held_back = tuple(path for path in self._held_back if path not in removed)
-            for journal_id, place in self._view.places.items():
-                self._tidied(self._expire, journal_id, place)
+            for journal_id, mark in self._view.committed.items():
+                self._tidied(self._expire, journal_id, mark)
 
     def _run(self, generation: Generation, intent: Intent) -> None:
         pause_s = RETRY_FIRST_S
@@ -170,13 +170,13 @@ class Committer:
                 before_us=intent.decided_at_us - kept_us, limit=RAW_REMOVALS_MAX
             ),
         )
-        places = {
-            name: JournalPlace(span.to_position, span.to_offset)
+        marks = {
+            name: JournalMark(span.to_position, span.to_offset)
             for name, span in commit.spans.items()
         }
         with self.ledger_lock:
             catalog.commit(self._epoch, commit)
-            self._view.end_commit(commit, places)
+            self._view.end_commit(commit, marks)
         self._report(commit, clock.monotonic_s() - start_s)
         self.clean_up(commit.retired)
 
@@ -199,7 +199,7 @@ class Committer:
 
     def _check_balance(self) -> None:
         """The journals' own counts against the outcomes: two ways to the same number."""
-        accepted = sum(place.offset for place in self._view.places.values())
+        accepted = sum(mark.offset for mark in self._view.committed.values())
         balance = accepted - self._explained
         LEDGER_BALANCE.set(balance)
         if balance != self._balance:
@@ -209,8 +209,8 @@ class Committer:
     def _remove(self, path: str) -> None:
         self._ports.store.remove(path)
 
-    def _expire(self, journal_id: str, place: JournalPlace) -> None:
-        self._ports.journals.expire(journal_id, below_position=place.position)
+    def _expire(self, journal_id: str, mark: JournalMark) -> None:
+        self._ports.journals.expire(journal_id, below_position=mark.position)
 
     def _tidied(self, step: Callable[..., None], *arguments: object) -> bool:
         try:

@@ -27,8 +27,8 @@ from weir.lake.records import Commit, DeadLetter, Intent, RawFile, SidecarFile
 from weir.lake.sidecar import Ids, decode_sidecar, encode_sidecar
 from weir.loader.commit.cut import plan_sidecars
 from weir.loader.commit.render import (
+    CutRows,
     FileRows,
-    Judged,
     ProjectFrames,
     count_outcomes,
     count_usage,
@@ -113,9 +113,9 @@ def write_commit(
     """
     writer = _Writer(store, intent.commit_id)
     indexes = [sidecar.ids for sidecar in sidecars]
-    judged = Judged(contents, indexes, window_us=intent.dedup_window_us)
+    cut_rows = CutRows(contents, indexes, window_us=intent.dedup_window_us)
     files, layouts = [], {}
-    for each in judged.files():
+    for each in cut_rows.files():
         file, layout = _write_rows(writer, each, widening)
         files.append(file)
         if layout is not None:
@@ -124,7 +124,7 @@ def write_commit(
     for project in raw_files(contents):
         raw.append(_write_raw(writer, project))
         dead_letters += _dead_letters(project, raw[-1].path)
-    written, retired = _write_sidecars(writer, intent, judged.stored_ids(), sidecars)
+    written, retired = _write_sidecars(writer, intent, cut_rows.stored_ids(), sidecars)
     return Commit(
         intent=intent,
         committed_at_us=committed_at_us,
@@ -133,8 +133,8 @@ def write_commit(
         raw_files=tuple(raw),
         sidecars=tuple(written),
         dead_letters=tuple(dead_letters),
-        ledger=tuple(count_outcomes(intent, contents, judged)),
-        usage=tuple(count_usage(contents, judged)),
+        ledger=tuple(count_outcomes(intent, contents, cut_rows)),
+        usage=tuple(count_usage(contents, cut_rows)),
         spans=dict(contents.spans),
         retired=(*retired, *expired_raw),
         replayed=tuple(letter for replay in contents.replays for letter in replay.letters),

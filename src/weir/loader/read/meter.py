@@ -18,7 +18,7 @@ import numpy as np
 from weir.domain.frame import Frame
 from weir.domain.month import month_of, month_start_us
 from weir.lake.records import UsageRow
-from weir.loader.read.journals import Round
+from weir.loader.read.rounds import Round
 from weir.loader.read.rows import Block
 from weir.loader.tail.dedup import Verdict
 from weir.node.usage import Start, UsageTable

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from weir.domain.event import Dialect
 from weir.domain.frame import Frame
 from weir.lake.records import Span
-from weir.loader.read.journals import LostEvents, Round
+from weir.loader.read.rounds import LostEvents, Round
 from weir.loader.read.rows import (
     Block,
     DeadFrame,

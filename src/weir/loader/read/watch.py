@@ -22,7 +22,7 @@ from typing import Self
 import msgspec
 
 from weir.domain.frame import Frame
-from weir.lake.records import JournalPlace, Span
+from weir.lake.records import JournalMark, Span
 from weir.storage.local import write_durable
 from weir.telemetry import Happening, emit
 
@@ -88,13 +88,13 @@ class Watch:
         """One that no other process learns of."""
         return cls(os.memfd_create("working", os.MFD_CLOEXEC), Path(os.devnull), ())
 
-    def forget_below(self, places: Mapping[str, JournalPlace]) -> None:
+    def forget_below(self, committed: Mapping[str, JournalMark]) -> None:
         """What is in the lake killed nobody."""
         kept = [
             crash
             for crash in self._crashes
             if any(
-                end > places.get(name, JournalPlace()).position
+                end > committed.get(name, JournalMark()).position
                 for name, (_, end) in crash.stretch.items()
             )
         ]

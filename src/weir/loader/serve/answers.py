@@ -11,8 +11,8 @@ from weir.clock import Clock
 from weir.domain.event import Dialect
 from weir.errors import Unavailable
 from weir.loader.commit.catalog import Catalog
-from weir.loader.read.journals import Readers
 from weir.loader.read.replay_queue import Replays
+from weir.loader.read.rounds import RoundReader
 from weir.loader.serve.demand import Demand
 from weir.loader.serve.trace import Wanted, copies_in_memory, copies_in_raw
 from weir.loader.serve.wire import (
@@ -21,7 +21,7 @@ from weir.loader.serve.wire import (
     LedgerRequest,
     ReplayReply,
     ReplayRequest,
-    Shared,
+    SharedSnapshot,
     Status,
     TraceReply,
     TraceRequest,
@@ -46,7 +46,7 @@ class AnswerPorts:
 
     catalog: Catalog
     view: View
-    readers: Readers
+    readers: RoundReader
     demand: Demand
     hold: RemovalHold
     replays: Replays
@@ -66,7 +66,7 @@ class Answers:
     def __init__(self, ports: AnswerPorts) -> None:
         self._ports = ports
 
-    def snapshot(self, project_id: int) -> Shared:
+    def snapshot(self, project_id: int) -> SharedSnapshot:
         """Files and tail of one project at one moment."""
         return self._ports.view.snapshot(project_id)
 
@@ -93,8 +93,8 @@ class Answers:
             committed_at_us=view.committed_at_us,
             watermark_us=view.watermark_us,
             tail_bytes=view.byte_count,
-            backlog_bytes=self._ports.readers.backlog_bytes(view.places),
-            journals=dict(view.places),
+            backlog_bytes=self._ports.readers.backlog_bytes(view.committed),
+            journals=dict(view.committed),
         )
 
     def trace(self, request: TraceRequest) -> TraceReply:

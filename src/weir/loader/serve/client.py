@@ -29,7 +29,7 @@ from weir.loader.serve.wire import (
     ReplayRequest,
     Reply,
     Request,
-    Shared,
+    SharedSnapshot,
     SnapshotReply,
     SnapshotRequest,
     Status,
@@ -80,11 +80,11 @@ class LoaderClient:
         self._threads = ThreadPoolExecutor(THREADS_MAX, thread_name_prefix="loader-client")
         self._pause = threading.Event()
 
-    async def snapshot(self, project_id: int) -> Shared:
+    async def snapshot(self, project_id: int) -> SharedSnapshot:
         """Files and tail of a project; the caller closes the descriptor. ``Unavailable``."""
         reply, descriptor = await self._ask(SnapshotRequest(project_id), ANSWER_S)
         assert isinstance(reply, SnapshotReply)
-        return Shared(reply.snapshot, descriptor)
+        return SharedSnapshot(reply.snapshot, descriptor)
 
     async def ledger(
         self,

@@ -20,8 +20,8 @@ from weir.domain.frame import Frame
 from weir.lake.records import Span
 from weir.lake.schema import CANONICAL
 from weir.lake.sidecar import Flags
-from weir.loader.read.journals import LostEvents, Round
 from weir.loader.read.replay import Replay
+from weir.loader.read.rounds import LostEvents, Round
 from weir.loader.read.rows import Block
 from weir.loader.tail.dedup import IdRuns, Verdict
 from weir.loader.tail.ledger import Counts
@@ -166,7 +166,7 @@ class TailFile:
 
     def __init__(self, project_id: int) -> None:
         descriptor = os.memfd_create(f"weir-tail-{project_id}", os.MFD_CLOEXEC)
-        # Readers get a descriptor of their own without the right to write, and cannot gain it.
+        # RoundReader get a descriptor of their own without the right to write, and cannot gain it.
         os.fchmod(descriptor, 0o400)
         self._file = os.fdopen(descriptor, "wb", buffering=0)
         self._writer = pa.ipc.new_stream(self._file, CANONICAL)

@@ -22,8 +22,8 @@ from weir.domain.event import Dialect, Event
 from weir.domain.frame import Frame
 from weir.lake.records import Span
 from weir.loader.read import rows
-from weir.loader.read.journals import LostEvents, Round
 from weir.loader.read.portions import Portions
+from weir.loader.read.rounds import LostEvents, Round
 from weir.loader.tail.tail import Generation
 
 MIB = 1024 * 1024

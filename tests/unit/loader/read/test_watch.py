@@ -11,9 +11,9 @@ import pytest
 
 from tests.unit.loader.rig import JSON_DIALECT, Rig, event
 from weir.domain.frame import Frame, Place
-from weir.lake.records import JournalPlace, Span
-from weir.loader.read.journals import Round
+from weir.lake.records import JournalMark, Span
 from weir.loader.read.portions import Portions
+from weir.loader.read.rounds import Round
 from weir.loader.read.watch import DEATHS_PER_FALL, FALLS_MAX, Watch
 from weir.loader.run import LoaderParts
 
@@ -78,7 +78,7 @@ def test_killer_is_put_aside_after_three_deaths_alone(
     watch = reopen()
     assert {(each.journal_id, each.position) for each in work(watch, frames, killers)} == killers
     assert watch.poison(frames[min(killer, count - 1)])
-    watch.forget_below({"00": JournalPlace(frames[-1].next_position, count)})
+    watch.forget_below({"00": JournalMark(frames[-1].next_position, count)})
     assert work(watch, frames, set()) == []
     watch.close()
 
