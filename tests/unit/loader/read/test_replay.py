@@ -140,7 +140,7 @@ def test_crash_at_any_step_of_a_replay_leaves_each_event_once(
         return replace(
             wiring,
             dialects={1: Dialect(1, "json", _mended)},
-            store=fuse.around(LocalStore(parts.directory.root)),
+            store=fuse.around(LocalStore(wiring.directory.root)),
             open_catalog=lambda: fuse.around(buried.open_catalog()),
         )
 
