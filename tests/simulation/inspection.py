@@ -24,7 +24,7 @@ class _Held(NamedTuple):
 
 
 class Queries:
-    """Readers that ask at any moment and take their time."""
+    """RoundReader that ask at any moment and take their time."""
 
     def __init__(self, model: Model, root: Path, clock: Clock, timeout_s: float) -> None:
         self._model = model

@@ -85,14 +85,14 @@ MUTANTS: dict[str, Mutant] = {
         lambda: mock.patch("weir.loader.commit.render.find_duplicates", _no_duplicates)
     ),
     "a loader that was replaced goes on": Mutant(
-        lambda: mock.patch("weir.catalog.adapter._check_epoch", _nothing)
+        lambda: mock.patch("weir.catalog.adapter.check_epoch", _nothing)
     ),
     "replaced files go at once": Mutant(
-        lambda: mock.patch("weir.loader.upkeep.compaction.REMOVAL_GRACE_S", -30.0),
+        lambda: mock.patch("weir.loader.upkeep.replacing.REMOVAL_GRACE_S", -30.0),
         Bias(merges=True),
     ),
     "what a power cut left of the state is believed": Mutant(
-        lambda: mock.patch("weir.journal.state.State.is_current", True),
+        lambda: mock.patch("weir.journal.state.JournalState.is_current", True),
         Bias(faults=Faults(write_fails=0.1), power_fails=True),
     ),
 }

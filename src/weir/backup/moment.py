@@ -15,7 +15,7 @@ from weir.backup.copying import Advance, copy_durable, hash_of
 from weir.backup.manifest import Entry
 from weir.errors import Corrupt
 from weir.journal.file import HEADER_AREA_BYTES, file_name, file_starts
-from weir.journal.state import STATE_NAME, State
+from weir.journal.state import STATE_NAME, JournalState
 from weir.node.directory import Directory
 from weir.storage.local import make_directory, place_durable
 
@@ -50,13 +50,13 @@ def copy_moment(
     there = Directory(target / folder)
     make_directory(there.root)
     listed: list[Listed] = []
-    places: dict[str, int] = {}
+    committed: dict[str, int] = {}
     if source.catalog_db.exists():
         _copy_database(source.catalog_db, there.catalog_db)
-        listed, places = _contents(there.catalog_db)
+        listed, committed = _contents(there.catalog_db)
     for journal in sorted(source.journals.glob("*/")):
         copy = _copy_durable_part if is_running else _copy_whole
-        copy(journal, there.journals / journal.name, places.get(journal.name, 0), advance)
+        copy(journal, there.journals / journal.name, committed.get(journal.name, 0), advance)
     for path in sorted(each for each in source.quarantine.rglob("*") if each.is_file()):
         copy_durable(path, there.root / path.relative_to(source.root), advance=advance)
     _copy_database(source.control_db, there.control_db)
@@ -105,7 +105,7 @@ def _contents(catalog: Path) -> tuple[list[Listed], dict[str, int]]:
 def _copy_durable_part(journal: Path, target: Path, position: int, advance: Advance) -> None:
     """Copies a journal that is being written, from the file of ``position`` to its durable end."""
     try:
-        state = State.open(journal)
+        state = JournalState.open(journal)
     except (FileNotFoundError, ValueError):  # its writer has yet to make it
         return
     with contextlib.closing(state):
@@ -123,7 +123,7 @@ def _copy_durable_part(journal: Path, target: Path, position: int, advance: Adva
         if next_start > position or is_newest:
             _copy_file(journal, target, start, HEADER_AREA_BYTES + next_start - start, advance)
     make_directory(target)
-    state = State.open_or_create(target)
+    state = JournalState.open_or_create(target)
     with contextlib.closing(state):
         state.publish(published.end, published.received_floor_us)
     place_durable(target / STATE_NAME, target / STATE_NAME)  # in its place; now synced too

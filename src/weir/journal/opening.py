@@ -6,7 +6,7 @@ from typing import NamedTuple
 from weir.clock import Clock
 from weir.journal.disk import Disk
 from weir.journal.recovery import Recovered, recover
-from weir.journal.state import State
+from weir.journal.state import JournalState
 from weir.storage.local import FileLock
 
 LOCK_NAME = "lock"
@@ -15,11 +15,11 @@ LOCK_NAME = "lock"
 class Opened(NamedTuple):
     """A journal that is whole, whose durable end is published, and that nobody else may write.
 
-    Whoever gets it gives back the descriptor, the state and then the lock.
+    Whoever gets it closes the descriptor, then the state, and releases the lock last.
     """
 
     lock: FileLock
-    state: State
+    state: JournalState
     recovered: Recovered
 
 
@@ -34,7 +34,7 @@ def open_journal(
     lock = FileLock(directory / LOCK_NAME, purpose=f"Journal {directory.name}")
     lock.acquire()
     try:
-        state = State.open_or_create(directory)
+        state = JournalState.open_or_create(directory)
         recovered = recover(
             directory,
             quarantine=quarantine,

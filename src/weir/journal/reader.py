@@ -23,12 +23,12 @@ from weir.journal.file import (
 )
 from weir.journal.frame import Mark
 from weir.journal.quarantine import quarantine_bytes
-from weir.journal.state import State
+from weir.journal.state import JournalState
 from weir.journal.walk import Gap, ReadAt, walk
 from weir.telemetry import Happening, emit
 
 
-class Damage(msgspec.Struct, frozen=True):
+class DamagedRange(msgspec.Struct, frozen=True):
     """A range of durable positions whose frames cannot be read any more."""
 
     position: int
@@ -39,13 +39,13 @@ class Damage(msgspec.Struct, frozen=True):
     """True: damaged bytes are there, to be quarantined. False: the bytes are lost."""
 
 
-class Batch(msgspec.Struct, frozen=True):
-    """What one read gave. Frames and damages are each in order and do not overlap."""
+class ReadResult(msgspec.Struct, frozen=True):
+    """What one read found. Frames and damages are each in order and do not overlap."""
 
     frames: list[Frame]
     next_position: int
     """Where to go on reading."""
-    damages: list[Damage]
+    damages: list[DamagedRange]
     next_offset: int | None
     """Events before ``next_position``; None only when nothing was ever read."""
 
@@ -62,7 +62,7 @@ class JournalReader:
         self._directory = directory
         self._quarantine = quarantine
         self._disk = disk
-        self._state: State | None = None
+        self._state: JournalState | None = None
         self._published = Mark(0, 0)
         self._last = Mark(0, 0)
 
@@ -93,7 +93,7 @@ class JournalReader:
             self._published = published.end
         return self._published.position
 
-    def read(self, position: int, *, byte_limit: int, offset: int | None = None) -> Batch:
+    def read(self, position: int, *, byte_limit: int, offset: int | None = None) -> ReadResult:
         """The frames from ``position`` on, at least one if there is one, up to ``byte_limit``.
 
         ``position`` is 0 or a ``next_position`` given earlier; ``offset`` is the number of events
@@ -105,7 +105,7 @@ class JournalReader:
         if self._last.position == position:
             offset = self._last.offset
         if position >= durable_position:
-            return Batch([], position, [], offset)
+            return ReadResult([], position, [], offset)
         assembly = _Assembly(position, offset)
         limit = position + byte_limit
         while assembly.position < durable_position:
@@ -117,12 +117,12 @@ class JournalReader:
         self._keep_damaged(assembly.damages)
         if assembly.offset is not None:
             self._last = Mark(assembly.position, assembly.offset)
-        return Batch(assembly.frames, assembly.position, assembly.damages, assembly.offset)
+        return ReadResult(assembly.frames, assembly.position, assembly.damages, assembly.offset)
 
-    def _open_state(self) -> State | None:
+    def _open_state(self) -> JournalState | None:
         if self._state is None:
             try:
-                self._state = State.open(self._directory)
+                self._state = JournalState.open(self._directory)
             except (FileNotFoundError, ValueError):  # the writer has yet to make it (anew)
                 return None
         return self._state
@@ -154,7 +154,7 @@ class JournalReader:
         finally:
             self._disk.close(descriptor)
 
-    def _keep_damaged(self, damages: list[Damage]) -> None:
+    def _keep_damaged(self, damages: list[DamagedRange]) -> None:
         for damage in damages:
             if damage.present and self._quarantine is not None:
                 quarantine_bytes(
@@ -183,7 +183,7 @@ class _Assembly:
         self.position = position
         self.offset = offset
         self.frames: list[Frame] = []
-        self.damages: list[Damage] = []
+        self.damages: list[DamagedRange] = []
         self.gap_start: int | None = None
         self._gap_present = False
 
@@ -213,7 +213,7 @@ class _Assembly:
             )
         if missing or self.gap_start is not None:
             start = mark.position if self.gap_start is None else self.gap_start
-            self.damages.append(Damage(start, mark.position, missing, self._gap_present))
+            self.damages.append(DamagedRange(start, mark.position, missing, self._gap_present))
         self.gap_start = None
         self._gap_present = False
         self.offset = mark.offset

@@ -27,7 +27,7 @@ from weir.journal.disk import LOCAL_DISK, Disk, refusal
 from weir.journal.file import file_starts
 from weir.journal.frame import BODY_BYTES_MAX, META_BYTES_MAX
 from weir.journal.opening import open_journal
-from weir.journal.state import State
+from weir.journal.state import JournalState
 from weir.storage.local import FileLock, make_directory
 from weir.telemetry import SYNC_SECONDS, Happening, emit
 
@@ -87,7 +87,7 @@ class JournalWriter:
         self,
         directory: Path,
         lock: FileLock,
-        state: State,
+        state: JournalState,
         appender: Appender,
         *,
         clock: Clock,

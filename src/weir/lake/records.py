@@ -112,7 +112,7 @@ class Commit(msgspec.Struct, frozen=True):
     ledger: tuple[LedgerRow, ...]
     usage: tuple[UsageRow, ...]
     spans: dict[str, Span]
-    """As read; offsets may be lower than the intent's when damage was found only later."""
+    """What was read: offsets may be lower than the intent's when damage was found only later."""
     retired: tuple[str, ...]
     replayed: tuple[DeadLetter, ...] = ()
     """Letters that became rows, and are letters no more."""
@@ -138,7 +138,7 @@ class Replacement(msgspec.Struct, frozen=True):
     removals: tuple[Removal, ...]
 
 
-class JournalPlace(msgspec.Struct, frozen=True):
+class JournalMark(msgspec.Struct, frozen=True):
     """Up to where a journal is in the lake."""
 
     position: int = 0
@@ -154,7 +154,7 @@ class CatalogState(msgspec.Struct, frozen=True):
 
     commit_id: int
     committed_at_us: int
-    journals: Mapping[str, JournalPlace]
+    journals: Mapping[str, JournalMark]
     files: tuple[LakeFile, ...]
     layouts: tuple[Layout, ...]
     sidecars: tuple[SidecarFile, ...]

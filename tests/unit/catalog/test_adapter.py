@@ -20,7 +20,7 @@ from weir.lake.records import (
     Commit,
     DeadLetter,
     Intent,
-    JournalPlace,
+    JournalMark,
     RawFile,
     Removal,
     SidecarFile,
@@ -106,7 +106,7 @@ def test_commit_is_loaded_again(catalog: SqlCatalog) -> None:
     assert state.files == commit.files
     assert state.layouts == commit.layouts
     assert state.sidecars == commit.sidecars
-    assert state.journals == {"00": JournalPlace(10, 2)}
+    assert state.journals == {"00": JournalMark(10, 2)}
     assert state.intent is None
     assert state.explained == 2
     assert catalog.dead_letters(1, limit=5) == list(commit.dead_letters)

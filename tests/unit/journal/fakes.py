@@ -7,7 +7,7 @@ from pathlib import Path
 
 from weir.domain.frame import Draft, Place
 from weir.journal.disk import LocalDisk
-from weir.journal.reader import Batch, JournalReader
+from weir.journal.reader import JournalReader, ReadResult
 from weir.journal.writer import JournalWriter
 
 DEADLINE_S = 30
@@ -216,13 +216,13 @@ def write(writer: JournalWriter, *bodies: bytes, events: int = 1) -> list[int]:
     return times
 
 
-def read_all(directory: Path, *, byte_limit: int = 1 << 20) -> Batch:
+def read_all(directory: Path, *, byte_limit: int = 1 << 20) -> ReadResult:
     """Everything that a new reader finds, as one batch."""
     reader = JournalReader(directory)
-    whole = Batch([], 0, [], 0)
+    whole = ReadResult([], 0, [], 0)
     while whole.next_position < reader.durable_position():
         batch = reader.read(whole.next_position, byte_limit=byte_limit)
-        whole = Batch(
+        whole = ReadResult(
             whole.frames + batch.frames,
             batch.next_position,
             whole.damages + batch.damages,
@@ -231,7 +231,7 @@ def read_all(directory: Path, *, byte_limit: int = 1 << 20) -> Batch:
     return whole
 
 
-def bodies_of(batch: Batch) -> list[bytes]:
+def bodies_of(batch: ReadResult) -> list[bytes]:
     """The bodies of its frames."""
     return [frame.body for frame in batch.frames]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.journal.fakes import Open, SetClock, read_all, write
-from weir.journal.state import State
+from weir.journal.state import JournalState
 
 DAY_US = 86_400_000_000
 
@@ -48,4 +48,4 @@ def test_jumps_leave_the_journal_whole(open_writer: Open, clock: SetClock, direc
     batch = read_all(directory)
     assert [frame.body for frame in batch.frames] == bodies
     assert not batch.damages
-    assert State.open(directory).writing_since_us == 0
+    assert JournalState.open(directory).writing_since_us == 0

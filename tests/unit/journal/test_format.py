@@ -7,7 +7,7 @@ from weir.domain.frame import Draft, FrameFlag, FrameMeta, Place, encode_meta
 from weir.journal.file import FileHeader, encode_header, file_name
 from weir.journal.frame import Mark, encode_frames, seed_checksum
 from weir.journal.reader import JournalReader
-from weir.journal.state import STATE_NAME, State
+from weir.journal.state import STATE_NAME, JournalState
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "journal" / "07"
 NOW_US = 1_800_000_000_000_000
@@ -46,7 +46,7 @@ def test_file_bytes_are_golden() -> None:
 def test_state_bytes_are_golden(tmp_path: Path) -> None:
     """The state file is written byte for byte as the kept one."""
     _, end = encode_frames(DRAFTS, TIMES, seed_checksum(HEADER.seed), start=START)
-    state = State.open_or_create(tmp_path)
+    state = JournalState.open_or_create(tmp_path)
     state.publish(end, TIMES[-1] + 1)
     state.close()
     assert (tmp_path / STATE_NAME).read_bytes() == (GOLDEN / STATE_NAME).read_bytes()

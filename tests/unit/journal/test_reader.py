@@ -20,8 +20,8 @@ from weir.journal.disk import LocalDisk
 from weir.journal.expiry import expire
 from weir.journal.file import HEADER_AREA_BYTES, HEADER_COPY_AT, file_name
 from weir.journal.frame import Mark, encode_frames, seed_checksum
-from weir.journal.reader import Damage, JournalReader
-from weir.journal.state import State
+from weir.journal.reader import DamagedRange, JournalReader
+from weir.journal.state import JournalState
 
 BODIES = [b"first", b"second body", b"", b'{"event":"third"}', b"x" * 41]
 
@@ -41,7 +41,7 @@ def test_reader_stops_at_the_durable_position(open_writer: Open, directory: Path
     write(writer, *BODIES)
     frames = read_all(directory).frames
     writer.close()
-    state = State.open_or_create(directory)
+    state = JournalState.open_or_create(directory)
     for count, frame in enumerate(frames):
         state.publish(Mark(frame.position, frame.offset), 0)
         assert bodies_of(read_all(directory)) == BODIES[:count]
@@ -103,7 +103,7 @@ def test_flipped_bit_costs_one_frame_and_is_counted(open_writer: Open, directory
         hit = next(f for f in whole.frames if at < HEADER_AREA_BYTES + f.next_position)
         batch = read_all(directory)
         assert batch.frames == [frame for frame in whole.frames if frame is not hit]
-        assert batch.damages == [Damage(hit.position, hit.next_position, 3, present=True)]
+        assert batch.damages == [DamagedRange(hit.position, hit.next_position, 3, present=True)]
         assert (batch.next_position, batch.next_offset) == (whole.next_position, whole.next_offset)
         path.write_bytes(content)
 
@@ -150,7 +150,7 @@ def test_file_without_a_header_is_damage(open_writer: Open, directory: Path) -> 
     flip(files[1], HEADER_COPY_AT + 33)
     batch = read_all(directory)
     first, last = (int(path.stem) for path in files[1:])
-    assert batch.damages == [Damage(first, last, 2, present=True)]
+    assert batch.damages == [DamagedRange(first, last, 2, present=True)]
     assert batch.frames == [f for f in whole.frames if not first <= f.position < last]
 
 
@@ -162,7 +162,7 @@ def test_missing_file_is_lost_and_counted(open_writer: Open, directory: Path, in
     files[index].unlink()
     batch = read_all(directory)
     first, last = (int(path.stem) for path in files[index : index + 2])
-    assert batch.damages == [Damage(first, last, 2, present=False)]
+    assert batch.damages == [DamagedRange(first, last, 2, present=False)]
     assert batch.frames == [f for f in whole.frames if not first <= f.position < last]
 
 
@@ -172,7 +172,9 @@ def test_missing_newest_file_is_lost_and_counted(open_writer: Open, directory: P
     whole = read_all(directory)
     files[2].unlink()
     batch = read_all(directory)
-    assert batch.damages == [Damage(int(files[2].stem), whole.next_position, 2, present=False)]
+    assert batch.damages == [
+        DamagedRange(int(files[2].stem), whole.next_position, 2, present=False)
+    ]
 
 
 def test_damage_at_the_start_is_counted_without_memory(open_writer: Open, directory: Path) -> None:
@@ -184,7 +186,7 @@ def test_damage_at_the_start_is_counted_without_memory(open_writer: Open, direct
     hit = frames[1]
     flip(newest_file(directory), HEADER_AREA_BYTES + hit.position + 90)
     batch = JournalReader(directory).read(hit.position, byte_limit=1 << 20)
-    assert batch.damages == [Damage(hit.position, hit.next_position, 2, present=True)]
+    assert batch.damages == [DamagedRange(hit.position, hit.next_position, 2, present=True)]
 
 
 def test_range_below_the_oldest_file_is_counted_by_the_given_offset(
@@ -196,7 +198,7 @@ def test_range_below_the_oldest_file_is_counted_by_the_given_offset(
     files[0].unlink()
     reader = JournalReader(directory)
     batch = reader.read(frame.position, byte_limit=1 << 20, offset=frame.offset)
-    assert batch.damages == [Damage(frame.position, int(files[1].stem), 1, present=False)]
+    assert batch.damages == [DamagedRange(frame.position, int(files[1].stem), 1, present=False)]
 
 
 def test_forged_frames_in_a_body_are_not_taken(open_writer: Open, directory: Path) -> None:
@@ -219,7 +221,7 @@ def test_forged_frames_in_a_body_are_not_taken(open_writer: Open, directory: Pat
         flip(newest_file(directory), HEADER_AREA_BYTES + at)
         batch = read_all(directory)
         assert bodies_of(batch) == [b"before", b"after"]
-        assert batch.damages == [Damage(hit.position, hit.next_position, 1, present=True)]
+        assert batch.damages == [DamagedRange(hit.position, hit.next_position, 1, present=True)]
         flip(newest_file(directory), HEADER_AREA_BYTES + at)
 
 

@@ -31,9 +31,9 @@ from weir.journal.appender import Appender
 from weir.journal.disk import Disk
 from weir.journal.file import HEADER_AREA_BYTES, HEADER_COPY_AT, file_name
 from weir.journal.frame import Mark
-from weir.journal.reader import Damage
+from weir.journal.reader import DamagedRange
 from weir.journal.recovery import Recovered, recover
-from weir.journal.state import STATE_NAME, State
+from weir.journal.state import STATE_NAME, JournalState
 
 DURABLE = [b"durable one", b"durable two"]
 UNSYNCED = [b"late", b"later, and longer than a head of a frame" * 3, b"last"]
@@ -44,7 +44,7 @@ def _leave_unsynced(open_writer: Open, directory: Path) -> list[Frame]:
     writer = open_writer()
     write(writer, *DURABLE)
     writer.close()
-    state = State.open_or_create(directory)
+    state = JournalState.open_or_create(directory)
     recovered = recover(
         directory,
         quarantine=directory / "none",
@@ -140,7 +140,7 @@ def test_frames_tell_what_is_durable_when_the_state_is_old(
     batch = read_all(directory)
     assert bodies_of(batch) == [b"one", b"three", b"four", b"five"]
     hit = frames[1]
-    assert batch.damages == [Damage(hit.position, hit.next_position, 1, present=True)]
+    assert batch.damages == [DamagedRange(hit.position, hit.next_position, 1, present=True)]
     assert batch.next_offset == 5
     kept = quarantine / f"journal-07-{hit.position}-{hit.next_position}.bin"
     assert len(kept.read_bytes()) == hit.next_position - hit.position
@@ -191,7 +191,7 @@ def test_all_files_lost_leaves_their_positions_unused(open_writer: Open, directo
     newest_file(directory).unlink()
     write(open_writer(), b"three")
     batch = read_all(directory)
-    assert batch.damages == [Damage(0, end, 2, present=False)]
+    assert batch.damages == [DamagedRange(0, end, 2, present=False)]
     assert bodies_of(batch) == [b"three"]
 
 
@@ -287,7 +287,7 @@ def test_power_cut_loses_nothing_that_was_acknowledged(
     directory = tmp_path_factory.mktemp("power") / "07"
     directory.mkdir()
     quarantine = directory.parent / "quarantine"
-    State.open_or_create(directory).close()
+    JournalState.open_or_create(directory).close()
     disk = PowerDisk()
     recovered = _recover(directory, quarantine, disk)
     appender = Appender(directory, recovered, disk=disk, clock=SetClock(), file_bytes=10_000)
@@ -306,11 +306,11 @@ def test_power_cut_loses_nothing_that_was_acknowledged(
         pass
     disk.forget(random.Random(seed))
     if not old_state:
-        state = State.open_or_create(directory)
+        state = JournalState.open_or_create(directory)
         state.publish(end, 0)
         state.close()
     recovered = _recover(directory, quarantine, QuickDisk())
-    state = State.open_or_create(directory)
+    state = JournalState.open_or_create(directory)
     state.publish(recovered.end, recovered.received_floor_us)
     state.close()
     result = read_all(directory)
@@ -320,7 +320,7 @@ def test_power_cut_loses_nothing_that_was_acknowledged(
 
 
 def _recover(directory: Path, quarantine: Path, disk: Disk) -> Recovered:
-    state = State.open(directory)
+    state = JournalState.open(directory)
     known = state.published()
     state.close()
     return recover(

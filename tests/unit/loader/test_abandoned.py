@@ -9,8 +9,8 @@ from tests.unit.loader.rig import Rig, event, wait_until
 from tests.unit.loader.test_crash import Fuse, load
 from weir.errors import Conflict
 from weir.journal.abandoned import recover_abandoned
-from weir.journal.state import STATE_NAME, State
-from weir.loader.read import journals
+from weir.journal.state import STATE_NAME, JournalState
+from weir.loader.read import journals, rounds
 from weir.loader.serve import client
 
 EVENTS = 120
@@ -66,7 +66,7 @@ def test_unfinished_cut_over_a_missing_worker_is_finished(
 ) -> None:
     """An intent beyond what the old state says is repeated, not waited for without end."""
     monkeypatch.setattr(client, "PATIENCE_S", 0.0)
-    monkeypatch.setattr(journals, "RETRY_UNREADABLE_S", 3600.0)
+    monkeypatch.setattr(rounds, "RETRY_UNREADABLE_S", 3600.0)
     stale = write_many(rig, 1, stale_at=68)
     rig.write([event(1)])
     assert not load(rig, Fuse(3))
@@ -84,12 +84,12 @@ def test_journal_is_recovered_when_its_writer_lets_go(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A lock that is held at the loader's start is tried again."""
-    monkeypatch.setattr(journals, "RECOVER_S", 0.01)
+    monkeypatch.setattr(rounds, "RECOVER_S", 0.01)
     stale = write_many(rig, 1, stale_at=68)
     with rig.running() as loader:
         loader.wait_for_rows(EVENTS)
         cut_power(rig, 1, stale)
-        wait_until(lambda: State.open(state_file(rig, 1).parent).is_current)
+        wait_until(lambda: JournalState.open(state_file(rig, 1).parent).is_current)
         wait_until(lambda: _is_open(rig, 1))
         rig.write([event(5000)], worker=1)
         loader.wait_for_rows(EVENTS + 1)
@@ -101,8 +101,8 @@ def test_journal_that_cannot_be_recovered_is_read_as_far_as_it_is_published(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A disk that refuses hides nothing that the state vouches for, and recovery is repeated."""
-    monkeypatch.setattr(journals, "RETRY_UNREADABLE_S", 0.01)
-    monkeypatch.setattr(journals, "RECOVER_S", 0.01)
+    monkeypatch.setattr(rounds, "RETRY_UNREADABLE_S", 0.01)
+    monkeypatch.setattr(rounds, "RECOVER_S", 0.01)
     stale = write_many(rig, 1, stale_at=68)
     cut_power(rig, 1, stale)
     recover: Callable[..., bool] = recover_abandoned

@@ -4,15 +4,16 @@ import pytest
 
 from tests.unit.loader.rig import Rig, event
 from weir.journal.reader import JournalReader
-from weir.loader.read.journals import LocalJournals, Readers
+from weir.loader.read.journals import LocalJournals
+from weir.loader.read.rounds import RoundReader
 
 
-def readers_of(rig: Rig) -> Readers:
-    """Readers of the rig's journals, from their beginning."""
+def readers_of(rig: Rig) -> RoundReader:
+    """RoundReader of the rig's journals, from their beginning."""
     journals = LocalJournals(
         rig.directory.journals, quarantine=rig.directory.quarantine, clock=rig.clock
     )
-    return Readers(journals, {}, rig.clock)
+    return RoundReader(journals, {}, rig.clock)
 
 
 def test_watermark_holds_for_a_journal_that_appeared_a_moment_ago(rig: Rig) -> None:

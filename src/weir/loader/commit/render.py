@@ -21,9 +21,9 @@ from weir.domain.outcome import MINUTE_US, LedgerRow
 from weir.domain.times import DAY_US
 from weir.lake.records import Intent, UsageRow
 from weir.lake.schema import CANONICAL, SORT_KEY
-from weir.lake.sidecar import I64, Flags, Ids, concat_ids, merge_ids, sort_ids
+from weir.lake.sidecar import I64, Flags, Ids, Numbers, concat_ids, merge_ids, sort_ids
 from weir.loader.read.replay import joined_indexes
-from weir.loader.read.rows import Block, DeadFrame, Places
+from weir.loader.read.rows import Block, DeadFrame
 from weir.loader.tail.dedup import find_duplicates
 from weir.loader.tail.ledger import Counts
 from weir.loader.tail.tail import Contents
@@ -47,7 +47,7 @@ class ProjectFrames(NamedTuple):
     dead: list[DeadFrame]
 
 
-class Judged:
+class CutRows:
     """All rows of a cut with their outcomes."""
 
     __slots__ = ("_duplicate", "_frame_of", "_frames", "_ids", "_rank", "_rows", "conflict")
@@ -122,7 +122,7 @@ class Judged:
         return found
 
 
-def count_outcomes(intent: Intent, contents: Contents, judged: Judged) -> list[LedgerRow]:
+def count_outcomes(intent: Intent, contents: Contents, cut_rows: CutRows) -> list[LedgerRow]:
     """What the commit adds to the ledger. Events without a frame count in the cut's minute."""
     counts = Counts()
     for block in contents.blocks:
@@ -134,7 +134,7 @@ def count_outcomes(intent: Intent, contents: Contents, judged: Judged) -> list[L
     for replay in contents.replays:
         for frame in replay.block.frames:
             counts.add_replayed(frame)
-    judged.settle(counts)
+    cut_rows.settle(counts)
     for tally in contents.tallies:
         counts.add_tally(tally)
     for loss in contents.losses:
@@ -142,14 +142,14 @@ def count_outcomes(intent: Intent, contents: Contents, judged: Judged) -> list[L
     return counts.rows()
 
 
-def count_usage(contents: Contents, judged: Judged) -> list[UsageRow]:
+def count_usage(contents: Contents, cut_rows: CutRows) -> list[UsageRow]:
     """What the commit adds to the tenants' months: every event of a readable frame."""
     accepted = _by_month(
         (frame, frame.event_count)
         for block in contents.blocks
         for frame in (*block.frames, *(one.frame for one in block.dead))
     )
-    duplicate = _by_month(judged.duplicates())
+    duplicate = _by_month(cut_rows.duplicates())
     return [UsageRow(*key, accepted[key], duplicate[key]) for key in sorted(accepted)]
 
 
@@ -176,7 +176,7 @@ def merged_ids(parts: Sequence[Ids], *, horizon_us: int, window_us: int) -> Ids:
     return ids.take(ids.received_us + window_us > horizon_us)
 
 
-def _ordered(rows: pa.Table, order: Places) -> pa.Table:
+def _ordered(rows: pa.Table, order: Numbers) -> pa.Table:
     """The rows at these places, in one piece: of all files at once, a column at a time."""
     places = pa.array(order)
     columns = []
@@ -220,7 +220,7 @@ def _arrival(frame: Frame) -> tuple[str, int]:
     return frame.journal_id, frame.position
 
 
-def _joined(blocks: Sequence[Block], name: str, sizes: Sequence[int]) -> Places:
+def _joined(blocks: Sequence[Block], name: str, sizes: Sequence[int]) -> Numbers:
     """A column of numbers over all blocks, each moved by the sizes of those before."""
     parts: list[npt.NDArray[np.intp]] = []
     moved = 0

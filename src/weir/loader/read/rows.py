@@ -23,7 +23,7 @@ from weir.domain.frame import SEQ_PER_US, Frame, FrameFlag, decode_meta, seq_of
 from weir.domain.times import SKEW_US, TIME_MAX_US, TIME_MIN_US, TsSource, correct_times
 from weir.errors import InvalidInput, LimitExceeded
 from weir.lake.schema import CANONICAL, SCHEMA_VERSION
-from weir.lake.sidecar import I64, U64, Ids
+from weir.lake.sidecar import I64, U64, Ids, Numbers
 from weir.loader.read.columns import json_column, text_column
 from weir.loader.read.identity import UserKeys, body_hashes, made_ids_of, project_hash
 
@@ -40,8 +40,6 @@ ROW_BYTES = 256
 
 REASON_CHARS_MAX = 500
 
-Places = npt.NDArray[np.intp]
-
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _ABSENT = -(2**63)
@@ -54,7 +52,7 @@ _CLIENT, _MISSING = _SOURCES.index(TsSource.CLIENT), _SOURCES.index(TsSource.MIS
 
 
 class DeadFrame(NamedTuple):
-    """A frame that gives no rows, and why."""
+    """A frame that has no rows, and why."""
 
     frame: Frame
     reason: str
@@ -64,17 +62,17 @@ class DeadFrame(NamedTuple):
 class Block:
     """The rows of a portion of a round of reading.
 
-    ``rows`` are CANONICAL, duplicates included, grouped by project; ``spans`` tells where each
-    project's rows begin and end. ``frame_of`` gives each row's frame and ``index`` its place in
+    ``rows`` are CANONICAL, duplicates included, grouped by project; ``spans`` says where each
+    project's rows begin and end. ``frame_of`` holds each row's frame and ``index`` its place in
     it. ``ids`` has one entry per row with a client's id, and ``id_rows`` says which rows.
     """
 
     rows: pa.RecordBatch
     frames: tuple[Frame, ...]
-    frame_of: Places
-    index: Places
+    frame_of: Numbers
+    index: Numbers
     ids: Ids
-    id_rows: Places
+    id_rows: Numbers
     spans: dict[int, tuple[int, int]]
     dead: tuple[DeadFrame, ...]
 
@@ -91,7 +89,7 @@ class _Identified(NamedTuple):
 
     event_ids: list[str]
     digests: list[bytes]
-    rows: Places
+    rows: Numbers
 
 
 class Decoded(NamedTuple):
@@ -129,7 +127,7 @@ def decode_frames(frames: Iterable[Frame], dialects: Mapping[int, Dialect]) -> D
 
 
 def dead_frame(frame: Frame, error: Exception) -> DeadFrame:
-    """A frame with the reason why it gives no rows, as an operator reads it."""
+    """A frame with the reason why it has no rows, as an operator reads it."""
     text = f"{type(error).__name__}: {error}"[:REASON_CHARS_MAX]
     return DeadFrame(frame, text.encode(errors="backslashreplace").decode().replace("\0", ""))
 
@@ -231,7 +229,7 @@ def _event_columns(
 
 
 def _bodies(
-    rows: pa.RecordBatch, claimed: I64, jsons: Sequence[Sequence[bytes]], id_rows: Places
+    rows: pa.RecordBatch, claimed: I64, jsons: Sequence[Sequence[bytes]], id_rows: Numbers
 ) -> U64:
     """The body hashes of the rows with a client's id."""
     texts = [rows[name] for name in _SHORT_TEXTS]
@@ -243,7 +241,7 @@ def _bodies(
 
 
 def _time_columns(
-    frames: Sequence[Frame], starts: Places, events: Sequence[Event], received: I64
+    frames: Sequence[Frame], starts: Numbers, events: Sequence[Event], received: I64
 ) -> tuple[I64, dict[str, pa.Array]]:
     """The claimed times, and the columns of times."""
     claimed = _instants([event.ts for event in events])
@@ -280,7 +278,7 @@ def _nullable_times(times: I64) -> pa.Array:
 
 
 def _correct(
-    frames: Sequence[Frame], starts: Places, claimed: I64, sent: I64, received: I64
+    frames: Sequence[Frame], starts: Numbers, claimed: I64, sent: I64, received: I64
 ) -> tuple[I64, npt.NDArray[np.int8]]:
     """``ts`` and the place of its source in ``_SOURCES``, per row.
 
@@ -344,7 +342,7 @@ def _user_keys(
 
 def _frame_columns(
     frames: Sequence[Frame],
-    frame_of: Places,
+    frame_of: Numbers,
     dialects: Mapping[int, Dialect],
     endpoints: Mapping[int, str],
 ) -> dict[str, pa.Array]:
@@ -358,7 +356,7 @@ def _frame_columns(
     return {name: pa.array(values, pa.string()).take(rows) for name, values in names.items()}
 
 
-def _spans(frames: Sequence[Frame], starts: Places) -> dict[int, tuple[int, int]]:
+def _spans(frames: Sequence[Frame], starts: Numbers) -> dict[int, tuple[int, int]]:
     """Where each project's rows stand; projects without rows are left out."""
     projects = [frame.place.project_id for frame in frames]
     firsts = [n for n, project in enumerate(projects) if n == 0 or project != projects[n - 1]]

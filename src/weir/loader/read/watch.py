@@ -22,7 +22,7 @@ from typing import Self
 import msgspec
 
 from weir.domain.frame import Frame
-from weir.lake.records import JournalPlace, Span
+from weir.lake.records import JournalMark, Span
 from weir.storage.local import write_durable
 from weir.telemetry import Happening, emit
 
@@ -48,7 +48,7 @@ class _Crash(msgspec.Struct, frozen=True):
     stretch: Stretch
     is_single: bool
     mark: str
-    """Of the work: a death is remembered once, even if it is read twice."""
+    """Names the work: a death is remembered once, even if it is read twice."""
     fell: bool = False
 
 
@@ -85,16 +85,16 @@ class Watch:
 
     @classmethod
     def forgetful(cls) -> Self:
-        """One that no other process learns of."""
+        """A watch that no other process learns of."""
         return cls(os.memfd_create("working", os.MFD_CLOEXEC), Path(os.devnull), ())
 
-    def forget_below(self, places: Mapping[str, JournalPlace]) -> None:
-        """What is in the lake killed nobody."""
+    def forget_below(self, committed: Mapping[str, JournalMark]) -> None:
+        """Forgets the crashes whose frames are all in the lake: those frames killed nobody."""
         kept = [
             crash
             for crash in self._crashes
             if any(
-                end > places.get(name, JournalPlace()).position
+                end > committed.get(name, JournalMark()).position
                 for name, (_, end) in crash.stretch.items()
             )
         ]

@@ -29,7 +29,7 @@ from weir.loader.serve.wire import (
     ReplayRequest,
     Reply,
     Request,
-    Shared,
+    SharedSnapshot,
     SnapshotReply,
     SnapshotRequest,
     Status,
@@ -48,13 +48,13 @@ ANSWER_S = 10.0
 """How long an answer is waited for."""
 
 TRACE_S = 30.0
-"""The same for a trace, which reads raw files."""
+"""How long a trace is waited for, which reads raw files."""
 
 CUT_S = 60.0
-"""The same for a forced cut."""
+"""How long a forced cut is waited for."""
 
 REPLAY_S = 120.0
-"""The same for a replay, which looks for duplicates in the lake and ends with a cut."""
+"""How long a replay is waited for, which looks for duplicates in the lake and ends with a cut."""
 
 THREADS_MAX = 32
 """Calls at the same time. Threads of their own: other slow work of the process cannot hold
@@ -80,11 +80,11 @@ class LoaderClient:
         self._threads = ThreadPoolExecutor(THREADS_MAX, thread_name_prefix="loader-client")
         self._pause = threading.Event()
 
-    async def snapshot(self, project_id: int) -> Shared:
+    async def snapshot(self, project_id: int) -> SharedSnapshot:
         """Files and tail of a project; the caller closes the descriptor. ``Unavailable``."""
         reply, descriptor = await self._ask(SnapshotRequest(project_id), ANSWER_S)
         assert isinstance(reply, SnapshotReply)
-        return Shared(reply.snapshot, descriptor)
+        return SharedSnapshot(reply.snapshot, descriptor)
 
     async def ledger(
         self,

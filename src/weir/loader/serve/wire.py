@@ -16,7 +16,7 @@ import msgspec
 from weir.domain.outcome import LedgerRow
 from weir.domain.snapshot import Snapshot
 from weir.errors import Failure
-from weir.lake.records import JournalPlace
+from weir.lake.records import JournalMark
 
 _HEAD = struct.Struct("<IB")
 MESSAGE_BYTES_MAX = 256 * 1024 * 1024
@@ -97,7 +97,7 @@ class Status(msgspec.Struct, frozen=True, tag="status"):
     watermark_us: int
     tail_bytes: int
     backlog_bytes: int
-    journals: dict[str, JournalPlace]
+    journals: dict[str, JournalMark]
 
 
 class Copy(msgspec.Struct, frozen=True):
@@ -138,7 +138,7 @@ class ReplayReply(msgspec.Struct, frozen=True, tag="replay"):
 
 
 class Refusal(msgspec.Struct, frozen=True, tag="refusal"):
-    """The request could not be answered; the client raises the error that this tells."""
+    """The request could not be answered; the client raises the error that this names."""
 
     failure: Failure
 
@@ -146,7 +146,7 @@ class Refusal(msgspec.Struct, frozen=True, tag="refusal"):
 Reply = SnapshotReply | LedgerReply | Status | TraceReply | ReplayReply | Refusal
 
 
-class Shared(NamedTuple):
+class SharedSnapshot(NamedTuple):
     """A snapshot, and the descriptor of its tail, which the receiver closes; None: no tail."""
 
     snapshot: Snapshot

@@ -7,9 +7,8 @@ import numpy as np
 
 from weir.domain.frame import Frame
 from weir.domain.outcome import MINUTE_US, UNATTRIBUTED_KEY, LedgerRow
-from weir.lake.sidecar import Flags
-from weir.loader.read.journals import LostEvents
-from weir.loader.read.rows import Places
+from weir.lake.sidecar import Flags, Numbers
+from weir.loader.read.rounds import LostEvents
 
 _TALLY = msgspec.msgpack.Decoder(list[tuple[int, int, int, int]])
 _FIELDS = LedgerRow.__struct_fields__[2:]
@@ -68,7 +67,7 @@ class Counts:
         count = loss.event_count
         self.add(UNATTRIBUTED_KEY, minute, received=count, accepted=count, **{fate: count})
 
-    def settle_rows(self, frames: list[Frame], frame_of: Places, flags: dict[str, Flags]) -> None:
+    def settle_rows(self, frames: list[Frame], frame_of: Numbers, flags: dict[str, Flags]) -> None:
         """Turns events in flight into outcomes; ``flags`` has one entry per row and field."""
         totals = {
             name: np.bincount(frame_of[flag], minlength=len(frames)).tolist()

@@ -20,8 +20,8 @@ from weir.domain.frame import Frame
 from weir.lake.records import Span
 from weir.lake.schema import CANONICAL
 from weir.lake.sidecar import Flags
-from weir.loader.read.journals import LostEvents, Round
 from weir.loader.read.replay import Replay
+from weir.loader.read.rounds import LostEvents, Round
 from weir.loader.read.rows import Block
 from weir.loader.tail.dedup import IdRuns, Verdict
 from weir.loader.tail.ledger import Counts
@@ -128,7 +128,7 @@ class Generation:
         self.byte_count += block.rows.nbytes + sum(len(frame.body) for frame in block.frames)
 
     def contents(self) -> Contents:
-        """What a commit of this generation is rendered from."""
+        """Returns what a commit of this generation is rendered from."""
         return Contents(
             tuple(self._blocks),
             tuple(self._tallies),
@@ -138,7 +138,7 @@ class Generation:
         )
 
     def frames_of(self, project_id: int) -> list[tuple[Frame, str | None]]:
-        """One project's frames, each with why it is dead, if it is."""
+        """Returns one project's frames, each with why it is dead, if it is."""
         found: list[tuple[Frame, str | None]] = []
         for block in self._blocks:
             found += [(each, None) for each in block.frames if each.place.project_id == project_id]
@@ -166,7 +166,7 @@ class TailFile:
 
     def __init__(self, project_id: int) -> None:
         descriptor = os.memfd_create(f"weir-tail-{project_id}", os.MFD_CLOEXEC)
-        # Readers get a descriptor of their own without the right to write, and cannot gain it.
+        # RoundReader get a descriptor of their own without the right to write, and cannot gain it.
         os.fchmod(descriptor, 0o400)
         self._file = os.fdopen(descriptor, "wb", buffering=0)
         self._writer = pa.ipc.new_stream(self._file, CANONICAL)
@@ -174,7 +174,7 @@ class TailFile:
         self.row_count = 0
 
     def extend(self, pieces: list[Piece]) -> int:
-        """Appends those of ``pieces`` that are not in it yet; gives the length in bytes."""
+        """Appends those of ``pieces`` that are not in it yet; returns the length in bytes."""
         for piece in pieces[self._piece_count :]:
             self._writer.write_batch(piece.batch())
             self.row_count += piece.row_count

@@ -16,12 +16,12 @@ from weir.domain.layout import NO_LAYOUT, Accelerated
 from weir.domain.outcome import LedgerRow
 from weir.domain.snapshot import LakeFile, Snapshot
 from weir.errors import Unavailable
-from weir.lake.records import CatalogState, Commit, JournalPlace, Replacement, SidecarFile
+from weir.lake.records import CatalogState, Commit, JournalMark, Replacement, SidecarFile
 from weir.lake.sidecar import Ids, map_sidecar
-from weir.loader.read.journals import Round
 from weir.loader.read.replay import Replay
+from weir.loader.read.rounds import Round
 from weir.loader.read.rows import Block
-from weir.loader.serve.wire import Shared
+from weir.loader.serve.wire import SharedSnapshot
 from weir.loader.tail.dedup import Verdict
 from weir.loader.tail.tail import Generation, TailFile, pieces_of
 
@@ -49,8 +49,8 @@ class View:
         "_lock",
         "_tail_files",
         "commit_id",
+        "committed",
         "committed_at_us",
-        "places",
         "sidecars",
         "watermark_us",
     )
@@ -66,7 +66,7 @@ class View:
         self._tail_files: OrderedDict[int, TailFile] = OrderedDict()
         self.commit_id = state.commit_id
         self.committed_at_us = state.committed_at_us
-        self.places: dict[str, JournalPlace] = dict(state.journals)
+        self.committed: dict[str, JournalMark] = dict(state.journals)
         self.sidecars = tuple(self._open(file) for file in state.sidecars)
         self.watermark_us = 0
         self._add_files(state.files)
@@ -127,14 +127,14 @@ class View:
             self._committing, self._growing = self._growing, Generation()
             return self._committing
 
-    def end_commit(self, commit: Commit, places: Mapping[str, JournalPlace]) -> None:
+    def end_commit(self, commit: Commit, marks: Mapping[str, JournalMark]) -> None:
         """The switch: the commit's files come in, its rows go out of the tail."""
         retired = set(commit.retired)
         kept = [sidecar for sidecar in self.sidecars if sidecar.file.path not in retired]
         opened = [self._open(file) for file in commit.sidecars]
         with self._lock:
             self.sidecars = (*kept, *opened)
-            self.places = {**self.places, **places}
+            self.committed = {**self.committed, **marks}
             self._layouts |= {layout.id: layout for layout in commit.layouts}
             self._add_files(commit.files)
             self._committing = None
@@ -144,7 +144,7 @@ class View:
                 tail_file.close()
             self._tail_files.clear()
 
-    def snapshot(self, project_id: int) -> Shared:
+    def snapshot(self, project_id: int) -> SharedSnapshot:
         """Files and tail of one project at one moment.
 
         ``Unavailable`` (``events_damaged``) when one of the files is known to be damaged.
@@ -162,7 +162,7 @@ class View:
             )
             pieces = pieces_of(self._generations(), project_id)
             if not pieces:
-                return Shared(
+                return SharedSnapshot(
                     Snapshot(project_id, files, layouts, 0, 0, self.watermark_us, self.commit_id),
                     None,
                 )
@@ -177,7 +177,7 @@ class View:
                 watermark_us=self.watermark_us,
                 commit_id=self.commit_id,
             )
-            return Shared(snapshot, tail.share())
+            return SharedSnapshot(snapshot, tail.share())
 
     def frames(self, project_id: int) -> list[tuple[Frame, str | None]]:
         """One project's frames that are not in the lake yet, with the reason of the dead ones."""

@@ -16,13 +16,15 @@ from weir.lake.raw import encode_raw
 from weir.lake.records import Intent, Span
 from weir.lake.schema import SORT_KEY
 from weir.lake.sidecar import encode_sidecar
-from weir.loader.commit.render import Judged, count_outcomes, count_usage, raw_files
+from weir.loader.commit.render import CutRows, count_outcomes, count_usage, raw_files
 from weir.loader.read import rows
-from weir.loader.read.journals import LostEvents, Round
-from weir.loader.read.portions import Portions
+from weir.loader.read.decoder import FrameDecoder
+from weir.loader.read.portions import DividedRound
+from weir.loader.read.rounds import LostEvents, Round
 from weir.loader.read.rows import Block
 from weir.loader.tail.tail import Contents
 
+DECODER = FrameDecoder({1: JSON_DIALECT}, lambda _: {7: "e"})
 INTENT = Intent(1, START_US, 10**12, 0, {}, {})
 
 
@@ -71,10 +73,10 @@ def contents_of(rounds: list[list[Frame]], losses: tuple[LostEvents, ...] = ()) 
 def blocks_of(frames: list[Frame]) -> list[Block]:
     """The rows of one round."""
     spans = {frame.journal_id: Span(0, 9, 0, 9) for frame in frames}
-    portions = Portions(Round(frames, [], [], spans, 0, caught_up=True))
+    portions = DividedRound(Round(frames, [], [], spans, 0, caught_up=True), DECODER)
     blocks = []
     while not portions.done:
-        blocks.append(portions.take({1: JSON_DIALECT}, lambda _: {7: "e"}).block)
+        blocks.append(portions.take().block)
     return blocks
 
 
@@ -104,27 +106,29 @@ def test_every_accepted_event_has_one_outcome(
     rendered = [_rendered(contents) for contents in (read, read_again)]
     assert rendered[0] == rendered[1]
 
-    judged = Judged(read, [], window_us=10**12)
-    ledger = count_outcomes(INTENT, read, judged)
+    cut_rows = CutRows(read, [], window_us=10**12)
+    ledger = count_outcomes(INTENT, read, cut_rows)
     assert all(row.balance == 0 and row.in_flight == 0 for row in ledger)
     assert all(row.received == row.accepted + row.rejected for row in ledger)
     accepted = sum(frame.event_count for frame in frames) + lost
     assert sum(row.accepted for row in ledger) == accepted
     assert sum(row.rejected for row in ledger) == sum(frame.refused_count for frame in frames)
-    stored = sum(each.rows.num_rows for each in judged.files())
+    stored = sum(each.rows.num_rows for each in cut_rows.files())
     assert stored == sum(row.stored for row in ledger)
-    usage = count_usage(read, judged)
+    usage = count_usage(read, cut_rows)
     assert sum(row.accepted for row in usage) == accepted - lost
     assert sum(row.duplicate for row in usage) == sum(row.duplicate for row in ledger)
 
 
 def _rendered(contents: Contents) -> list[Any]:
-    judged = Judged(contents, [], window_us=10**12)
-    files = [(each.project_id, each.day, bytes(encode_rows(each.rows))) for each in judged.files()]
+    cut_rows = CutRows(contents, [], window_us=10**12)
+    files = [
+        (each.project_id, each.day, bytes(encode_rows(each.rows))) for each in cut_rows.files()
+    ]
     raw = [(each.project_id, encode_raw(each.frames)) for each in raw_files(contents)]
     dead = [each.dead for each in raw_files(contents)]
-    ids = encode_sidecar(judged.stored_ids())
-    counts = [count_outcomes(INTENT, contents, judged), count_usage(contents, judged)]
+    ids = encode_sidecar(cut_rows.stored_ids())
+    counts = [count_outcomes(INTENT, contents, cut_rows), count_usage(contents, cut_rows)]
     return [files, raw, dead, ids, counts]
 
 
@@ -135,7 +139,7 @@ def test_files_are_sorted_with_nulls_last() -> None:
         make_frame(int(journal), position, (1, [int(n) for n in rng.integers(0, 6, 4)], 0, 0))
         for position, journal in enumerate(rng.integers(0, 2, 20))
     ]
-    (each,) = Judged(contents_of([frames]), [], window_us=1).files()
+    (each,) = CutRows(contents_of([frames]), [], window_us=1).files()
     keys = each.rows.select(SORT_KEY).to_pylist()
     ordered = [tuple((row[name] is None, row[name]) for name in SORT_KEY[:2]) for row in keys]
     assert [key[0][1] for key in ordered] == sorted(key[0][1] for key in ordered)
