@@ -17,10 +17,10 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from tools.error_words import ERROR_WORDS
 from weir import telemetry
-from weir.api.operations import OPERATIONS
+from weir.api.table import OPERATIONS
 from weir.cli.command import EXIT_WORDS, Exit
 from weir.cli.main import main as weir
-from weir.dialects.described import Operation
+from weir.domain.described import DescribedOperation
 from weir.settings import DEFAULTS, SPECS, Spec, written
 from weir.telemetry import Happening
 
@@ -202,7 +202,7 @@ def _metrics() -> Iterator[tuple[str, str, str, str]]:
             yield f"`{name}`", family.type, labels, family.documentation
 
 
-def _statuses(operation: Operation) -> str:
+def _statuses(operation: DescribedOperation) -> str:
     statuses = [operation.status, *operation.errors]
     assert all(HTTPStatus(status) for status in statuses)
     return ", ".join(map(str, statuses))

@@ -7,12 +7,12 @@ from starlette.routing import Route
 
 from weir.api.app import build_app
 from weir.api.auth import authenticator
-from weir.api.browser_routes import browser_routes
-from weir.api.ledger_routes import ledger_routes
-from weir.api.query_routes import query_routes
+from weir.api.routes.ledger import ledger_routes
+from weir.api.routes.queries import query_routes
+from weir.api.routes.script import script_routes
+from weir.api.routes.tokens import token_routes
+from weir.api.routes.traces import TraceParts, trace_routes
 from weir.api.run import serve_api
-from weir.api.token_routes import token_routes
-from weir.api.trace_routes import TraceParts, trace_routes
 from weir.clock import SystemClock
 from weir.control.service import ControlService
 from weir.loader.serve.client import LoaderClient
@@ -102,5 +102,5 @@ def _api_routes(
             settings=settings,
         ),
         *trace_routes(traced),
-        *browser_routes(),
+        *script_routes(),
     ]

@@ -10,7 +10,13 @@ from starlette.applications import Starlette
 
 from weir.api.app import build_app
 from weir.api.auth import authenticator
-from weir.api.ledger_routes import By, LedgerRange, ledger_routes, parse_range
+from weir.api.routes.ledger import (
+    By,
+    LedgerRange,
+    LedgerRequest,
+    ledger_routes,
+    parse_range,
+)
 from weir.control.records import KeyRequest, NewKey, ProjectRequest
 from weir.control.service import ControlService
 from weir.domain.keys import Scope
@@ -193,10 +199,16 @@ def test_silent_loader_is_a_503(
     assert (reply.status_code, reply.headers["retry-after"]) == (503, "1")
 
 
+def test_wrong_sum_is_refused(service: ControlService, app: Starlette, call: Call) -> None:
+    """Before anybody counts; the reply names what there is."""
+    reply = get(call, app, make_key(service), by="hour")
+    assert (reply.status_code, reply.json()["error"]) == (400, "invalid_request")
+    assert reply.json()["details"] == [{"field": "by", "message": "must be one of minute, total"}]
+
+
 def parsed(now_us: int = NOON * 60_000_000, **query: str) -> LedgerRange:
-    """The range of a query string."""
-    renamed = {name.rstrip("_"): value for name, value in query.items()}
-    return parse_range(renamed, now_us=now_us, minutes_max=1440)
+    """The range that is asked for."""
+    return parse_range(LedgerRequest(**query), now_us=now_us, minutes_max=1440)  # type: ignore[arg-type]  # times alone
 
 
 @pytest.mark.parametrize(
@@ -223,7 +235,6 @@ def test_current_minute_is_in_the_default_range() -> None:
 @pytest.mark.parametrize(
     ("query", "field"),
     [
-        ({"by": "hour"}, "by"),
         ({"from_": "yesterday"}, "from"),
         ({"to": ""}, "to"),
         ({"to": "9" * 12}, "to"),

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from tests.unit.tokens.making import pair
 from weir.api.app import build_app
 from weir.api.auth import authenticator
-from weir.api.token_routes import token_routes
+from weir.api.routes.tokens import token_routes
 from weir.control.records import KeyRequest, NewKey, TenantChange
 from weir.control.service import ControlService
 from weir.domain.keys import Scope

@@ -16,7 +16,7 @@ from starlette.types import Message, Scope
 
 from tests.unit.query.rig import Node, rows, snapshot_of
 from weir.api.app import build_app
-from weir.api.query_routes import query_routes
+from weir.api.routes.queries import query_routes
 from weir.domain.registry import Principal
 from weir.domain.snapshot import Snapshot
 from weir.errors import Unauthenticated, Unavailable, WeirError

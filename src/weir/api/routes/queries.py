@@ -3,29 +3,104 @@
 import asyncio
 import os
 from collections.abc import Coroutine, Mapping
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import Receive, Send
+from starlette.types import Scope as ConnectionScope
 
 from weir.api.auth import Authenticate
-from weir.api.query_fields import read_query
-from weir.api.replies import error_headers, json_reply
-from weir.domain import keys
+from weir.api.operation import Operation
+from weir.api.query_fields import SQL_EXAMPLE, QueryFields, read_query
+from weir.api.reading import read_body
+from weir.api.replies import error_reply
+from weir.api.routing import route
+from weir.domain.described import Body
+from weir.domain.keys import Scope
 from weir.domain.snapshot import Snapshot
 from weir.errors import InvalidInput, WeirError
-from weir.ingest.http.refusals import body_too_large
 from weir.query.pool import QueryPool, QueryResult
-from weir.query.request import QueryRequest
+from weir.query.request import CONTENT_TYPES, Format, QueryRequest
 from weir.settings import Settings
 
 CLIENT_GONE: Final = 499
 """Seen by nobody: the client went away before the answer began."""
 LAST_WORDS_S: Final = 0.1
 """For what is left to write at the deadline: a client that does not read it in time gets no end."""
+
+
+_QUERY_TEXTS = {
+    Format.NDJSON: '{"event":"page_view","count":142857}\n{"event":"click","count":98204}\n',
+    Format.CSV: "event,count\r\npage_view,142857\r\nclick,98204\r\n",
+}
+_QUERY_REPLY = Body(
+    examples={
+        "rows": {
+            "columns": ["event", "count"],
+            "rows": [["page_view", 142857], ["click", 98204]],
+            "meta": {
+                "elapsed_ms": 42,
+                "rows": 2,
+                "truncated": False,
+                "rows_scanned": 241061,
+                "bytes_scanned": 1893412,
+                "watermark": "2026-11-20T12:00:01Z",
+            },
+        }
+    },
+    other_types={
+        words.partition(";")[0]: _QUERY_TEXTS.get(kind, "")
+        for kind, words in CONTENT_TYPES.items()
+        if kind != Format.JSON
+    },
+)
+_QUERY_REFUSALS = {
+    400: Body(
+        examples={
+            "no statement": {
+                "error": "invalid_query",
+                "message": "This is not a SELECT statement.",
+                "position": 0,
+            }
+        }
+    )
+}
+_QUERY_ERRORS = (400, 401, 403, 405, 422, 429, 431, 503, 504)
+_QUERY_BY_BODY_ERRORS = (400, 401, 403, 405, 408, 413, 422, 429, 431, 503, 504)
+
+QUERY = Operation(
+    method="GET",
+    path="/v1/query",
+    name="query",
+    summary="Run one SELECT over the project's events.",
+    scope=Scope.QUERY,
+    request=QueryFields,
+    returns=dict[str, Any],
+    reply_words="The result.",
+    reply=_QUERY_REPLY,
+    errors=_QUERY_ERRORS,
+    refusals=_QUERY_REFUSALS,
+)
+
+QUERY_BY_BODY = Operation(
+    method="POST",
+    path="/v1/query",
+    name="query_by_body",
+    summary="Run one SELECT over the project's events; the parameters stand in the body.",
+    scope=Scope.QUERY,
+    body=Body(
+        examples={"count": {"q": SQL_EXAMPLE, "format": "json", "limit": 10}},
+    ),
+    request=QueryFields,
+    returns=dict[str, Any],
+    reply_words="The result.",
+    reply=_QUERY_REPLY,
+    errors=_QUERY_BY_BODY_ERRORS,
+    refusals=_QUERY_REFUSALS,
+)
 
 
 class SnapshotSource(Protocol):
@@ -57,7 +132,7 @@ def query_routes(
     async def answer(request: Request) -> Response:
         try:
             principal = authenticate(request)
-            principal.require(keys.Scope.QUERY)
+            principal.require(Scope.QUERY)
             asked = await _asked(request, settings)
             accept = request.headers.get("accept", "")
             query = read_query(
@@ -65,12 +140,12 @@ def query_routes(
             )
             result = await _unless_gone(request, start(query, principal.project_id))
         except WeirError as error:
-            return _refusal(error)
+            return error_reply(request, error)
         return Response(status_code=CLIENT_GONE) if result is None else _QueryResponse(result)
 
     return [
-        Route("/v1/query", answer, methods=["GET"], name="query"),
-        Route("/v1/query", answer, methods=["POST"], name="query_by_body"),
+        route(QUERY, answer),
+        route(QUERY_BY_BODY, answer),
     ]
 
 
@@ -81,7 +156,7 @@ class _QueryResponse(StreamingResponse):
         super().__init__(result.body(), headers={"Content-Type": result.content_type})
         self._result = result
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: ConnectionScope, receive: Receive, send: Send) -> None:
         try:
             async with asyncio.timeout_at(self._result.deadline + LAST_WORDS_S):
                 await super().__call__(scope, receive, send)
@@ -96,7 +171,8 @@ async def _asked(request: Request, settings: Settings) -> Mapping[str, object]:
     """The fields as sent, from the query string or a JSON body."""
     if request.method != "POST":
         return dict(request.query_params)
-    body = await _body(request, bytes_max=6 * settings.query_sql_bytes_max + 4096)
+    # Room for a text of escapes only.
+    body = await read_body(request, bytes_max=6 * settings.query_sql_bytes_max + 4096)
     if not body:
         raise InvalidInput("The body is empty.", hint='Send {"q": "SELECT …"}.')
     try:
@@ -105,16 +181,6 @@ async def _asked(request: Request, settings: Settings) -> Mapping[str, object]:
         raise InvalidInput("The body must be a JSON object.") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidInput(f"The body is not valid JSON: {error}.") from None
-
-
-async def _body(request: Request, *, bytes_max: int) -> bytes:
-    """The body; ``bytes_max`` leaves room for a text of escapes only."""
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > bytes_max:
-            raise body_too_large(bytes_max)
-    return bytes(body)
 
 
 async def _unless_gone(
@@ -140,11 +206,3 @@ async def _gone(request: Request) -> None:
     """Returns when the client has gone away; only for a request whose body has been read."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
-
-
-def _refusal(error: WeirError) -> Response:
-    """The error, with the place in the SQL where it is known."""
-    value: dict[str, object] = {"error": error.code, "message": str(error)}
-    if error.context.get("position") is not None:
-        value["position"] = error.context["position"]
-    return json_reply(value, status=error.status, headers=error_headers(error))
