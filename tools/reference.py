@@ -17,6 +17,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from tools.error_words import ERROR_WORDS
 from weir import telemetry
+from weir.api.routes.operator.table import VERBS
 from weir.api.table import OPERATIONS
 from weir.cli.command import EXIT_WORDS, Exit
 from weir.cli.main import main as weir
@@ -103,16 +104,21 @@ def cli_page() -> str:
 
 
 def http_page() -> str:
-    """Every route of a node."""
+    """Every route of a node, and every verb of its operator."""
     rows = [
         (f"`{item.method} {item.path}`", item.scope or "", _statuses(item), item.summary)
         for item in OPERATIONS
     ]
+    verbs = [(f"`{verb.method} {verb.path}`", _statuses(verb), verb.summary) for verb in VERBS]
     return _page(
         "HTTP",
         "The key stands in `Authorization: Bearer KEY` or in `X-API-Key`. A running node "
         "describes itself at `/openapi.json`, with examples.",
         _table(("route", "scope", "statuses", "purpose"), rows),
+        "## The operator's verbs",
+        "They are served on `run/control.sock` in the data directory, to whoever may open it, and "
+        "called by `weir plans`, `weir tenants`, `weir projects`, `weir keys` and `weir tokens`.",
+        _table(("verb", "statuses", "purpose"), verbs),
     )
 
 

@@ -4,19 +4,16 @@ msgspec stops at the first field that is wrong; what it refuses is looked at aga
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Final, Protocol, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Final, Protocol, get_args, get_origin
 
 import msgspec
 from starlette.requests import Request
 
-from weir.api.operation import Operation
+from weir.api.operation import Asked, Operation, Reply
 from weir.errors import InvalidInput, Unprocessable, WeirError
 from weir.ingest.http.refusals import body_too_large
 
 WORDS_CHARS_MAX: Final = 200
-
-Asked = TypeVar("Asked")
-Reply = TypeVar("Reply")
 
 
 class ReadsItself(Protocol):

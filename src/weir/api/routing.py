@@ -1,7 +1,6 @@
 """Rows become Starlette routes."""
 
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -9,15 +8,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from weir.api.auth import Authenticate
-from weir.api.operation import Operation, Verb
+from weir.api.operation import Asked, Operation, Reply, Verb
 from weir.api.reading import read_request
 from weir.api.replies import json_reply
 from weir.control.service import ControlService
 from weir.domain.described import DescribedOperation
 from weir.domain.registry import Principal
-
-Asked = TypeVar("Asked")
-Reply = TypeVar("Reply")
 
 
 def route(operation: DescribedOperation, answer: Callable[[Request], Awaitable[Response]]) -> Route:

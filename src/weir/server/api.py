@@ -46,10 +46,10 @@ def run_api(settings: Settings, *, lifeline_fd: int | None) -> int:
         )
         loader = LoaderClient(directory.loader_socket, clock=clock)
         registry = RegistryView(directory, board)
-        routes = _api_routes(settings, registry, pool, loader, control.key_names)
+        routes = _api_routes(settings, registry, pool, loader, control.keys.names)
         routes += token_routes(
             registry,
-            control.token_signer,
+            control.token_keys.signer,
             clock=clock,
             per_minute=settings.token_exchanges_per_minute,
         )

@@ -62,7 +62,7 @@ def app(service: ControlService, view: RegistryView, clock: Any, ledger: FakeLed
         ledger_routes(
             ledger,
             authenticate=authenticator(view, clock=clock, docs_url="https://docs.example"),
-            key_names=service.key_names,
+            key_names=service.keys.names,
             clock=clock,
             settings=Settings(ledger_minutes_max=1440),
         )
@@ -72,8 +72,8 @@ def app(service: ControlService, view: RegistryView, clock: Any, ledger: FakeLed
 def make_key(service: ControlService, project: str = "default") -> NewKey:
     """A key that may read the ledger."""
     with contextlib.suppress(Exception):
-        service.create_project(ProjectRequest(slug=project))
-    return service.create_key(KeyRequest(project=project, scopes=(Scope.METRICS, Scope.INGEST)))
+        service.projects.create(ProjectRequest(slug=project))
+    return service.keys.create(KeyRequest(project=project, scopes=(Scope.METRICS, Scope.INGEST)))
 
 
 def key_id_of(view: RegistryView, made: NewKey) -> int:
@@ -167,7 +167,7 @@ def test_revoked_keys_keep_their_counts(
     """What they sent is still the project's."""
     made, gone = make_key(service), make_key(service)
     ledger.rows = [LedgerRow(key_id=key_id_of(view, gone), minute=NOON - 1, accepted=1, stored=1)]
-    service.revoke_key(gone.key.id)
+    service.keys.revoke(gone.key.id)
     items = get(call, app, made).json()["items"]
     assert [item["key_id"] for item in items] == [gone.key.id]
 
@@ -178,7 +178,7 @@ def test_scope_metrics_is_needed(service: ControlService, app: Starlette, call: 
         "error": "unauthorized",
         "message": "API key required. See https://docs.example",
     }
-    reply = get(call, app, service.create_key(KeyRequest()))
+    reply = get(call, app, service.keys.create(KeyRequest()))
     assert (reply.status_code, reply.json()["error"]) == (403, "forbidden")
 
 
