@@ -109,7 +109,7 @@ def http_page() -> str:
         (f"`{item.method} {item.path}`", item.scope or "", _statuses(item), item.summary)
         for item in OPERATIONS
     ]
-    verbs = [(f"`{verb.method} {verb.path}`", _statuses(verb), verb.summary) for verb in VERBS]
+    verbs = [(f"`{verb.method} {verb.path}`", verb.summary) for verb in VERBS]
     return _page(
         "HTTP",
         "The key stands in `Authorization: Bearer KEY` or in `X-API-Key`. A running node "
@@ -118,7 +118,7 @@ def http_page() -> str:
         "## The operator's verbs",
         "They are served on `run/control.sock` in the data directory, to whoever may open it, and "
         "called by `weir plans`, `weir tenants`, `weir projects`, `weir keys` and `weir tokens`.",
-        _table(("verb", "statuses", "purpose"), verbs),
+        _table(("verb", "purpose"), verbs),
     )
 
 

@@ -4,6 +4,7 @@ msgspec stops at the first field that is wrong; what it refuses is looked at aga
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Annotated, Any, Final, Protocol, get_args, get_origin
 
 import msgspec
@@ -13,6 +14,8 @@ from weir.api.operation import Asked, Operation, Reply
 from weir.errors import InvalidInput, Unprocessable, WeirError
 from weir.ingest.http.refusals import body_too_large
 
+WRONG_FIELDS_MAX: Final = 100
+"""How many wrong fields of a request are named."""
 WORDS_CHARS_MAX: Final = 200
 
 
@@ -46,23 +49,32 @@ async def read_request(request: Request, operation: Operation[Asked, Reply]) -> 
     values: dict[str, Any] = {}
     if operation.has_body:
         body = await read_body(request, bytes_max=operation.body_bytes_max)
-        values |= _object(body, operation)
+        values |= _decode(body, operation)
     elif not operation.in_path:
         values |= request.query_params
-    twice = values.keys() & operation.path_names
-    wrong = dict.fromkeys(twice, "stands in the path")
+    wrong = dict.fromkeys(values.keys() & operation.path_names, "stands in the path")
     if wrong:
         raise _refused(wrong, operation)
     return _convert(values | request.path_params, operation)
 
 
-def _object(body: bytes, operation: Operation[Asked, Reply]) -> dict[str, object]:
+def decode_object(body: bytes) -> dict[str, object]:
+    """The fields of a JSON object; raises ``InvalidInput`` for anything else."""
     try:
         return msgspec.json.decode(body, type=dict[str, object])
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        if 400 not in operation.errors:
-            raise _refused({"body": "must be a JSON object"}, operation) from None
-        raise InvalidInput(f"The body must be a JSON object: {error}.") from None
+    except msgspec.ValidationError:
+        raise InvalidInput("The body must be a JSON object.") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidInput(f"The body is not valid JSON: {error}.") from None
+
+
+def _decode(body: bytes, operation: Operation[Asked, Reply]) -> dict[str, object]:
+    try:
+        return decode_object(body)
+    except InvalidInput:
+        if 400 in operation.errors:
+            raise
+        raise _refused({"body": "must be a JSON object"}, operation) from None
 
 
 def _convert(values: Mapping[str, object], operation: Operation[Asked, Reply]) -> Asked:
@@ -71,7 +83,8 @@ def _convert(values: Mapping[str, object], operation: Operation[Asked, Reply]) -
     try:
         return msgspec.convert(values, operation.request, strict=strict, dec_hook=_read_itself)
     except msgspec.ValidationError as error:
-        wrong = dict(_wrong_fields(operation.request, values, strict=strict))
+        found = _wrong_fields(operation.request, values, strict=strict)
+        wrong = dict(islice(found, WRONG_FIELDS_MAX))
         raise _refused(wrong or {"body": str(error)}, operation) from None
 
 

@@ -20,7 +20,6 @@ from weir.domain.keys import Scope
 from weir.domain.outcome import MINUTE_US, LedgerRow
 from weir.domain.registry import Principal
 from weir.errors import InvalidInput
-from weir.settings import Settings
 
 DEFAULT_MINUTES = 60
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -134,12 +133,12 @@ def ledger_routes(
     authenticate: Authenticate,
     key_names: KeyNames,
     clock: Clock,
-    settings: Settings,
+    minutes_max: int,
 ) -> list[Route]:
     """The route of the ledger."""
 
     async def show_ledger(principal: Principal, request: LedgerRequest) -> Ledger:
-        asked = parse_range(request, now_us=clock.now_us(), minutes_max=settings.ledger_minutes_max)
+        asked = parse_range(request, now_us=clock.now_us(), minutes_max=minutes_max)
         names = await asyncio.to_thread(key_names, principal.project_id)
         found = await ledger.ledger(
             key_ids=names.keys(),

@@ -5,7 +5,6 @@ import os
 from collections.abc import Coroutine, Mapping
 from typing import Any, Final, Protocol
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
@@ -15,8 +14,7 @@ from starlette.types import Scope as ConnectionScope
 from weir.api.auth import Authenticate
 from weir.api.operation import Operation
 from weir.api.query_fields import SQL_EXAMPLE, QueryFields, read_query
-from weir.api.reading import read_body
-from weir.api.replies import error_reply
+from weir.api.reading import decode_object, read_body
 from weir.api.routing import route
 from weir.domain.described import Body
 from weir.domain.keys import Scope
@@ -24,7 +22,6 @@ from weir.domain.snapshot import Snapshot
 from weir.errors import InvalidInput, WeirError
 from weir.query.pool import QueryPool, QueryResult
 from weir.query.request import CONTENT_TYPES, Format, QueryRequest
-from weir.settings import Settings
 
 CLIENT_GONE: Final = 499
 """Seen by nobody: the client went away before the answer began."""
@@ -116,7 +113,8 @@ def query_routes(
     pool: QueryPool,
     snapshots: SnapshotSource,
     authenticate: Authenticate,
-    settings: Settings,
+    rows_max: int,
+    sql_bytes_max: int,
 ) -> list[Route]:
     """``GET`` and ``POST /v1/query``; a key with the scope ``query`` is needed."""
 
@@ -130,23 +128,15 @@ def query_routes(
                     os.close(tail_fd)
 
     async def answer(request: Request) -> Response:
-        try:
-            principal = authenticate(request)
-            principal.require(Scope.QUERY)
-            asked = await _asked(request, settings)
-            accept = request.headers.get("accept", "")
-            query = read_query(
-                asked, accept, tenant_id=principal.tenant_id, rows_max=settings.query_rows_max
-            )
-            result = await _unless_gone(request, start(query, principal.project_id))
-        except WeirError as error:
-            return error_reply(request, error)
+        principal = authenticate(request)
+        principal.require(Scope.QUERY)
+        asked = await _asked(request, sql_bytes_max)
+        accept = request.headers.get("accept", "")
+        query = read_query(asked, accept, tenant_id=principal.tenant_id, rows_max=rows_max)
+        result = await _unless_gone(request, start(query, principal.project_id))
         return Response(status_code=CLIENT_GONE) if result is None else _QueryResponse(result)
 
-    return [
-        route(QUERY, answer),
-        route(QUERY_BY_BODY, answer),
-    ]
+    return [route(QUERY, answer), route(QUERY_BY_BODY, answer)]
 
 
 class _QueryResponse(StreamingResponse):
@@ -167,20 +157,15 @@ class _QueryResponse(StreamingResponse):
             self._result.finish()
 
 
-async def _asked(request: Request, settings: Settings) -> Mapping[str, object]:
+async def _asked(request: Request, sql_bytes_max: int) -> Mapping[str, object]:
     """The fields as sent, from the query string or a JSON body."""
     if request.method != "POST":
         return dict(request.query_params)
     # Room for a text of escapes only.
-    body = await read_body(request, bytes_max=6 * settings.query_sql_bytes_max + 4096)
+    body = await read_body(request, bytes_max=6 * sql_bytes_max + 4096)
     if not body:
         raise InvalidInput("The body is empty.", hint='Send {"q": "SELECT …"}.')
-    try:
-        return msgspec.json.decode(body, type=dict[str, object])
-    except msgspec.ValidationError:
-        raise InvalidInput("The body must be a JSON object.") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidInput(f"The body is not valid JSON: {error}.") from None
+    return decode_object(body)
 
 
 async def _unless_gone(

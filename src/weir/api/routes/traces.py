@@ -120,13 +120,12 @@ TRACE = Operation(
 )
 
 
-class TraceParts(NamedTuple):
-    """What a trace asks, and whom."""
+class TraceSources(NamedTuple):
+    """Whom a trace asks."""
 
     pool: QueryPool
     snapshots: SnapshotSource
     copies: CopySource
-    authenticate: Authenticate
     key_names: KeyNames
     slug_of: Callable[[int], str]
     """The name of a project."""
@@ -144,7 +143,7 @@ class _Rows(msgspec.Struct):
     rows: list[list[int | str]]
 
 
-def trace_routes(parts: TraceParts) -> list[Route]:
+def trace_routes(parts: TraceSources, *, authenticate: Authenticate) -> list[Route]:
     """The route of the trace."""
 
     async def show_trace(principal: Principal, request: TraceRequest) -> Trace:
@@ -163,10 +162,10 @@ def trace_routes(parts: TraceParts) -> list[Route]:
         lake_file = await asyncio.to_thread(_lake_file, parts.root, stored, event_id)
         return _story(event_id, stored, found, names, project=project, lake_file=lake_file)
 
-    return [keyed_route(TRACE, show_trace, parts.authenticate)]
+    return [keyed_route(TRACE, show_trace, authenticate)]
 
 
-async def _find_stored(parts: TraceParts, principal: Principal, event_id: str) -> _Stored:
+async def _find_stored(parts: TraceSources, principal: Principal, event_id: str) -> _Stored:
     quoted = event_id.replace("'", "''")
     query = QueryRequest(
         tenant_id=principal.tenant_id,

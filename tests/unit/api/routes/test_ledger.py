@@ -23,7 +23,6 @@ from weir.domain.keys import Scope
 from weir.domain.outcome import LedgerRow
 from weir.errors import InvalidInput, Unavailable
 from weir.node.registry import RegistryView
-from weir.settings import Settings
 
 Call = Callable[..., httpx.Response]
 NOON = 1_795_176_000 // 60
@@ -64,7 +63,7 @@ def app(service: ControlService, view: RegistryView, clock: Any, ledger: FakeLed
             authenticate=authenticator(view, clock=clock, docs_url="https://docs.example"),
             key_names=service.keys.names,
             clock=clock,
-            settings=Settings(ledger_minutes_max=1440),
+            minutes_max=1440,
         )
     )
 

@@ -95,7 +95,13 @@ class Site:
 def app_of(pool: QueryPool, snapshots: Snapshots, settings: Settings) -> Starlette:
     """The api's app with the query routes alone."""
     return build_app(
-        query_routes(pool=pool, snapshots=snapshots, authenticate=authenticate, settings=settings)
+        query_routes(
+            pool=pool,
+            snapshots=snapshots,
+            authenticate=authenticate,
+            rows_max=settings.query_rows_max,
+            sql_bytes_max=settings.query_sql_bytes_max,
+        )
     )
 
 
