@@ -20,7 +20,10 @@ from bench.node import node, sync_us
 from bench.peers import CLIENT_CPU, SERVER_CPU, Load, drive
 from bench.processes import pin
 from tests.end_to_end.running_node import Node
-from weir.api.control_client import ControlClient
+from weir.api.client import ControlClient
+from weir.api.routes.operator.keys import CREATE_KEY
+from weir.api.routes.operator.projects import CREATE_PROJECT
+from weir.api.routes.operator.tenants import CREATE_TENANT
 from weir.control.records import KeyRequest, ProjectRequest, TenantRequest
 from weir.node.directory import Directory
 
@@ -119,9 +122,9 @@ def _make_tenants(weir: Node) -> list[str]:
     keys = []
     for number in range(TENANTS):
         slug = f"small-{number}"
-        control.create_tenant(TenantRequest(slug=slug))
-        control.create_project(ProjectRequest(slug="default", tenant=slug))
-        keys.append(control.create_key(KeyRequest(tenant=slug)).text)
+        control.call(CREATE_TENANT, TenantRequest(slug=slug))
+        control.call(CREATE_PROJECT, ProjectRequest(slug="default", tenant=slug))
+        keys.append(control.call(CREATE_KEY, KeyRequest(tenant=slug)).text)
     return keys
 
 

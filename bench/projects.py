@@ -10,7 +10,9 @@ from bench.figure import Figure
 from bench.node import node
 from bench.processes import cpu_seconds
 from tests.end_to_end.running_node import Node
-from weir.api.control_client import ControlClient
+from weir.api.client import ControlClient
+from weir.api.routes.operator.keys import CREATE_KEY
+from weir.api.routes.operator.projects import CREATE_PROJECT
 from weir.control.records import KeyRequest, ProjectRequest
 from weir.node.board import Board, Slot
 
@@ -73,8 +75,8 @@ def _keys(weir: Node) -> list[str]:
     keys = []
     for number in range(PROJECTS):
         slug = f"p{number}"
-        client.create_project(ProjectRequest(slug=slug))
-        keys.append(client.create_key(KeyRequest(project=slug)).text)
+        client.call(CREATE_PROJECT, ProjectRequest(slug=slug))
+        keys.append(client.call(CREATE_KEY, KeyRequest(project=slug)).text)
     return keys
 
 

@@ -17,10 +17,11 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from tools.error_words import ERROR_WORDS
 from weir import telemetry
-from weir.api.operations import OPERATIONS
+from weir.api.routes.operator.table import VERBS
+from weir.api.table import OPERATIONS
 from weir.cli.command import EXIT_WORDS, Exit
 from weir.cli.main import main as weir
-from weir.dialects.described import Operation
+from weir.domain.described import DescribedOperation
 from weir.settings import DEFAULTS, SPECS, Spec, written
 from weir.telemetry import Happening
 
@@ -103,16 +104,21 @@ def cli_page() -> str:
 
 
 def http_page() -> str:
-    """Every route of a node."""
+    """Every route of a node, and every verb of its operator."""
     rows = [
         (f"`{item.method} {item.path}`", item.scope or "", _statuses(item), item.summary)
         for item in OPERATIONS
     ]
+    verbs = [(f"`{verb.method} {verb.path}`", verb.summary) for verb in VERBS]
     return _page(
         "HTTP",
         "The key stands in `Authorization: Bearer KEY` or in `X-API-Key`. A running node "
         "describes itself at `/openapi.json`, with examples.",
         _table(("route", "scope", "statuses", "purpose"), rows),
+        "## The operator's verbs",
+        "They are served on `run/control.sock` in the data directory, to whoever may open it, and "
+        "called by `weir plans`, `weir tenants`, `weir projects`, `weir keys` and `weir tokens`.",
+        _table(("verb", "purpose"), verbs),
     )
 
 
@@ -202,7 +208,7 @@ def _metrics() -> Iterator[tuple[str, str, str, str]]:
             yield f"`{name}`", family.type, labels, family.documentation
 
 
-def _statuses(operation: Operation) -> str:
+def _statuses(operation: DescribedOperation) -> str:
     statuses = [operation.status, *operation.errors]
     assert all(HTTPStatus(status) for status in statuses)
     return ", ".join(map(str, statuses))

@@ -9,7 +9,7 @@ import pytest
 
 from tools.error_words import ERROR_WORDS
 from tools.reference import FOLDER, PAGES, ROOT, command_helps, error_codes
-from weir.api.operations import OPERATIONS
+from weir.api.table import OPERATIONS
 from weir.cli.main import COMMANDS
 from weir.clock import SystemClock
 from weir.dialects.table import ROUTES

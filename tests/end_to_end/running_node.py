@@ -14,7 +14,9 @@ from pathlib import Path
 
 import httpx
 
-from weir.api.control_client import open_control
+from weir.api.client import open_control
+from weir.api.routes.operator.keys import CREATE_KEY
+from weir.api.routes.operator.projects import CREATE_PROJECT
 from weir.control.records import KeyRequest, ProjectRequest
 from weir.domain.keys import Scope
 from weir.node.directory import Directory
@@ -112,9 +114,9 @@ class Node:
         slug = f"project-{secrets.token_hex(8)}"
         scopes = (Scope.INGEST, Scope.QUERY, Scope.METRICS)
         with open_control(Directory(self.directory), Settings()) as control:
-            control.create_project(ProjectRequest(slug=slug))
-            secret = control.create_key(KeyRequest(project=slug, scopes=scopes))
-            public = control.create_key(KeyRequest(project=slug, public=True))
+            control.call(CREATE_PROJECT, ProjectRequest(slug=slug))
+            secret = control.call(CREATE_KEY, KeyRequest(project=slug, scopes=scopes))
+            public = control.call(CREATE_KEY, KeyRequest(project=slug, public=True))
         seen = copy.copy(self)
         seen._own_keys = {"secret_key": secret.text, "public_key": public.text}
         return seen

@@ -3,7 +3,8 @@
 import httpx
 
 from tests.end_to_end.running_node import Node, StartNode, wait_until
-from weir.api.control_client import open_control
+from weir.api.client import open_control
+from weir.api.routes.operator.keys import CHANGE_KEY, CREATE_KEY
 from weir.control.records import KeyChange, KeyRequest
 from weir.domain.keys import Scope
 from weir.node.directory import Directory
@@ -16,7 +17,7 @@ def test_changed_key_is_changed_at_every_worker(start_node: StartNode) -> None:
     """Scopes, limits and bounds of the same text, from the next request on, without a restart."""
     node = start_node(workers=2)
     with open_control(Directory(node.directory), Settings()) as control:
-        made = control.create_key(KeyRequest(scopes=(Scope.METRICS,)))
+        made = control.call(CREATE_KEY, KeyRequest(scopes=(Scope.METRICS,)))
     key_id, text = made.key.id, made.text
     refused = _send(node, text)
     assert refused.status_code == 403
@@ -26,17 +27,17 @@ def test_changed_key_is_changed_at_every_worker(start_node: StartNode) -> None:
 
     assert node.weir(*advice, "--data", str(node.directory)).returncode == 0
     _all_are(node, text, 202)
-    _change(node, key_id, KeyChange(networks=("203.0.113.0/24",)))
+    _change(node, KeyChange(id=key_id, networks=("203.0.113.0/24",)))
     _all_are(node, text, 403)
-    _change(node, key_id, KeyChange(networks=(), requests_per_minute=1))
+    _change(node, KeyChange(id=key_id, networks=(), requests_per_minute=1))
     wait_until(lambda: _send(node, text).status_code == 429, within_s=20, what="a full window")
-    _change(node, key_id, KeyChange(requests_per_minute=None))
+    _change(node, KeyChange(id=key_id, requests_per_minute=None))
     _all_are(node, text, 202)
 
 
-def _change(node: Node, key_id: str, change: KeyChange) -> None:
+def _change(node: Node, change: KeyChange) -> None:
     with open_control(Directory(node.directory), Settings()) as control:
-        control.change_key(key_id, change)
+        control.call(CHANGE_KEY, change)
 
 
 def _send(node: Node, key: str) -> httpx.Response:

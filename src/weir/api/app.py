@@ -11,11 +11,10 @@ from starlette.routing import Match, Route
 
 from weir.api.openapi import describe_api
 from weir.api.replies import error_reply, json_reply
+from weir.api.routes.description import description_routes
 from weir.api.shield import Shield
+from weir.api.table import OPERATIONS
 from weir.errors import WeirError
-
-DESCRIPTION_PATHS = ("/openapi.json", "/openapi/edgemq-openapi.json")
-"""The second is where EdgeMQ's clients look."""
 
 _WORDS = {
     404: ("not_found", "There is nothing at this path."),
@@ -29,16 +28,8 @@ def build_app(routes: Sequence[Route]) -> Starlette:
     Every error is ``{"error": code, "message": text}``. What the door lets through is bounded by
     the door, so there are no limits of requests here.
     """
-    description = describe_api()
-
-    async def show_description(_request: Request) -> Response:
-        return json_reply(description)
-
     app = Starlette(
-        routes=[
-            *routes,
-            *(Route(path, show_description, methods=["GET"]) for path in DESCRIPTION_PATHS),
-        ],
+        routes=[*routes, *description_routes(describe_api(OPERATIONS))],
         middleware=[Middleware(Shield)],
         exception_handlers={WeirError: error_reply, HTTPException: http_error_reply},
     )

@@ -2,12 +2,35 @@
 
 import re
 from collections.abc import Mapping
-from typing import Final
+from typing import Annotated, Final, Literal
+
+import msgspec
+from msgspec import Meta
 
 from weir.errors import InvalidInput, Unprocessable
 from weir.query.request import CONTENT_TYPES, ROWS_DEFAULT, Format, QueryRequest
+from weir.settings import Settings
 
-FIELDS: Final = ("q", "format", "limit", "safe", "meta")
+SQL_EXAMPLE: Final = "SELECT event, count() FROM events GROUP BY event LIMIT 10"
+
+
+# Only described by these types: ``read_query`` takes numbers as texts too, as a URL has them.
+class QueryFields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a query asks for."""
+
+    q: Annotated[str, Meta(description=f"The SQL, for example: {SQL_EXAMPLE}")]
+    format: Annotated[
+        Format | msgspec.UnsetType,
+        Meta(description="The form of the result; without it the `Accept` header decides."),
+    ] = msgspec.UNSET
+    limit: Annotated[
+        int, Meta(description="Most rows of the result.", ge=1, le=Settings().query_rows_max)
+    ] = ROWS_DEFAULT
+    safe: Annotated[
+        Literal[0, 1], Meta(description="1: CSV without what a sheet runs as formula.")
+    ] = 0
+    meta: Annotated[Literal[0, 1], Meta(description="1: NDJSON ends with a line of meta.")] = 0
+
 
 _FORMATS_BY_TYPE = {
     content_type.partition(";")[0]: kind for kind, content_type in CONTENT_TYPES.items()
@@ -29,8 +52,8 @@ def read_query(
     ``Unprocessable`` (``limit_out_of_range``).
     """
     for name in fields:
-        if name not in FIELDS:
-            known = ", ".join(FIELDS)
+        if name not in QueryFields.__struct_fields__:
+            known = ", ".join(QueryFields.__struct_fields__)
             raise InvalidInput(f"There is no field '{name[:60]}'.", hint=f"There are {known}.")
     return QueryRequest(
         tenant_id=tenant_id,
@@ -58,7 +81,12 @@ def _limit(value: object, rows_max: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise InvalidInput(f"limit must be a whole number from 1 to {rows_max}.")
     if not 1 <= value <= rows_max:
-        raise Unprocessable(f"limit must be from 1 to {rows_max}.", code="limit_out_of_range")
+        message = f"must be from 1 to {rows_max}"
+        raise Unprocessable(
+            f"limit {message}.",
+            code="limit_out_of_range",
+            details=[{"field": "limit", "message": message}],
+        )
     return value
 
 

@@ -1,6 +1,7 @@
 """Replies of the api process: JSON, and errors in the shape that clients of the door know."""
 
 from collections.abc import Mapping
+from typing import Annotated, Any
 
 import msgspec
 from starlette.requests import Request
@@ -11,6 +12,15 @@ from weir.errors import WeirError, failure_of
 _encode = msgspec.json.Encoder().encode
 
 
+class Error(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An error as clients see it; ``position`` is a character's place in the SQL of a query."""
+
+    error: Annotated[str, msgspec.Meta(description="A stable code.")]
+    message: str
+    details: list[dict[str, Any]] = []
+    position: int | msgspec.UnsetType = msgspec.UNSET
+
+
 def json_reply(
     value: object, *, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
@@ -19,12 +29,16 @@ def json_reply(
 
 
 def error_reply(_request: Request, error: Exception) -> Response:
-    """``{"error": code, "message": text}``, and ``details`` where there are some."""
+    """An error as clients see it, with the status and the headers that belong to it."""
     assert isinstance(error, WeirError), "registered for WeirError alone"
-    value: dict[str, object] = {"error": error.code, "message": str(error)}
-    if error.details:
-        value["details"] = error.details
-    return json_reply(value, status=error.status, headers=error_headers(error))
+    position = error.context.get("position")
+    refusal = Error(
+        error=error.code,
+        message=str(error),
+        details=error.details or [],
+        position=position if isinstance(position, int) else msgspec.UNSET,
+    )
+    return json_reply(refusal, status=error.status, headers=error_headers(error))
 
 
 def operator_error_reply(_request: Request, error: Exception) -> Response:

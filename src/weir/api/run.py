@@ -92,7 +92,7 @@ async def _keep_uptime(control: ControlService, board: Board, *, clock: Clock) -
     """Once a minute: counts it, and publishes a registry that could not be published before."""
     while True:
         try:
-            board.set(Slot.UPTIME_PPM, await asyncio.to_thread(control.record_uptime))
+            board.set(Slot.UPTIME_PPM, await asyncio.to_thread(control.uptime.record))
             await asyncio.to_thread(control.publish_pending)
         except WeirError as error:
             emit(Happening.CONTROL_WRITE_FAILED, reason=error.code)

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
+from weir.control.records import set_fields
 from weir.domain.keys import Scope
 from weir.settings import SPECS
 
@@ -160,8 +161,8 @@ def given_as(ctx: click.Context, kind: type[Kind]) -> Kind:
 
 
 def given_change(ctx: click.Context, kind: type[Kind]) -> Kind:
-    """The same for a change, of which something must stand on the command line."""
+    """A change of what the command line names; ends the command when it says no change."""
     change = given_as(ctx, kind)
-    if change == kind():
+    if not set_fields(change):
         raise click.UsageError("Say what to change with an option.", ctx)
     return change

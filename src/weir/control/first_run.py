@@ -10,9 +10,9 @@ from uuid import UUID
 import msgspec
 from sqlalchemy import Connection, Engine, select
 
-from weir.control.keys import Random, add_key
-from weir.control.plans import create_plan
-from weir.control.projects import create_project
+from weir.control.keys import add_key
+from weir.control.plans import add_plan
+from weir.control.projects import Random, add_project
 from weir.control.records import (
     DEFAULT_SLUG,
     KeyRequest,
@@ -20,8 +20,8 @@ from weir.control.records import (
     ProjectRequest,
     TenantRequest,
 )
-from weir.control.tables import TENANTS
-from weir.control.tenants import create_tenant
+from weir.control.store.tables import TENANTS
+from weir.control.tenants import add_tenant
 from weir.domain.keys import Scope, is_mistyped, make_key
 from weir.errors import Corrupt
 from weir.node.directory import Directory
@@ -109,9 +109,9 @@ def _make(directory: Directory, *, random: Random, url: str | None) -> FirstRun:
 
 
 def _commit(connection: Connection, made: FirstRun, *, now_us: int, random: Random) -> None:
-    create_plan(connection, PlanRequest(slug=DEFAULT_SLUG), now_us=now_us)
-    create_tenant(connection, TenantRequest(slug=made.tenant), now_us=now_us)
-    create_project(
+    add_plan(connection, PlanRequest(slug=DEFAULT_SLUG), now_us=now_us)
+    add_tenant(connection, TenantRequest(slug=made.tenant), now_us=now_us)
+    add_project(
         connection,
         ProjectRequest(slug=made.project, tenant=made.tenant),
         endpoint=UUID(made.endpoint),

@@ -1,15 +1,16 @@
-"""API keys: made, imported, changed, listed, revoked. Each verb runs in the caller's transaction.
+"""API keys: made, imported, changed, listed, revoked.
 
 Of a key's text only the SHA-256 and the last four characters are stored.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from ipaddress import ip_network
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection, Row, Select, insert, or_, select, update
 
+from weir.clock import Clock
 from weir.control.checks import (
     check_key_change,
     check_key_request,
@@ -17,11 +18,13 @@ from weir.control.checks import (
     check_scopes,
 )
 from weir.control.origins import browser_origin
-from weir.control.projects import check_known, find_place
+from weir.control.projects import Random, check_known, find_endpoint
 from weir.control.records import (
     AS_TENANT,
     KEY_LIMITS,
     KeyChange,
+    KeyFilter,
+    KeyImport,
     KeyKind,
     KeyLimit,
     KeyRecord,
@@ -31,7 +34,8 @@ from weir.control.records import (
     to_microseconds,
     to_time,
 )
-from weir.control.tables import ENDPOINTS, KEYS, PROJECTS, TENANTS
+from weir.control.store.tables import ENDPOINTS, KEYS, PROJECTS, TENANTS
+from weir.control.store.transactions import Transactions
 from weir.domain.keys import Scope, digest_of, is_public, make_key, make_key_id
 from weir.domain.registry import KEY_SLOTS_MAX
 from weir.errors import Conflict, LimitExceeded, NotFound
@@ -39,47 +43,105 @@ from weir.errors import Conflict, LimitExceeded, NotFound
 SLOT_REST_US = 120_000_000
 """A slot rests two of the limits' minutes after its key ended, so that a new key starts at 0."""
 
-Random = Callable[[int], bytes]
 
+class Keys:
+    """The API keys of a node."""
 
-def create_key(
-    connection: Connection, request: KeyRequest, *, now_us: int, random: Random
-) -> NewKey:
-    """A new key with its text. Raises ``InvalidInput`` or ``NotFound`` when it cannot be."""
-    text = make_key(public=request.public, live=request.mode == "live", random=random(32))
-    kind: KeyKind = "public" if request.public else "secret"
-    key = add_key(connection, request, text=text, kind=kind, now_us=now_us, random=random)
-    return NewKey(text=text, key=key)
+    __slots__ = ("_clock", "_random", "_transactions")
 
+    def __init__(self, transactions: Transactions, clock: Clock, random: Random) -> None:
+        self._transactions = transactions
+        self._clock = clock
+        self._random = random
 
-def import_key(
-    connection: Connection, request: KeyRequest, *, text: str, now_us: int, random: Random
-) -> KeyRecord:
-    """A key made elsewhere, so that SDKs in the field go on working.
+    def create(self, asked: KeyRequest) -> NewKey:
+        """Makes a key; the reply is the only time that its text is given.
 
-    Any text of 16 to 512 printable ASCII characters without a space, as a header carries
-    it. One that calls itself public is kept as a public key. ``Conflict`` when it is known already,
-    revoked ones included.
-    """
-    check_key_text(text)
-    kind: KeyKind = "public" if is_public(text) else "imported"
-    return add_key(connection, request, text=text, kind=kind, now_us=now_us, random=random)
+        Raises ``InvalidInput``, ``NotFound`` or ``LimitExceeded`` when it cannot be.
+        """
+        text = make_key(public=asked.public, live=asked.mode == "live", random=self._random(32))
+        key = self._add(asked, text=text, kind="public" if asked.public else "secret")
+        return NewKey(text=text, key=key)
+
+    def import_key(self, asked: KeyImport) -> KeyRecord:
+        """Takes in a key made elsewhere, so that SDKs in the field go on working.
+
+        Any text of 16 to 512 printable ASCII characters without a space, as a header carries it.
+        One that calls itself public is kept as a public key. Raises ``Conflict`` when it is known
+        already, revoked ones included.
+        """
+        check_key_text(asked.text)
+        kind: KeyKind = "public" if is_public(asked.text) else "imported"
+        return self._add(asked.key, text=asked.text, kind=kind)
+
+    def list(self, asked: KeyFilter) -> tuple[KeyRecord, ...]:
+        """Returns keys of a tenant and a project, or all, oldest first, revoked ones included.
+
+        A project alone is that slug in every tenant. Raises ``NotFound`` for an unknown slug.
+        """
+        statement = _SHOWN.order_by(KEYS.c.id)
+        if asked.tenant is not None:
+            statement = statement.where(TENANTS.c.slug == asked.tenant)
+        if asked.project is not None:
+            statement = statement.where(PROJECTS.c.slug == asked.project)
+        with self._transactions.read() as connection:
+            check_known(connection, tenant=asked.tenant, project=asked.project)
+            return tuple(_record(row) for row in connection.execute(statement))
+
+    def change(self, asked: KeyChange) -> KeyRecord:
+        """Sets what a key may do, for the next request with it; its project stays.
+
+        Raises ``NotFound`` for an unknown id or endpoint, ``Conflict`` for a revoked key and
+        ``InvalidInput`` as ``create`` does: a public key stays with ingest alone.
+        """
+        with self._transactions.change() as connection:
+            found = _find(connection, asked.id)
+            columns = _changed_columns(connection, found, asked, now_us=self._clock.now_us())
+            if columns:
+                own = KEYS.c.public_id == asked.id
+                connection.execute(update(KEYS).where(own).values(**columns))
+            return _find(connection, asked.id)
+
+    def revoke(self, public_id: str) -> KeyRecord:
+        """Ends a key for ever: once this returns, the next request with it is refused.
+
+        A second time it changes nothing. Raises ``NotFound`` for an unknown id.
+        """
+        own = KEYS.c.public_id == public_id
+        with self._transactions.change() as connection:
+            if _find(connection, public_id).revoked_at is None:
+                revoked = update(KEYS).where(own).values(revoked_at_us=self._clock.now_us())
+                connection.execute(revoked)
+            return _find(connection, public_id)
+
+    def names(self, project_id: int) -> dict[int, str]:
+        """Returns public ids of a project's keys by internal ids, revoked ones included."""
+        statement = select(KEYS.c.id, KEYS.c.public_id).where(KEYS.c.project_id == project_id)
+        with self._transactions.read() as connection:
+            return {row.id: row.public_id for row in connection.execute(statement)}
+
+    def _add(self, asked: KeyRequest, *, text: str, kind: KeyKind) -> KeyRecord:
+        with self._transactions.change() as connection:
+            now_us = self._clock.now_us()
+            return add_key(
+                connection, asked, text=text, kind=kind, now_us=now_us, random=self._random
+            )
 
 
 def add_key(
     connection: Connection,
-    request: KeyRequest,
+    asked: KeyRequest,
     *,
     text: str,
     kind: KeyKind,
     now_us: int,
     random: Random,
 ) -> KeyRecord:
-    """Stores a key whose text was made or checked by the caller."""
-    check_key_request(request, text=text, now_us=now_us)
+    """Stores a key in the caller's transaction; its text was made or checked there."""
+    check_key_request(asked, text=text, now_us=now_us)
     _check_unknown(connection, text)
-    place = find_place(
-        connection, tenant=request.tenant, project=request.project, endpoint=request.endpoint
+    target = find_endpoint(
+        connection, tenant=asked.tenant, project=asked.project, endpoint=asked.endpoint
     )
     public_id = make_key_id(random(16))
     connection.execute(
@@ -88,82 +150,39 @@ def add_key(
             digest=digest_of(text),
             last_four=text[-4:],
             kind=kind,
-            mode=request.mode,
-            project_id=place.project_id,
-            endpoint_id=place.endpoint_id,
+            mode=asked.mode,
+            project_id=target.project_id,
+            endpoint_id=target.endpoint_id,
             slot=_free_slot(_held_slots(connection, now_us=now_us)),
             created_at_us=now_us,
-            **_columns(msgspec.structs.asdict(request)),
+            **_columns(msgspec.structs.asdict(asked)),
         )
     )
     return _find(connection, public_id)
 
 
-def change_key(
-    connection: Connection, public_id: str, change: KeyChange, *, now_us: int
-) -> KeyRecord:
-    """Sets what ``change`` sets, for the next request with the key; its project stays.
-
-    Raises ``NotFound`` for an unknown id or endpoint, ``Conflict`` for a revoked key and
-    ``InvalidInput`` as ``create_key`` does: a public key stays with ingest alone.
-    """
-    found = _find(connection, public_id)
-    if found.revoked_at is not None:
+def _changed_columns(
+    connection: Connection, key: KeyRecord, asked: KeyChange, *, now_us: int
+) -> dict[str, object]:
+    if key.revoked_at is not None:
         raise Conflict(
-            f"The key {found.id} was revoked, and a revoked key stays so.",
+            f"The key {key.id} was revoked, and a revoked key stays so.",
             code="key_revoked",
             hint="Create another one.",
         )
-    check_key_change(change, now_us=now_us)
-    fields = set_fields(change)
-    if isinstance(change.scopes, tuple):
-        check_scopes(change.scopes, public=found.kind == "public")
+    check_key_change(asked, now_us=now_us)
+    if isinstance(asked.scopes, tuple):
+        check_scopes(asked.scopes, public=key.kind == "public")
+    fields = set_fields(asked)
     columns = _columns(fields)
-    if change.endpoint is None or isinstance(change.endpoint, str):
-        place = find_place(
-            connection, tenant=found.tenant, project=found.project, endpoint=change.endpoint
+    if asked.endpoint is None or isinstance(asked.endpoint, str):
+        target = find_endpoint(
+            connection, tenant=key.tenant, project=key.project, endpoint=asked.endpoint
         )
-        columns["endpoint_id"] = place.endpoint_id
+        columns["endpoint_id"] = target.endpoint_id
     if "expires_at" in fields:
-        columns["slot"] = _slot_again(connection, public_id, now_us=now_us)
-    if columns:
-        connection.execute(update(KEYS).where(KEYS.c.public_id == public_id).values(**columns))
-    return _find(connection, public_id)
-
-
-def list_keys(
-    connection: Connection, *, tenant: str | None = None, project: str | None = None
-) -> tuple[KeyRecord, ...]:
-    """Keys of a tenant and a project, or all, oldest first, revoked ones included.
-
-    A project alone is that slug in every tenant. Raises ``NotFound`` for an unknown slug.
-    """
-    check_known(connection, tenant=tenant, project=project)
-    statement = _SHOWN.order_by(KEYS.c.id)
-    if tenant is not None:
-        statement = statement.where(TENANTS.c.slug == tenant)
-    if project is not None:
-        statement = statement.where(PROJECTS.c.slug == project)
-    return tuple(_record(row) for row in connection.execute(statement))
-
-
-def revoke_key(connection: Connection, public_id: str, *, now_us: int) -> KeyRecord:
-    """Ends a key for ever. A second time it changes nothing; ``NotFound`` for an unknown id."""
-    found = _find(connection, public_id)
-    if found.revoked_at is not None:
-        return found
-    connection.execute(
-        update(KEYS).where(KEYS.c.public_id == public_id).values(revoked_at_us=now_us)
-    )
-    return _find(connection, public_id)
-
-
-def key_names(connection: Connection, project_id: int) -> dict[int, str]:
-    """Public ids of a project's keys by their internal ids, revoked ones included."""
-    rows = connection.execute(
-        select(KEYS.c.id, KEYS.c.public_id).where(KEYS.c.project_id == project_id)
-    )
-    return {row.id: row.public_id for row in rows}
+        columns["slot"] = _slot_again(connection, key.id, now_us=now_us)
+    return columns
 
 
 def _check_unknown(connection: Connection, text: str) -> None:

@@ -5,11 +5,12 @@ key's tenant. Times are aware datetimes in UTC.
 """
 
 from datetime import UTC, datetime, timedelta
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
 from weir.domain.keys import Scope
+from weir.tokens.claims import TTL_S_MAX
 
 DEFAULT_SLUG = "default"
 AS_PLAN: Final = "plan"
@@ -42,6 +43,7 @@ class PlanRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 class PlanChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What to change of a plan; what is ``UNSET`` stays."""
 
+    slug: str
     requests_per_minute: Limit | msgspec.UnsetType = msgspec.UNSET
     events_per_minute: Limit | msgspec.UnsetType = msgspec.UNSET
     events_per_month: Limit | msgspec.UnsetType = msgspec.UNSET
@@ -70,6 +72,7 @@ class TenantRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 class TenantChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What to change of a tenant; what is ``UNSET`` stays."""
 
+    slug: str
     active: bool | msgspec.UnsetType = msgspec.UNSET
     plan: str | msgspec.UnsetType = msgspec.UNSET
     requests_per_minute: TenantLimit | msgspec.UnsetType = msgspec.UNSET
@@ -100,6 +103,12 @@ class ProjectRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     slug: str
     tenant: str = DEFAULT_SLUG
+
+
+class ProjectFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which projects to list: those of a tenant, or all."""
+
+    tenant: str | None = None
 
 
 class ProjectRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,6 +149,7 @@ class KeyChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     project's default one.
     """
 
+    id: str
     name: str | msgspec.UnsetType = msgspec.UNSET
     scopes: tuple[Scope, ...] | msgspec.UnsetType = msgspec.UNSET
     endpoint: str | msgspec.UnsetType | None = msgspec.UNSET
@@ -148,6 +158,30 @@ class KeyChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     expires_at: datetime | msgspec.UnsetType | None = msgspec.UNSET
     requests_per_minute: KeyLimit | msgspec.UnsetType = msgspec.UNSET
     events_per_minute: KeyLimit | msgspec.UnsetType = msgspec.UNSET
+
+
+class KeyImport(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The text of a key made elsewhere, and what it may do here."""
+
+    text: str
+    key: KeyRequest
+
+    def __repr__(self) -> str:
+        """Without the text, so that no log or traceback can carry it."""
+        return f"KeyImport(key={self.key!r})"
+
+
+class KeyFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which keys to list: those of a tenant, of a project, of both, or all."""
+
+    tenant: str | None = None
+    project: str | None = None
+
+
+class KeyRevocation(msgspec.Struct, frozen=True, kw_only=True):
+    """The key to end, by its public id."""
+
+    id: str
 
 
 class KeyRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -185,6 +219,12 @@ class NewKey(msgspec.Struct, frozen=True, kw_only=True):
         return f"NewKey(key={self.key!r})"
 
 
+class TokenKeyRotation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How many seconds longer the keys before the new one verify, at most."""
+
+    overlap_s: Annotated[int, msgspec.Meta(ge=0, le=TTL_S_MAX)]
+
+
 class TokenKeyRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A key of access tokens as it is shown; the one without an end signs."""
 
@@ -195,8 +235,9 @@ class TokenKeyRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def set_fields(change: msgspec.Struct) -> dict[str, object]:
-    """The fields that are not ``UNSET``."""
-    given = msgspec.structs.asdict(change)
+    """What a change sets: the fields that may be left out, and were not."""
+    optional = [field.name for field in msgspec.structs.fields(change) if not field.required]
+    given = {name: getattr(change, name) for name in optional}
     return {name: value for name, value in given.items() if value is not msgspec.UNSET}
 
 

@@ -1,10 +1,11 @@
-"""Tenants: made, listed, switched off and on, limited. Each runs in the caller's transaction."""
+"""Tenants: made, listed, switched off and on, limited."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, func, insert, select, update
+from sqlalchemy import Connection, Row, func, insert, select, update
 
+from weir.clock import Clock
 from weir.control.checks import check_limits, check_slug
 from weir.control.plans import find_plan
 from weir.control.records import (
@@ -16,37 +17,62 @@ from weir.control.records import (
     set_fields,
     to_time,
 )
-from weir.control.tables import PLANS, TENANTS
+from weir.control.store.tables import IN_FORCE, TENANTS
+from weir.control.store.transactions import Transactions
 from weir.domain.registry import TENANTS_MAX
 from weir.errors import Conflict, LimitExceeded, NotFound
 
-IN_FORCE: Select[tuple[object, ...]] = select(
-    TENANTS.c.id,
-    TENANTS.c.slug,
-    TENANTS.c.active,
-    TENANTS.c.created_at_us,
-    PLANS.c.slug.label("plan"),
-    *(func.coalesce(TENANTS.c[limit], PLANS.c[limit]).label(limit) for limit in LIMITS),
-    *(TENANTS.c[limit].label(f"own_{limit}") for limit in LIMITS),
-).join_from(TENANTS, PLANS)
-"""Tenants with the limits in force: null where the plan has none, 0 where the tenant wants none."""
+
+class Tenants:
+    """The tenants of a node. ``used`` returns the events of the running month by tenant."""
+
+    __slots__ = ("_clock", "_transactions", "_used")
+
+    def __init__(
+        self, transactions: Transactions, clock: Clock, used: Callable[[], Mapping[int, int]]
+    ) -> None:
+        self._transactions = transactions
+        self._clock = clock
+        self._used = used
+
+    def create(self, asked: TenantRequest) -> TenantRecord:
+        """Makes an active tenant without projects.
+
+        Raises ``Conflict`` when the slug is taken, ``LimitExceeded`` when the node is full.
+        """
+        with self._transactions.change() as connection:
+            return add_tenant(connection, asked, now_us=self._clock.now_us())
+
+    def change(self, asked: TenantChange) -> TenantRecord:
+        """Switches a tenant off or on, sets its plan and its own limits.
+
+        The keys of an inactive tenant are refused with 403.
+        """
+        used = self._used()
+        with self._transactions.change() as connection:
+            tenant_id = find_tenant(connection, asked.slug)
+            columns = _columns(connection, set_fields(asked))
+            if columns:
+                own = TENANTS.c.id == tenant_id
+                connection.execute(update(TENANTS).where(own).values(**columns))
+            return _record(_row(connection, asked.slug), used)
+
+    def list(self) -> tuple[TenantRecord, ...]:
+        """Returns all tenants, oldest first."""
+        used = self._used()
+        with self._transactions.read() as connection:
+            rows = connection.execute(IN_FORCE.order_by(TENANTS.c.id))
+            return tuple(_record(row, used) for row in rows)
 
 
-Used = Mapping[int, int]
-"""Events of the running month by tenant."""
-
-
-def create_tenant(connection: Connection, request: TenantRequest, *, now_us: int) -> TenantRecord:
-    """An active tenant without projects.
-
-    Raises ``Conflict`` when the slug is taken, ``LimitExceeded`` when the node is full.
-    """
-    check_slug(request.slug)
-    columns = _columns(connection, msgspec.structs.asdict(request))
-    taken = connection.scalar(select(TENANTS.c.id).where(TENANTS.c.slug == request.slug))
+def add_tenant(connection: Connection, asked: TenantRequest, *, now_us: int) -> TenantRecord:
+    """Makes a tenant in the caller's transaction, and raises what ``Tenants.create`` does."""
+    check_slug(asked.slug)
+    columns = _columns(connection, msgspec.structs.asdict(asked))
+    taken = connection.scalar(select(TENANTS.c.id).where(TENANTS.c.slug == asked.slug))
     if taken is not None:
         raise Conflict(
-            f"There is already a tenant '{request.slug}'.",
+            f"There is already a tenant '{asked.slug}'.",
             code="slug_taken",
             hint="Choose another slug.",
         )
@@ -56,24 +82,7 @@ def create_tenant(connection: Connection, request: TenantRequest, *, now_us: int
             f"The node has {last_id} tenants, which is its limit.", code="too_many_tenants"
         )
     connection.execute(insert(TENANTS).values(active=True, created_at_us=now_us, **columns))
-    return _record(_row(connection, request.slug), {})
-
-
-def list_tenants(connection: Connection, used: Used) -> tuple[TenantRecord, ...]:
-    """All tenants, oldest first."""
-    rows = connection.execute(IN_FORCE.order_by(TENANTS.c.id))
-    return tuple(_record(row, used) for row in rows)
-
-
-def change_tenant(
-    connection: Connection, slug: str, change: TenantChange, used: Used
-) -> TenantRecord:
-    """Changes what ``change`` sets. The keys of an inactive tenant are refused with 403."""
-    tenant_id = find_tenant(connection, slug)
-    columns = _columns(connection, set_fields(change))
-    if columns:
-        connection.execute(update(TENANTS).where(TENANTS.c.id == tenant_id).values(**columns))
-    return _record(_row(connection, slug), used)
+    return _record(_row(connection, asked.slug), {})
 
 
 def find_tenant(connection: Connection, slug: str) -> int:
@@ -106,7 +115,7 @@ def _row(connection: Connection, slug: str) -> Row[tuple[object, ...]]:
     return row
 
 
-def _record(row: Row[tuple[object, ...]], used: Used) -> TenantRecord:
+def _record(row: Row[tuple[object, ...]], used: Mapping[int, int]) -> TenantRecord:
     return TenantRecord(
         slug=row.slug,
         active=row.active,

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from weir.dialects.described import OBJECT, TEXT, TIME
 from weir.dialects.fields import Field
+from weir.domain.described import OBJECT, TEXT, TIME
 
 _TIME_OR_NUMBER: Mapping[str, object] = {
     "description": "ISO 8601 text, or a number since 1970-01-01 UTC whose size tells the"
@@ -14,7 +14,7 @@ _LABELS: Mapping[str, object] = {"oneOf": [{"type": "array", "items": TEXT}, OBJ
 
 
 def object_schema(fields: Mapping[str, Field]) -> dict[str, object]:
-    """Of an object with these fields. Lenient ones, which take any value, are not told."""
+    """The schema of an object with these fields, but for lenient ones, which take any value."""
     told = [field for field in fields.values() if not field.lenient]
     return {
         "type": "object",
@@ -24,12 +24,12 @@ def object_schema(fields: Mapping[str, Field]) -> dict[str, object]:
 
 
 def list_schema(items: Mapping[str, object], *, items_max: int) -> dict[str, object]:
-    """Of the events of one request."""
+    """The schema of a request's list of events, of at most ``items_max``."""
     return {"type": "array", "minItems": 1, "maxItems": items_max, "items": items}
 
 
 def value_schema(field: Field) -> Mapping[str, object]:
-    """Of one field's value."""
+    """The schema of one field's value."""
     if field.kind == "time":
         return _TIME_OR_NUMBER if field.epoch else TIME
     if field.kind == "labels":

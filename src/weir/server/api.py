@@ -7,12 +7,12 @@ from starlette.routing import Route
 
 from weir.api.app import build_app
 from weir.api.auth import authenticator
-from weir.api.browser_routes import browser_routes
-from weir.api.ledger_routes import ledger_routes
-from weir.api.query_routes import query_routes
+from weir.api.routes.ledger import ledger_routes
+from weir.api.routes.queries import query_routes
+from weir.api.routes.script import script_routes
+from weir.api.routes.tokens import token_routes
+from weir.api.routes.traces import TraceSources, trace_routes
 from weir.api.run import serve_api
-from weir.api.token_routes import token_routes
-from weir.api.trace_routes import TraceParts, trace_routes
 from weir.clock import SystemClock
 from weir.control.service import ControlService
 from weir.loader.serve.client import LoaderClient
@@ -46,10 +46,10 @@ def run_api(settings: Settings, *, lifeline_fd: int | None) -> int:
         )
         loader = LoaderClient(directory.loader_socket, clock=clock)
         registry = RegistryView(directory, board)
-        routes = _api_routes(settings, registry, pool, loader, control.key_names)
+        routes = _api_routes(settings, registry, pool, loader, control.keys.names)
         routes += token_routes(
             registry,
-            control.token_signer,
+            control.token_keys.signer,
             clock=clock,
             per_minute=settings.token_exchanges_per_minute,
         )
@@ -83,24 +83,29 @@ def _api_routes(
 
     clock = SystemClock()
     authenticate = authenticator(registry, clock=clock, docs_url=settings.docs_url)
-    traced = TraceParts(
-        pool,
-        loader,
-        loader,
-        authenticate,
-        key_names,
+    sources = TraceSources(
+        pool=pool,
+        snapshots=loader,
+        copies=loader,
+        key_names=key_names,
         slug_of=lambda project_id: registry.current().projects[project_id].slug,
         root=directory_of(settings).root,
     )
     return [
-        *query_routes(pool=pool, snapshots=loader, authenticate=authenticate, settings=settings),
+        *query_routes(
+            pool=pool,
+            snapshots=loader,
+            authenticate=authenticate,
+            rows_max=settings.query_rows_max,
+            sql_bytes_max=settings.query_sql_bytes_max,
+        ),
         *ledger_routes(
             loader,
             authenticate=authenticate,
             key_names=key_names,
             clock=clock,
-            settings=settings,
+            minutes_max=settings.ledger_minutes_max,
         ),
-        *trace_routes(traced),
-        *browser_routes(),
+        *trace_routes(sources, authenticate=authenticate),
+        *script_routes(),
     ]

@@ -1,6 +1,7 @@
 """New access tokens: how long they last, and what is going to be signed."""
 
 import re
+from typing import Literal
 
 import msgspec
 
@@ -9,7 +10,7 @@ from weir.domain.registry import Principal, Registry
 from weir.errors import Unauthenticated
 from weir.tokens.claims import AUDIENCE, ISSUER, TTL_S_MAX, Claims, Header, encode_part
 
-EXCHANGEABLE = (Scope.INGEST, Scope.QUERY, Scope.METRICS, Scope.ADMIN)
+Exchangeable = Literal["ingest", "query", "metrics", "admin"]
 """Scopes that a token may have."""
 
 _TTL = re.compile(r"([1-9][0-9]{0,5})([smh])")

@@ -13,74 +13,74 @@ import pytest
 from tests.contract.http.ways import Way
 from tests.unit.ingest.node import INGEST, LIMITED, QUERY, REQUESTS_PER_MINUTE, Node, wait_for
 from tests.unit.ingest.wire import Answer, request
-from weir.api.operations import OPERATIONS
-from weir.dialects.described import Body, Operation
+from weir.api.table import OPERATIONS
+from weir.domain.described import Body, DescribedOperation
 
 INGESTING = {each.name: each for each in OPERATIONS if each.scope == "ingest"}
 ENDPOINT = "11111111-1111-4111-8111-111111111111"
 BODY_BYTES_MAX = 4096
 
 
-def _target(operation: Operation, endpoint: str = ENDPOINT) -> str:
+def _target(operation: DescribedOperation, endpoint: str = ENDPOINT) -> str:
     return operation.path.replace("{id}", endpoint)
 
 
-def _example(operation: Operation) -> bytes:
+def _example(operation: DescribedOperation) -> bytes:
     assert operation.body is not None
     return json.dumps(next(iter(operation.body.examples.values()))).encode()
 
 
-def _ask(node: Node, operation: Operation, sent: bytes) -> Answer:
+def _ask(node: Node, operation: DescribedOperation, sent: bytes) -> Answer:
     with node.connect() as wire:
         return wire.ask(sent, method=operation.method)
 
 
-def _invalid(node: Node, operation: Operation) -> Answer:
+def _invalid(node: Node, operation: DescribedOperation) -> Answer:
     body = b"" if operation.name == "edgemq_ingest" else b"{}"
     return _ask(node, operation, request(_target(operation), body, key=INGEST))
 
 
-def _keyless(node: Node, operation: Operation) -> Answer:
+def _keyless(node: Node, operation: DescribedOperation) -> Answer:
     return _ask(node, operation, request(_target(operation), _example(operation), key="unknown"))
 
 
-def _forbidden(node: Node, operation: Operation) -> Answer:
+def _forbidden(node: Node, operation: DescribedOperation) -> Answer:
     return _ask(node, operation, request(_target(operation), _example(operation), key=QUERY))
 
 
-def _misplaced(node: Node, operation: Operation) -> Answer:
+def _misplaced(node: Node, operation: DescribedOperation) -> Answer:
     return _ask(node, operation, request(_target(operation, "none"), b"{}", key=INGEST))
 
 
-def _wrong_method(node: Node, operation: Operation) -> Answer:
+def _wrong_method(node: Node, operation: DescribedOperation) -> Answer:
     target = "/ingest" if operation.path == "/" else _target(operation)
     return _ask(node, operation, request(target, b"", method="PUT"))
 
 
-def _large(node: Node, operation: Operation) -> Answer:
+def _large(node: Node, operation: DescribedOperation) -> Answer:
     body = b" " * (BODY_BYTES_MAX + 1)
     return _ask(node, operation, request(_target(operation), body, key=INGEST))
 
 
-def _encoded(node: Node, operation: Operation) -> Answer:
+def _encoded(node: Node, operation: DescribedOperation) -> Answer:
     line = "Content-Encoding: compress"
     return _ask(node, operation, request(_target(operation), b"x", line, key=INGEST))
 
 
-def _too_often(node: Node, operation: Operation) -> Answer:
+def _too_often(node: Node, operation: DescribedOperation) -> Answer:
     sent = request(_target(operation), _example(operation), key=LIMITED)
     for _ in range(REQUESTS_PER_MINUTE):
         assert _ask(node, operation, sent).status == operation.status
     return _ask(node, operation, sent)
 
 
-def _many_headers(node: Node, operation: Operation) -> Answer:
+def _many_headers(node: Node, operation: DescribedOperation) -> Answer:
     lines = [f"X-{number}: a" for number in range(node.settings.header_count_max + 1)]
     sent = request(_target(operation), b"", *lines, method=operation.method)
     return _ask(node, operation, sent)
 
 
-def _overloaded(node: Node, operation: Operation) -> Answer:
+def _overloaded(node: Node, operation: DescribedOperation) -> Answer:
     node.backlog[0] = 1 << 50
     node.call(node.overload.look)
     answer = _ask(node, operation, request(_target(operation), _example(operation), key=INGEST))
@@ -89,7 +89,7 @@ def _overloaded(node: Node, operation: Operation) -> Answer:
     return answer
 
 
-REFUSALS: Mapping[int, Callable[[Node, Operation], Answer]] = {
+REFUSALS: Mapping[int, Callable[[Node, DescribedOperation], Answer]] = {
     400: _invalid,
     401: _keyless,
     403: _forbidden,
@@ -114,7 +114,7 @@ def _shape(value: object) -> object:
     return [_shape(part) for part in value[:1]] if isinstance(value, list) else type(value)
 
 
-def _taken(operation: Operation) -> list[object]:
+def _taken(operation: DescribedOperation) -> list[object]:
     """The replies shown; a list of what was not taken is empty when all was."""
     shown = [each for each in operation.reply.examples.values() if isinstance(each, dict)]
     return [*shown, *({**each, "results": []} for each in shown if "results" in each)]

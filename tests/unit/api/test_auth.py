@@ -32,7 +32,7 @@ def authenticate(view: RegistryView, clock: Any) -> Authenticate:
 
 def test_key_stands_in_either_header(service: ControlService, authenticate: Authenticate) -> None:
     """Bearer wins when both are there."""
-    one, two = (service.create_key(KeyRequest()) for _ in range(2))
+    one, two = (service.keys.create(KeyRequest()) for _ in range(2))
     assert authenticate(request(authorization=f"Bearer {one.text}")).public_id == one.key.id
     assert authenticate(request(authorization=f"bearer  {one.text} ")).public_id == one.key.id
     assert authenticate(request(x_api_key=two.text)).public_id == two.key.id
@@ -69,11 +69,11 @@ def test_revoked_and_expired_keys_are_refused(
     """At once."""
     end = datetime(2026, 11, 21, tzinfo=UTC)
     revoked, expiring = (
-        service.create_key(KeyRequest()),
-        service.create_key(KeyRequest(expires_at=end)),
+        service.keys.create(KeyRequest()),
+        service.keys.create(KeyRequest(expires_at=end)),
     )
     assert authenticate(request(x_api_key=expiring.text))
-    service.revoke_key(revoked.key.id)
+    service.keys.revoke(revoked.key.id)
     clock.us = to_microseconds(end)
     for made in (revoked, expiring):
         with pytest.raises(Unauthenticated):
@@ -82,7 +82,7 @@ def test_revoked_and_expired_keys_are_refused(
 
 def test_address_is_what_the_door_says(service: ControlService, authenticate: Authenticate) -> None:
     """A key with an allow-list is good from there alone, never from an address unknown."""
-    text = service.create_key(KeyRequest(networks=("10.0.0.0/8",))).text
+    text = service.keys.create(KeyRequest(networks=("10.0.0.0/8",))).text
     assert authenticate(request(x_api_key=text, x_weir_client_address="10.9.9.9"))
     for headers in ({"x_weir_client_address": "192.0.2.1"}, {"x_forwarded_for": "10.9.9.9"}, {}):
         with pytest.raises(Forbidden, match="address"):

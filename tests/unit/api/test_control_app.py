@@ -7,8 +7,9 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from weir.api.control_app import BODY_BYTES_MAX, KeyImport, build_control_app
-from weir.control.records import KeyRequest
+from weir.api.control_app import build_control_app
+from weir.api.operation import BODY_BYTES_MAX
+from weir.control.records import KeyImport, KeyRequest
 from weir.control.service import ControlService
 
 Call = Callable[..., httpx.Response]
@@ -33,19 +34,36 @@ def test_errors_arrive_whole(app: Starlette, call: Call) -> None:
     }
 
 
-@pytest.mark.parametrize(
-    "body", [b"", b"[]", b'{"scopes": "ingest"}', b'{"scopes": ["root"]}', b'{"slot": 3}', b"\xff"]
-)
-def test_body_that_is_no_request_is_refused(app: Starlette, call: Call, body: bytes) -> None:
-    """Unknown fields too: a typo must not become a key without its limit."""
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b"\xff"])
+def test_body_that_is_no_object_is_refused(app: Starlette, call: Call, body: bytes) -> None:
+    """An empty one too: a verb that takes a body gets one."""
     reply = call(app, "POST", "/keys", content=body)
     assert (reply.status_code, reply.json()["code"]) == (400, "invalid_request")
+
+
+def test_every_wrong_field_of_a_verb_is_named(app: Starlette, call: Call) -> None:
+    """Unknown fields too: a typo must not become a key without its limit."""
+    reply = call(app, "POST", "/keys", json={"scopes": "ingest", "slot": 3, "name": None})
+    assert (reply.status_code, reply.json()["code"]) == (422, "validation_failed")
+    assert {item["field"] for item in reply.json()["details"]} == {"scopes", "slot", "name"}
+
+
+def test_field_of_the_path_does_not_stand_in_the_body(app: Starlette, call: Call) -> None:
+    """Two names for one thing could differ."""
+    reply = call(app, "PATCH", "/plans/default", json={"slug": "other", "events_per_month": 1})
+    assert (reply.status_code, reply.json()["code"]) == (422, "validation_failed")
+    assert [item["field"] for item in reply.json()["details"]] == ["slug"]
+
+
+def test_unknown_parameter_of_a_list_is_ignored(app: Starlette, call: Call) -> None:
+    """A query string may hold more than a verb knows."""
+    assert len(call(app, "GET", "/keys?tenant=default&page=2").json()) == 2
 
 
 def test_body_is_limited(app: Starlette, call: Call) -> None:
     """Nothing that an operator says is long."""
     reply = call(app, "POST", "/keys", content=b" " * (BODY_BYTES_MAX + 1))
-    assert reply.status_code == 400
+    assert reply.status_code == 413
     assert str(BODY_BYTES_MAX) in reply.json()["message"]
 
 

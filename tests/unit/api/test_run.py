@@ -104,7 +104,7 @@ def test_disk_that_fails_does_not_end_the_process(
     def fail(*_: object, **__: object) -> int:
         raise Unavailable("No.", code="control_unavailable")
 
-    monkeypatch.setattr(uptime, "record_uptime", fail)
+    monkeypatch.setattr(uptime.Uptime, "record", fail)
     logged: list[str] = []
     with serve(build_app([])):
         assert get(directory, "/openapi.json")[0] == 200
@@ -114,7 +114,7 @@ def test_disk_that_fails_does_not_end_the_process(
             return "control_write_failed" in "".join(logged)
 
         wait_for(told)
-        assert service.create_key(KeyRequest())
+        assert service.keys.create(KeyRequest())
 
 
 @pytest.mark.parametrize("loop_factory", LOOPS, ids=["asyncio", "uvloop"])

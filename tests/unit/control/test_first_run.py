@@ -9,6 +9,7 @@ import pytest
 
 from weir.control import first_run as first_run_module
 from weir.control.first_run import FirstRun, door_url
+from weir.control.records import KeyFilter
 from weir.control.service import ControlService
 from weir.domain.keys import Scope
 from weir.errors import Corrupt
@@ -40,16 +41,16 @@ def test_first_keys_work_and_are_told_once(
     assert (told.tenant, told.project) == ("default", "default")
     assert view.current().endpoints[secret.endpoint_id].public_id == told.endpoint
     assert stat.S_IMODE(directory.first_run.stat().st_mode) == 0o600
-    assert len(service.list_keys()) == 2
+    assert len(service.keys.list(KeyFilter())) == 2
 
 
 def test_later_starts_make_nothing(open_service: Open, directory: Directory) -> None:
     """Not even when the operator has put the file away."""
     first = open_service()
-    keys = first.list_keys()
+    keys = first.keys.list(KeyFilter())
     first.close()
     directory.first_run.unlink()
-    assert open_service().list_keys() == keys
+    assert open_service().keys.list(KeyFilter()) == keys
     assert not directory.first_run.exists()
 
 
@@ -64,7 +65,7 @@ def test_log_tells_the_path_and_no_key(
     assert read(directory).public_key not in out + err
 
 
-@pytest.mark.parametrize("place", ["write_durable", "create_tenant", "add_key"])
+@pytest.mark.parametrize("place", ["write_durable", "add_tenant", "add_key"])
 def test_crash_at_any_point_leaves_keys_that_somebody_knows(
     open_service: Open,
     directory: Directory,
@@ -86,7 +87,7 @@ def test_crash_at_any_point_leaves_keys_that_somebody_knows(
     told = read(directory)
     assert written in {None, told}
     assert view.current().authenticate(told.secret_key, now_us=0)
-    assert len(service.list_keys()) == 2
+    assert len(service.keys.list(KeyFilter())) == 2
 
 
 @pytest.mark.parametrize("damage", [b"", b"{}", b"not json", "typo"])

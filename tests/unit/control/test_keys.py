@@ -6,7 +6,15 @@ from typing import Any
 import pytest
 
 from weir.control import keys
-from weir.control.records import KeyRequest, ProjectRequest, TenantRequest, to_microseconds, to_time
+from weir.control.records import (
+    KeyFilter,
+    KeyImport,
+    KeyRequest,
+    ProjectRequest,
+    TenantRequest,
+    to_microseconds,
+    to_time,
+)
 from weir.control.service import ControlService
 from weir.domain.keys import Scope, is_mistyped
 from weir.domain.registry import admits_address
@@ -22,7 +30,7 @@ def test_new_key_works_at_once_with_what_it_was_given(
     service: ControlService, view: RegistryView
 ) -> None:
     """Another process finds the key's principal, limits and lists in the registry."""
-    made = service.create_key(
+    made = service.keys.create(
         KeyRequest(
             name="mobile",
             scopes=(Scope.QUERY, Scope.INGEST, Scope.QUERY),
@@ -45,17 +53,17 @@ def test_new_key_works_at_once_with_what_it_was_given(
 
 def test_kind_and_mode_stand_in_the_text(service: ControlService) -> None:
     """A key's text says what it is."""
-    public = service.create_key(KeyRequest(public=True, mode="test"))
+    public = service.keys.create(KeyRequest(public=True, mode="test"))
     assert public.text.startswith("pk_test_")
     assert (public.key.kind, public.key.mode) == ("public", "test")
-    assert service.create_key(KeyRequest()).text.startswith("sk_live_")
+    assert service.keys.create(KeyRequest()).text.startswith("sk_live_")
 
 
 def test_every_mistyped_character_is_told_from_an_unknown_key(
     service: ControlService, view: RegistryView
 ) -> None:
     """One changed character anywhere breaks the checksum, and the message says so."""
-    text = service.create_key(KeyRequest()).text
+    text = service.keys.create(KeyRequest()).text
     for place in range(len("sk_live_"), len(text)):
         typo = text[:place] + ("A" if text[place] != "A" else "B") + text[place + 1 :]
         assert is_mistyped(typo)
@@ -67,10 +75,10 @@ def test_revoked_key_is_refused_by_the_next_request(
     service: ControlService, view: RegistryView
 ) -> None:
     """The epoch has moved before revoke_key returns."""
-    made = service.create_key(KeyRequest())
+    made = service.keys.create(KeyRequest())
     before = view.current()
     assert before.authenticate(made.text, now_us=0)
-    service.revoke_key(made.key.id)
+    service.keys.revoke(made.key.id)
     assert view.current().epoch > before.epoch
     with pytest.raises(Unauthenticated, match="revoked"):
         view.current().authenticate(made.text, now_us=0)
@@ -78,13 +86,13 @@ def test_revoked_key_is_refused_by_the_next_request(
 
 def test_second_revocation_changes_nothing(service: ControlService) -> None:
     """It answers with the time of the first."""
-    key = service.create_key(KeyRequest()).key
-    assert service.revoke_key(key.id) == service.revoke_key(key.id)
+    key = service.keys.create(KeyRequest()).key
+    assert service.keys.revoke(key.id) == service.keys.revoke(key.id)
 
 
 def test_expired_key_is_refused(service: ControlService, view: RegistryView) -> None:
     """From its very microsecond on."""
-    made = service.create_key(KeyRequest(expires_at=FAR))
+    made = service.keys.create(KeyRequest(expires_at=FAR))
     end_us = to_microseconds(FAR)
     assert view.current().authenticate(made.text, now_us=end_us - 1)
     with pytest.raises(Unauthenticated, match="expired"):
@@ -93,7 +101,7 @@ def test_expired_key_is_refused(service: ControlService, view: RegistryView) -> 
 
 def test_wrong_scope_is_forbidden(service: ControlService, view: RegistryView) -> None:
     """A key may do what it was given and nothing else."""
-    text = service.create_key(KeyRequest()).text
+    text = service.keys.create(KeyRequest()).text
     principal = view.current().authenticate(text, now_us=0)
     principal.require(Scope.INGEST)
     for scope in set(Scope) - {Scope.INGEST}:
@@ -124,12 +132,12 @@ def test_impossible_key_is_refused_by_field(
     service: ControlService, request_: KeyRequest, field: str
 ) -> None:
     """The error names the field, and nothing was stored."""
-    known = service.list_keys()
+    known = service.keys.list(KeyFilter())
     with pytest.raises(InvalidInput) as caught:
-        service.create_key(request_)
+        service.keys.create(request_)
     assert caught.value.details is not None
     assert caught.value.details[0]["field"] == field
-    assert service.list_keys() == known
+    assert service.keys.list(KeyFilter()) == known
 
 
 @pytest.mark.parametrize(
@@ -151,16 +159,16 @@ def test_keys_of_other_systems_are_taken_in_as_they_are(
     service: ControlService, view: RegistryView, text: str
 ) -> None:
     """Each vendor's form, and any other; revoked, they end like our own."""
-    key = service.import_key(text, KeyRequest())
+    key = service.keys.import_key(KeyImport(text=text, key=KeyRequest()))
     assert view.current().authenticate(text, now_us=0).public_id == key.id
-    service.revoke_key(key.id)
+    service.keys.revoke(key.id)
     with pytest.raises(Unauthenticated):
         view.current().authenticate(text, now_us=0)
 
 
 def test_imported_key_goes_on_working(service: ControlService, view: RegistryView) -> None:
     """Any text of 16 characters or more can be a key."""
-    key = service.import_key(IMPORTED, KeyRequest(name="from before"))
+    key = service.keys.import_key(KeyImport(text=IMPORTED, key=KeyRequest(name="from before")))
     assert key.kind == "imported"
     assert view.current().authenticate(IMPORTED, now_us=0).public_id == key.id
 
@@ -181,58 +189,60 @@ def test_imported_key_goes_on_working(service: ControlService, view: RegistryVie
 def test_text_that_no_header_carries_is_not_imported(service: ControlService, text: str) -> None:
     """Refused with what a key's text may be."""
     with pytest.raises(InvalidInput, match="16 to 512 printable"):
-        service.import_key(text, KeyRequest())
+        service.keys.import_key(KeyImport(text=text, key=KeyRequest()))
 
 
 def test_imported_public_key_is_ingest_only(service: ControlService) -> None:
     """A text that calls itself public has been in browsers."""
     with pytest.raises(InvalidInput, match="public key"):
-        service.import_key("pk_0123456789abcdef", KeyRequest(scopes=(Scope.QUERY,)))
+        service.keys.import_key(
+            KeyImport(text="pk_0123456789abcdef", key=KeyRequest(scopes=(Scope.QUERY,)))
+        )
 
 
 def test_known_key_is_not_imported_again(service: ControlService) -> None:
     """Neither while it is live nor after it was revoked: it stays revoked."""
-    key = service.import_key(IMPORTED, KeyRequest())
+    key = service.keys.import_key(KeyImport(text=IMPORTED, key=KeyRequest()))
     with pytest.raises(Conflict, match=key.id):
-        service.import_key(IMPORTED, KeyRequest())
-    service.revoke_key(key.id)
+        service.keys.import_key(KeyImport(text=IMPORTED, key=KeyRequest()))
+    service.keys.revoke(key.id)
     with pytest.raises(Conflict, match="stays so"):
-        service.import_key(IMPORTED, KeyRequest())
+        service.keys.import_key(KeyImport(text=IMPORTED, key=KeyRequest()))
 
 
 def test_unknown_things_are_not_found(service: ControlService) -> None:
     """Each with its own code."""
-    service.create_tenant(TenantRequest(slug="other"))
+    service.tenants.create(TenantRequest(slug="other"))
     for request_, code in [
         (KeyRequest(tenant="nobody"), "tenant_not_found"),
         (KeyRequest(tenant="other"), "project_not_found"),
         (KeyRequest(endpoint="2f1c0b9e-0000-4000-8000-000000000000"), "endpoint_not_found"),
     ]:
         with pytest.raises(NotFound) as caught:
-            service.create_key(request_)
+            service.keys.create(request_)
         assert caught.value.code == code
     with pytest.raises(NotFound, match="key_x"):
-        service.revoke_key("key_x")
+        service.keys.revoke("key_x")
     with pytest.raises(NotFound, match="nothing"):
-        service.list_keys(project="nothing")
+        service.keys.list(KeyFilter(project="nothing"))
 
 
 def test_key_cannot_write_to_another_projects_endpoint(service: ControlService) -> None:
     """An endpoint of another project is as unknown as one that does not exist."""
-    other = service.create_project(ProjectRequest(slug="other"))
+    other = service.projects.create(ProjectRequest(slug="other"))
     with pytest.raises(NotFound):
-        service.create_key(KeyRequest(endpoint=other.endpoint))
-    made = service.create_key(KeyRequest(project="other", endpoint=other.endpoint))
+        service.keys.create(KeyRequest(endpoint=other.endpoint))
+    made = service.keys.create(KeyRequest(project="other", endpoint=other.endpoint))
     assert made.key.endpoint == other.endpoint
 
 
 def test_keys_are_listed_by_project(service: ControlService) -> None:
     """Revoked ones too, oldest first."""
-    service.create_project(ProjectRequest(slug="web"))
-    made = [service.create_key(KeyRequest(project="web")).key for _ in range(2)]
-    revoked = service.revoke_key(made[0].id)
-    assert service.list_keys(project="web") == (revoked, made[1])
-    assert len(service.list_keys(tenant="default")) == 4
+    service.projects.create(ProjectRequest(slug="web"))
+    made = [service.keys.create(KeyRequest(project="web")).key for _ in range(2)]
+    revoked = service.keys.revoke(made[0].id)
+    assert service.keys.list(KeyFilter(project="web")) == (revoked, made[1])
+    assert len(service.keys.list(KeyFilter(tenant="default"))) == 4
 
 
 def test_slot_is_free_again_only_after_its_limits_have_passed(
@@ -241,13 +251,13 @@ def test_slot_is_free_again_only_after_its_limits_have_passed(
     """A new key never starts with what an old one had used up."""
 
     def slot_of(request_: KeyRequest) -> int:
-        text = service.create_key(request_).text
+        text = service.keys.create(request_).text
         return view.current().authenticate(text, now_us=clock.us).slot
 
     soon = to_time(clock.us) + timedelta(seconds=1)
     assert slot_of(KeyRequest(expires_at=soon)) == 2
     assert slot_of(KeyRequest(name="gone")) == 3
-    service.revoke_key(service.list_keys()[-1].id)
+    service.keys.revoke(service.keys.list(KeyFilter())[-1].id)
     assert slot_of(KeyRequest()) == 4
     clock.us += keys.SLOT_REST_US
     assert slot_of(KeyRequest()) == 3
@@ -260,7 +270,7 @@ def test_live_keys_are_limited(service: ControlService, monkeypatch: pytest.Monk
     """The table of limits has so many slots and no more."""
     monkeypatch.setattr(keys, "KEY_SLOTS_MAX", 2)
     with pytest.raises(LimitExceeded) as caught:
-        service.create_key(KeyRequest())
+        service.keys.create(KeyRequest())
     assert caught.value.code == "too_many_keys"
 
 
@@ -268,11 +278,11 @@ def test_key_texts_are_in_no_file_and_no_log_line(
     service: ControlService, directory: Directory, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Not in the database, its journal, the registry, the logs; only in first-run.json."""
-    made = service.create_key(KeyRequest(scopes=(Scope.QUERY,)))
-    service.import_key(IMPORTED, KeyRequest())
+    made = service.keys.create(KeyRequest(scopes=(Scope.QUERY,)))
+    service.keys.import_key(KeyImport(text=IMPORTED, key=KeyRequest()))
     with pytest.raises(Conflict) as caught:
-        service.import_key(IMPORTED, KeyRequest())
-    service.revoke_key(made.key.id)
+        service.keys.import_key(KeyImport(text=IMPORTED, key=KeyRequest()))
+    service.keys.revoke(made.key.id)
     texts = [made.text, IMPORTED, made.text[:-4], IMPORTED[:-4]]
     files = [path for path in directory.root.rglob("*") if path.is_file()]
     assert directory.control_db in files
@@ -286,7 +296,7 @@ def test_address_list_holds_addresses_and_networks(
     service: ControlService, view: RegistryView
 ) -> None:
     """IPv4 written as IPv6 is the same client; what is no address is refused."""
-    made = service.create_key(KeyRequest(networks=("10.0.0.0/8", "2001:db8::1")))
+    made = service.keys.create(KeyRequest(networks=("10.0.0.0/8", "2001:db8::1")))
     principal = view.current().authenticate(made.text, now_us=0)
     for address in ("10.1.2.3", "::ffff:10.1.2.3", "2001:db8::1"):
         assert admits_address(principal, address)

@@ -3,7 +3,7 @@
 import pytest
 
 from weir.control.origins import browser_origin
-from weir.control.records import KeyChange, KeyRequest
+from weir.control.records import KeyChange, KeyFilter, KeyRequest
 from weir.control.service import ControlService
 from weir.errors import InvalidInput
 from weir.node.registry import RegistryView
@@ -70,10 +70,10 @@ def test_keys_hold_origins_as_browsers_send_them(
     """Made or changed, each once; a wildcard stores nothing."""
     given = ("https://www.Example.org:443", "https://www.example.org", "https://münchen.example")
     kept = ("https://www.example.org", "https://xn--mnchen-3ya.example")
-    made = service.create_key(KeyRequest(origins=given))
+    made = service.keys.create(KeyRequest(origins=given))
     assert made.key.origins == kept
-    service.change_key(made.key.id, KeyChange(origins=given[::-1]))
+    service.keys.change(KeyChange(id=made.key.id, origins=given[::-1]))
     assert view.current().authenticate(made.text, now_us=0).origins == kept[::-1]
     with pytest.raises(InvalidInput, match="wildcard"):
-        service.change_key(made.key.id, KeyChange(origins=("https://*.example.org",)))
-    assert service.list_keys()[-1].origins == kept[::-1]
+        service.keys.change(KeyChange(id=made.key.id, origins=("https://*.example.org",)))
+    assert service.keys.list(KeyFilter())[-1].origins == kept[::-1]

@@ -9,10 +9,10 @@ from sqlalchemy import Engine, MetaData, inspect, text
 
 from weir.catalog import adapter as catalog
 from weir.catalog import tables as catalog_tables
-from weir.control import service, tables
+from weir.control.store import tables
 from weir.storage.database import Newest, migrate, open_engine, sqlite_url
 
-CONTROL = (service.MIGRATIONS, Newest(tables.METADATA, tables.FIRST_ROWS))
+CONTROL = (tables.MIGRATIONS, Newest(tables.METADATA, tables.FIRST_ROWS))
 CATALOG = (catalog.MIGRATIONS, Newest(catalog_tables.METADATA, catalog_tables.FIRST_ROWS))
 
 

@@ -7,16 +7,19 @@ from typing import Any
 
 import pytest
 
-from weir.control import service as service_module
 from weir.control.records import (
+    KeyFilter,
+    KeyImport,
     KeyRequest,
     PlanChange,
     PlanRequest,
+    ProjectFilter,
     ProjectRequest,
     TenantChange,
     TenantRequest,
 )
 from weir.control.service import ControlService
+from weir.control.store import transactions
 from weir.errors import Conflict, Corrupt, Forbidden, InvalidInput, NotFound, Unavailable
 from weir.node.board import Board, Slot
 from weir.node.directory import Directory
@@ -29,14 +32,14 @@ def test_every_change_has_an_epoch_of_its_own(service: ControlService, board: Bo
     """Readers see one number a change; reading changes none."""
     epochs = [board.get(Slot.REGISTRY_EPOCH)]
     changes: list[Callable[[], object]] = [
-        lambda: service.create_plan(PlanRequest(slug="pro")),
-        lambda: service.change_plan("pro", PlanChange(events_per_month=9)),
-        lambda: service.create_tenant(TenantRequest(slug="acme")),
-        lambda: service.change_tenant("acme", TenantChange(active=False)),
-        lambda: service.create_project(ProjectRequest(slug="web", tenant="acme")),
-        lambda: service.create_key(KeyRequest()),
-        lambda: service.import_key("x" * 16, KeyRequest()),
-        lambda: service.revoke_key(service.list_keys()[0].id),
+        lambda: service.plans.create(PlanRequest(slug="pro")),
+        lambda: service.plans.change(PlanChange(slug="pro", events_per_month=9)),
+        lambda: service.tenants.create(TenantRequest(slug="acme")),
+        lambda: service.tenants.change(TenantChange(slug="acme", active=False)),
+        lambda: service.projects.create(ProjectRequest(slug="web", tenant="acme")),
+        lambda: service.keys.create(KeyRequest()),
+        lambda: service.keys.import_key(KeyImport(text="x" * 16, key=KeyRequest())),
+        lambda: service.keys.revoke(service.keys.list(KeyFilter())[0].id),
     ]
     for change in changes:
         change()
@@ -48,8 +51,8 @@ def test_registry_mirrors_tenants_projects_and_endpoints(
     service: ControlService, view: RegistryView
 ) -> None:
     """What the data plane reads is what was made."""
-    service.create_tenant(TenantRequest(slug="acme", events_per_minute=9, events_per_month=99))
-    made = service.create_project(ProjectRequest(slug="web", tenant="acme"))
+    service.tenants.create(TenantRequest(slug="acme", events_per_minute=9, events_per_month=99))
+    made = service.projects.create(ProjectRequest(slug="web", tenant="acme"))
     registry = view.current()
     tenant = next(item for item in registry.tenants.values() if item.slug == "acme")
     project = next(item for item in registry.projects.values() if item.slug == "web")
@@ -63,51 +66,53 @@ def test_keys_of_an_inactive_tenant_are_refused_until_it_is_active(
     service: ControlService, view: RegistryView
 ) -> None:
     """Switching a tenant off and on needs no new keys."""
-    text = service.create_key(KeyRequest()).text
-    service.change_tenant("default", TenantChange(active=False))
+    text = service.keys.create(KeyRequest()).text
+    service.tenants.change(TenantChange(slug="default", active=False))
     with pytest.raises(Forbidden) as caught:
         view.current().authenticate(text, now_us=0)
     assert caught.value.code == "tenant_inactive"
-    service.change_tenant("default", TenantChange(active=True))
+    service.tenants.change(TenantChange(slug="default", active=True))
     assert view.current().authenticate(text, now_us=0)
 
 
 def test_change_of_a_tenant_leaves_the_rest(service: ControlService) -> None:
     """What is not given stays; None takes a limit away."""
-    service.create_tenant(TenantRequest(slug="acme", events_per_minute=9, events_per_month=99))
-    changed = service.change_tenant("acme", TenantChange(events_per_minute=None))
+    service.tenants.create(TenantRequest(slug="acme", events_per_minute=9, events_per_month=99))
+    changed = service.tenants.change(TenantChange(slug="acme", events_per_minute=None))
     assert (changed.active, changed.events_per_minute, changed.events_per_month) == (True, None, 99)
-    assert service.change_tenant("acme", TenantChange()) == changed
-    assert service.list_tenants()[1] == changed
+    assert service.tenants.change(TenantChange(slug="acme")) == changed
+    assert service.tenants.list()[1] == changed
 
 
 def test_taken_slugs_conflict(service: ControlService) -> None:
     """A project's slug is taken within its tenant only."""
-    service.create_tenant(TenantRequest(slug="acme"))
+    service.tenants.create(TenantRequest(slug="acme"))
     with pytest.raises(Conflict, match="acme"):
-        service.create_tenant(TenantRequest(slug="acme"))
-    service.create_project(ProjectRequest(slug="default", tenant="acme"))
+        service.tenants.create(TenantRequest(slug="acme"))
+    service.projects.create(ProjectRequest(slug="default", tenant="acme"))
     with pytest.raises(Conflict, match="default"):
-        service.create_project(ProjectRequest(slug="default"))
-    assert [item.tenant for item in service.list_projects()] == ["default", "acme"]
-    assert [item.slug for item in service.list_projects(tenant="acme")] == ["default"]
+        service.projects.create(ProjectRequest(slug="default"))
+    assert [item.tenant for item in service.projects.list(ProjectFilter())] == ["default", "acme"]
+    assert [item.slug for item in service.projects.list(ProjectFilter(tenant="acme"))] == [
+        "default"
+    ]
 
 
 @pytest.mark.parametrize("slug", ["", "A", "a_b", "-a", "a-", "a" * 64, "a/b", "ä", "a\n"])
 def test_bad_slugs_are_refused(service: ControlService, slug: str) -> None:
     """They would not survive URLs and commands."""
     with pytest.raises(InvalidInput, match="slug"):
-        service.create_tenant(TenantRequest(slug=slug))
+        service.tenants.create(TenantRequest(slug=slug))
     with pytest.raises(InvalidInput, match="slug"):
-        service.create_project(ProjectRequest(slug=slug))
+        service.projects.create(ProjectRequest(slug=slug))
 
 
 def test_limits_of_nothing_are_refused(service: ControlService) -> None:
     """0 events are a tenant that is switched off, said plainly."""
     with pytest.raises(InvalidInput, match="events_per_month"):
-        service.change_tenant("default", TenantChange(events_per_month=0))
+        service.tenants.change(TenantChange(slug="default", events_per_month=0))
     with pytest.raises(NotFound):
-        service.change_tenant("nobody", TenantChange(active=False))
+        service.tenants.change(TenantChange(slug="nobody", active=False))
 
 
 def test_second_writer_is_refused(
@@ -139,17 +144,17 @@ def test_failed_publication_is_told_and_made_good(
     service: ControlService, view: RegistryView, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The change is stored; the next minute, or the same call again, publishes it."""
-    made = service.create_key(KeyRequest())
+    made = service.keys.create(KeyRequest())
 
     def fail(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(service_module, "publish_registry", fail)
+    monkeypatch.setattr(transactions, "publish_registry", fail)
     with pytest.raises(Unavailable) as caught:
-        service.revoke_key(made.key.id)
+        service.keys.revoke(made.key.id)
     assert caught.value.code == "not_published"
     assert view.current().authenticate(made.text, now_us=0)
-    monkeypatch.setattr(service_module, "publish_registry", publish_registry)
+    monkeypatch.setattr(transactions, "publish_registry", publish_registry)
     service.publish_pending()
     assert made.key.id not in {item.public_id for item in view.current().keys.values()}
 
@@ -167,7 +172,7 @@ def test_damaged_database_is_told_as_such(
     """In use and at the start, without SQL."""
     directory.control_db.write_bytes(b"x" * 4096)
     with pytest.raises(Corrupt) as caught:
-        service.list_keys()
+        service.keys.list(KeyFilter())
     assert "SELECT" not in str(caught.value)
     service.close()
     with pytest.raises(Corrupt):
@@ -185,10 +190,10 @@ def test_locked_database_is_unavailable(
     other = sqlite3.connect(directory.control_db, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     with pytest.raises(Unavailable) as caught:
-        service.create_key(KeyRequest())
+        service.keys.create(KeyRequest())
     other.close()
     assert caught.value.code == "control_unavailable"
-    assert service.create_key(KeyRequest())
+    assert service.keys.create(KeyRequest())
 
 
 def test_changes_from_many_threads_are_all_there(
@@ -196,7 +201,7 @@ def test_changes_from_many_threads_are_all_there(
 ) -> None:
     """One change at a time; no epoch, slot or key is lost."""
     threads = [
-        threading.Thread(target=lambda: [service.create_key(KeyRequest()) for _ in range(5)])
+        threading.Thread(target=lambda: [service.keys.create(KeyRequest()) for _ in range(5)])
         for _ in range(4)
     ]
     for thread in threads:

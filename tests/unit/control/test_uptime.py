@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from weir.control.service import ControlService
-from weir.control.tables import UPTIME_DAYS
+from weir.control.store.tables import UPTIME_DAYS
 from weir.node.directory import Directory
 from weir.storage.database import open_engine, sqlite_url
 
@@ -17,14 +17,14 @@ def run_minutes(service: ControlService, clock: Any, minutes: int) -> int:
     """The node runs so many minutes more; the uptime afterwards."""
     uptime = 0
     for _ in range(minutes):
-        uptime = service.record_uptime()
+        uptime = service.uptime.record()
         clock.us += MINUTE_US
     return uptime
 
 
 def test_uptime_of_a_new_node_is_whole(service: ControlService, clock: Any) -> None:
     """From the first minute on, however often the minute is counted."""
-    assert [service.record_uptime() for _ in range(3)] == [1_000_000] * 3
+    assert [service.uptime.record() for _ in range(3)] == [1_000_000] * 3
     assert run_minutes(service, clock, 3) == 1_000_000
 
 
@@ -32,14 +32,14 @@ def test_time_down_is_counted_since_the_first_start(service: ControlService, clo
     """Five minutes up, fourteen down, one up: six of twenty."""
     run_minutes(service, clock, 5)
     clock.us += 14 * MINUTE_US
-    assert service.record_uptime() == 300_000
+    assert service.uptime.record() == 300_000
 
 
 def test_window_is_thirty_days(service: ControlService, clock: Any) -> None:
     """What lies before is forgotten, being up as being down."""
     run_minutes(service, clock, 10)
     clock.us += 40 * DAY_US
-    up = service.record_uptime()
+    up = service.uptime.record()
     minutes = 29 * 1440 + (clock.us // MINUTE_US) % 1440 + 1
     assert up == 1_000_000 // minutes
 
@@ -47,7 +47,7 @@ def test_window_is_thirty_days(service: ControlService, clock: Any) -> None:
 def test_rows_are_bounded(service: ControlService, clock: Any, directory: Directory) -> None:
     """One a day, thirty at most."""
     for _ in range(40):
-        service.record_uptime()
+        service.uptime.record()
         clock.us += DAY_US
     engine = open_engine(sqlite_url(directory.control_db))
     with engine.connect() as connection:
@@ -61,4 +61,4 @@ def test_clock_that_was_set_back_breaks_nothing(service: ControlService, clock: 
     clock.us -= 3 * DAY_US
     assert 0 < run_minutes(service, clock, 5) <= 1_000_000
     clock.us += 3 * DAY_US
-    assert 0 < service.record_uptime() <= 1_000_000
+    assert 0 < service.uptime.record() <= 1_000_000

@@ -495,8 +495,8 @@ def test_api_process_does_not_load_the_engine() -> None:
     """Parser, engine and Arrow live in the workers: the api process stays small."""
     code = (
         "import sys, weir.server.api, weir.api.app, weir.api.run, weir.control.service;"
-        "import weir.api.browser_routes, weir.api.ledger_routes, weir.api.query_routes;"
-        "import weir.api.trace_routes, weir.loader.serve.client, weir.query.pool;"
+        "import weir.api.routes.script, weir.api.routes.ledger, weir.api.routes.queries;"
+        "import weir.api.routes.traces, weir.loader.serve.client, weir.query.pool;"
         "assert not {'duckdb', 'sqlglot', 'pyarrow', 'numpy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

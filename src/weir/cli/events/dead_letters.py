@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from weir.api.routes.operator.projects import LIST_PROJECTS
 from weir.catalog.adapter import SqlCatalog
 from weir.cli import options
 from weir.cli.command import CommandGroup, Exit, tell
@@ -14,6 +15,7 @@ from weir.cli.events.replay import replay_letters
 from weir.cli.node import find_directory
 from weir.cli.operator.control import open_node
 from weir.cli.output import print_json, print_table, show
+from weir.control.records import ProjectFilter
 from weir.domain.frame import Frame
 from weir.errors import Corrupt, NotFound
 from weir.lake.raw import decode_raw
@@ -155,7 +157,7 @@ def _find(letters: Sequence[DeadLetter], letter_id: str) -> DeadLetter:
 def _projects(data_dir: str | None, slug: str | None) -> dict[int, str]:
     """Names of projects by number: of one, or of all."""
     with open_node(data_dir) as control:
-        found = {item.number: item.slug for item in control.list_projects(tenant=None)}
+        found = {item.number: item.slug for item in control.call(LIST_PROJECTS, ProjectFilter())}
     chosen = {number: name for number, name in found.items() if slug in {None, name}}
     if not chosen and slug is not None:
         raise NotFound(f"There is no project '{slug}'.", hint="weir projects list shows them.")

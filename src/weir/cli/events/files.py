@@ -4,13 +4,14 @@ import contextlib
 
 import click
 
+from weir.api.routes.operator.projects import LIST_PROJECTS
 from weir.catalog.adapter import SqlCatalog
 from weir.cli import options
 from weir.cli.command import Command
 from weir.cli.node import find_directory
 from weir.cli.operator.control import open_node
 from weir.cli.output import print_json
-from weir.control.records import DEFAULT_SLUG, ProjectRecord
+from weir.control.records import DEFAULT_SLUG, ProjectFilter, ProjectRecord
 from weir.domain.snapshot import LakeFile
 from weir.errors import NotFound
 from weir.node.directory import Directory
@@ -35,7 +36,7 @@ def files(project: str, tenant: str, data_dir: str | None, as_json: bool) -> Non
     the lake yet (see cut_age_s) are in none.
     """
     with open_node(data_dir) as control:
-        found = _project(control.list_projects(tenant=tenant), project, tenant)
+        found = _project(control.call(LIST_PROJECTS, ProjectFilter(tenant=tenant)), project, tenant)
     directory = Directory(find_directory(data_dir).root.resolve())
     listed = _listed(directory, found.number)
     if as_json:

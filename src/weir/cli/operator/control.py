@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from weir.api.control_client import Control, open_control, open_or_make_control
+from weir.api.client import Control, open_control, open_or_make_control
 from weir.cli.command import tell
 from weir.cli.node import find_settings
 from weir.node.directory import Directory
@@ -23,7 +23,7 @@ def open_node(data_dir: str | None) -> Iterator[Control]:
 
 @contextlib.contextmanager
 def open_or_make_node(data_dir: str | None) -> Iterator[Control]:
-    """The same for commands that create things: a new directory becomes a node."""
+    """The control state of the node in a directory, which becomes a node when it is new."""
     settings = _prepare(data_dir)
     directory = Directory(Path(settings.data_dir))
     is_new = not directory.control_db.exists()

@@ -7,6 +7,13 @@ from datetime import datetime
 import click
 import msgspec
 
+from weir.api.routes.operator.keys import (
+    CHANGE_KEY,
+    CREATE_KEY,
+    IMPORT_KEY,
+    LIST_KEYS,
+    REVOKE_KEY,
+)
 from weir.cli import options
 from weir.cli.command import CommandGroup
 from weir.cli.operator.control import open_node, open_or_make_node
@@ -17,9 +24,12 @@ from weir.control.records import (
     AS_TENANT,
     KEY_LIMITS,
     KeyChange,
+    KeyFilter,
+    KeyImport,
     KeyLimit,
     KeyRecord,
     KeyRequest,
+    KeyRevocation,
     to_time,
 )
 from weir.domain.keys import KEY_CHARS_MAX, Scope
@@ -90,7 +100,7 @@ def create(public: bool, test: bool, data_dir: str | None, as_json: bool, **want
     request = _request(wanted, public=public, mode="test" if test else "live")
     _check(request)
     with open_or_make_node(data_dir) as control:
-        made = control.create_key(request)
+        made = control.call(CREATE_KEY, request)
     if as_json:
         print_json({"key": made.text} | msgspec.to_builtins(made.key))
         return
@@ -117,7 +127,7 @@ def import_key(data_dir: str | None, as_json: bool, **wanted: object) -> None:
     check_key_text(text)
     _check(request, text=text)
     with open_or_make_node(data_dir) as control:
-        taken = control.import_key(text, request)
+        taken = control.call(IMPORT_KEY, KeyImport(text=text, key=request))
     if as_json:
         print_json(taken)
         return
@@ -135,7 +145,7 @@ def list_keys(tenant: str | None, project: str | None, data_dir: str | None, as_
     A limit that is left empty is its tenant's; 'none' is no limit.
     """
     with open_node(data_dir) as control:
-        found = control.list_keys(tenant=tenant, project=project)
+        found = control.call(LIST_KEYS, KeyFilter(tenant=tenant, project=project))
     if as_json:
         print_json(found)
         return
@@ -144,7 +154,7 @@ def list_keys(tenant: str | None, project: str | None, data_dir: str | None, as_
 
 
 @keys.command()
-@click.argument("key_id", metavar="ID")
+@click.argument("id", metavar="ID")
 @click.option("--name", help="What a person calls it; '' takes it away.")
 @click.option(
     "--scopes", callback=options.scopes, help=f"All that it shall have, of {', '.join(Scope)}."
@@ -185,9 +195,7 @@ def list_keys(tenant: str | None, project: str | None, data_dir: str | None, as_
 @options.data_dir
 @options.as_json
 @click.pass_context
-def change(
-    ctx: click.Context, /, key_id: str, data_dir: str | None, as_json: bool, **_: object
-) -> None:
+def change(ctx: click.Context, /, data_dir: str | None, as_json: bool, **_: object) -> None:
     """Change what a key may do; a running node does so from the next request on.
 
     What is not given stays; a list that is given replaces the one before. The key's text, its
@@ -196,7 +204,7 @@ def change(
     asked = options.given_change(ctx, KeyChange)
     check_key_change(asked, now_us=SystemClock().now_us())
     with open_node(data_dir) as control:
-        changed = control.change_key(key_id, asked)
+        changed = control.call(CHANGE_KEY, asked)
     if as_json:
         print_json(changed)
         return
@@ -214,7 +222,7 @@ def change(
 def revoke(key_id: str, data_dir: str | None, as_json: bool) -> None:
     """End a key for ever; once this returns, no request with it is taken."""
     with open_node(data_dir) as control:
-        ended = control.revoke_key(key_id)
+        ended = control.call(REVOKE_KEY, KeyRevocation(id=key_id))
     if as_json:
         print_json(ended)
         return

@@ -2,6 +2,7 @@
 
 import click
 
+from weir.api.routes.operator.plans import CHANGE_PLAN, CREATE_PLAN, LIST_PLANS
 from weir.cli import options
 from weir.cli.command import CommandGroup
 from weir.cli.operator.control import open_node, open_or_make_node
@@ -29,7 +30,7 @@ def create(ctx: click.Context, /, data_dir: str | None, as_json: bool, **_: obje
     request = options.given_as(ctx, PlanRequest)
     check_slug(request.slug)
     with open_or_make_node(data_dir) as control:
-        made = control.create_plan(request)
+        made = control.call(CREATE_PLAN, request)
     if as_json:
         print_json(made)
         return
@@ -42,7 +43,7 @@ def create(ctx: click.Context, /, data_dir: str | None, as_json: bool, **_: obje
 def list_plans(data_dir: str | None, as_json: bool) -> None:
     """List plans, oldest first."""
     with open_node(data_dir) as control:
-        found = control.list_plans()
+        found = control.call(LIST_PLANS, None)
     if as_json:
         print_json(found)
         return
@@ -58,16 +59,14 @@ def list_plans(data_dir: str | None, as_json: bool) -> None:
 @options.data_dir
 @options.as_json
 @click.pass_context
-def change(
-    ctx: click.Context, /, slug: str, data_dir: str | None, as_json: bool, **_: object
-) -> None:
+def change(ctx: click.Context, /, data_dir: str | None, as_json: bool, **_: object) -> None:
     """Set a plan's limits; what is not given stays.
 
     They hold at once for every tenant of the plan that has no limit of its own there.
     """
     asked = options.given_change(ctx, PlanChange)
     with open_node(data_dir) as control:
-        changed = control.change_plan(slug, asked)
+        changed = control.call(CHANGE_PLAN, asked)
     if as_json:
         print_json(changed)
         return

@@ -2,12 +2,13 @@
 
 import click
 
+from weir.api.routes.operator.projects import CREATE_PROJECT, LIST_PROJECTS
 from weir.cli import options
 from weir.cli.command import CommandGroup
 from weir.cli.operator.control import open_node, open_or_make_node
 from weir.cli.output import print_json, print_table
 from weir.control.checks import check_slug
-from weir.control.records import ProjectRequest
+from weir.control.records import ProjectFilter, ProjectRequest
 
 
 @click.group(cls=CommandGroup)
@@ -24,7 +25,7 @@ def create(slug: str, tenant: str, data_dir: str | None, as_json: bool) -> None:
     """Create a project with its default endpoint."""
     check_slug(slug)
     with open_or_make_node(data_dir) as control:
-        made = control.create_project(ProjectRequest(slug=slug, tenant=tenant))
+        made = control.call(CREATE_PROJECT, ProjectRequest(slug=slug, tenant=tenant))
     if as_json:
         print_json(made)
         return
@@ -39,7 +40,7 @@ def create(slug: str, tenant: str, data_dir: str | None, as_json: bool) -> None:
 def list_projects(tenant: str | None, data_dir: str | None, as_json: bool) -> None:
     """List projects, oldest first."""
     with open_node(data_dir) as control:
-        found = control.list_projects(tenant=tenant)
+        found = control.call(LIST_PROJECTS, ProjectFilter(tenant=tenant))
     if as_json:
         print_json(found)
         return

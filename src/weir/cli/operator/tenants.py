@@ -2,6 +2,7 @@
 
 import click
 
+from weir.api.routes.operator.tenants import CHANGE_TENANT, CREATE_TENANT, LIST_TENANTS
 from weir.cli import options
 from weir.cli.command import CommandGroup
 from weir.cli.operator.control import open_node, open_or_make_node
@@ -27,7 +28,7 @@ def create(ctx: click.Context, /, data_dir: str | None, as_json: bool, **_: obje
     request = options.given_as(ctx, TenantRequest)
     check_slug(request.slug)
     with open_or_make_node(data_dir) as control:
-        made = control.create_tenant(request)
+        made = control.call(CREATE_TENANT, request)
     if as_json:
         print_json(made)
         return
@@ -43,7 +44,7 @@ def list_tenants(data_dir: str | None, as_json: bool) -> None:
     What is used is without duplicates, up to the last lake commit (see cut_age_s).
     """
     with open_node(data_dir) as control:
-        found = control.list_tenants()
+        found = control.call(LIST_TENANTS, None)
     if as_json:
         print_json(found)
         return
@@ -71,9 +72,7 @@ def list_tenants(data_dir: str | None, as_json: bool) -> None:
 @options.data_dir
 @options.as_json
 @click.pass_context
-def change(
-    ctx: click.Context, /, slug: str, data_dir: str | None, as_json: bool, **_: object
-) -> None:
+def change(ctx: click.Context, /, data_dir: str | None, as_json: bool, **_: object) -> None:
     """Switch a tenant off or on, or set its plan and limits.
 
     What is not given stays. A limit of the tenant's own, 'none' included, goes before its plan's;
@@ -81,7 +80,7 @@ def change(
     """
     asked = options.given_change(ctx, TenantChange)
     with open_node(data_dir) as control:
-        changed = control.change_tenant(slug, asked)
+        changed = control.call(CHANGE_TENANT, asked)
     if as_json:
         print_json(changed)
         return

@@ -4,11 +4,12 @@ from datetime import datetime
 
 import click
 
+from weir.api.routes.operator.token_keys import LIST_TOKEN_KEYS, ROTATE_TOKEN_KEYS
 from weir.cli import options
 from weir.cli.command import CommandGroup
 from weir.cli.operator.control import open_node
 from weir.cli.output import print_json, print_table
-from weir.control.records import TokenKeyRecord
+from weir.control.records import TokenKeyRecord, TokenKeyRotation
 from weir.tokens.claims import TTL_S_MAX
 
 _COLUMNS = ("id", "signs", "created", "ends")
@@ -25,7 +26,7 @@ def tokens() -> None:
 def list_keys(data_dir: str | None, as_json: bool) -> None:
     """List the keys that sign or verify tokens, oldest first; none before the first token."""
     with open_node(data_dir) as control:
-        found = control.list_token_keys()
+        found = control.call(LIST_TOKEN_KEYS, None)
     _print(found, as_json=as_json)
 
 
@@ -39,8 +40,9 @@ def rotate(at_once: bool, data_dir: str | None, as_json: bool) -> None:
     Tokens that were issued before stay good until they end, which is within 24 hours; then their
     key goes. With --at-once they are refused from now on: for a key that may be in wrong hands.
     """
+    asked = TokenKeyRotation(overlap_s=0 if at_once else TTL_S_MAX)
     with open_node(data_dir) as control:
-        left = control.rotate_token_keys(overlap_s=0 if at_once else TTL_S_MAX)
+        left = control.call(ROTATE_TOKEN_KEYS, asked)
     _print(left, as_json=as_json)
 
 

@@ -4,8 +4,10 @@ from collections.abc import Mapping
 
 from weir.dialects.clickstream.fields import BATCH_FIELDS, CLIENT_FIELDS, FIELDS
 from weir.dialects.clickstream.replies import BATCH_EVENTS_MAX
-from weir.dialects.described import INGEST_ERRORS, OBJECT, TEXT, Body, Operation
+from weir.dialects.described import INGEST_ERRORS
 from weir.dialects.event_schema import list_schema, object_schema, value_schema
+from weir.domain.described import OBJECT, TEXT, Body, DescribedOperation
+from weir.domain.keys import Scope
 
 _EVENT = object_schema(FIELDS)
 _BATCH: Mapping[str, object] = {
@@ -67,7 +69,7 @@ _HEALTH = {"status": "healthy", "timestamp": "2026-11-20T12:00:00Z"}
 _PARTS = {"registry": True, "api": True, "loader": True}
 
 CLICKSTREAM = (
-    Operation(
+    DescribedOperation(
         method="GET",
         path="/health",
         name="clickstream_health",
@@ -79,12 +81,12 @@ CLICKSTREAM = (
             503: Body(examples={"ill": {**_HEALTH, "status": "unhealthy", **_PARTS, "api": False}})
         },
     ),
-    Operation(
+    DescribedOperation(
         method="POST",
         path="/ingest",
         name="clickstream_event",
         summary="Send one event in the clickstream dialect.",
-        scope="ingest",
+        scope=Scope.INGEST,
         body=Body(schema=_EVENT, examples={"click": _CLICK}),
         reply_words="Taken and on disk.",
         reply=Body(examples={"taken": {"status": "success", "eventId": "evt_123456789"}}),
@@ -100,12 +102,12 @@ CLICKSTREAM = (
             **_REFUSALS,
         },
     ),
-    Operation(
+    DescribedOperation(
         method="POST",
         path="/ingest/batch",
         name="clickstream_batch",
         summary="Send up to 50 events in the clickstream dialect, taken whole or refused whole.",
-        scope="ingest",
+        scope=Scope.INGEST,
         body=Body(
             schema=_BATCH,
             examples={

@@ -1,8 +1,9 @@
 """The EdgeMQ data plane in the OpenAPI description."""
 
-from weir.dialects.described import Body, Operation, Parameter
+from weir.domain.described import Body, DescribedOperation, Parameter
+from weir.domain.keys import Scope
 
-EDGEMQ = Operation(
+EDGEMQ = DescribedOperation(
     method="POST",
     path="/v1/endpoints/{id}/ingest",
     name="edgemq_ingest",
@@ -10,7 +11,7 @@ EDGEMQ = Operation(
         "Send records of any bytes to an endpoint: one a line of NDJSON, else one a body. Also"
         " `POST /ingest` on the endpoint's host, and on any host for NDJSON."
     ),
-    scope="ingest",
+    scope=Scope.INGEST,
     parameters=(
         Parameter(
             name="id", words="An endpoint of the key's project.", required=True, place="path"

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 
-from weir.dialects.described import INGEST_ERRORS, OBJECT, TEXT, Body, Operation
+from weir.dialects.described import INGEST_ERRORS
 from weir.dialects.event_schema import list_schema, object_schema
 from weir.dialects.realanalytics.events import EVENTS_MAX, FIELDS
+from weir.domain.described import OBJECT, TEXT, Body, DescribedOperation
+from weir.domain.keys import Scope
 
 _EVENT = object_schema(FIELDS)
 _EVENTS = list_schema(_EVENT, items_max=EVENTS_MAX)
@@ -23,12 +25,12 @@ _SIGNUP = {
 _PROBLEM = {"path": ["0", "timestamp"], "code": "validation.required", "message": "is required"}
 
 REALANALYTICS = (
-    Operation(
+    DescribedOperation(
         method="POST",
         path="/",
         name="realanalytics_ingest",
         summary="Send up to 100 events in the RealAnalytics dialect, taken whole or refused whole.",
-        scope="ingest",
+        scope=Scope.INGEST,
         body=Body(
             schema={
                 "oneOf": [

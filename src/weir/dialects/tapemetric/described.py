@@ -4,16 +4,12 @@ from collections.abc import Mapping
 
 import msgspec
 
-from weir.dialects.described import (
-    INGEST_ERRORS,
-    URL_KEY,
-    Body,
-    Operation,
-    Parameter,
-)
+from weir.dialects.described import INGEST_ERRORS, URL_KEY
 from weir.dialects.event_schema import list_schema, object_schema
 from weir.dialects.tapemetric.events import EVENTS_MAX
 from weir.dialects.tapemetric.fields import FIELDS
+from weir.domain.described import Body, DescribedOperation, Parameter
+from weir.domain.keys import Scope
 
 _PLAY_START = {
     "event_type": "play_start",
@@ -45,12 +41,12 @@ _REPLIES: Mapping[str, object] = {
     },
 }
 
-_EVENTS = Operation(
+_EVENTS = DescribedOperation(
     method="POST",
     path="/v1/ingest/events",
     name="tapemetric_events",
     summary="Send up to 500 events in the Tapemetric dialect; the good ones are taken.",
-    scope="ingest",
+    scope=Scope.INGEST,
     body=_BODY,
     reply_words="Taken and on disk. `errors` stands there only where events were not taken.",
     reply=Body(examples=_REPLIES),
@@ -89,12 +85,12 @@ _BEACON_REPLY = Body(
 )
 _BEACON_WORDS = "Always, whatever happened: the counts tell, and `error` why nothing was taken."
 
-_BEACON = Operation(
+_BEACON = DescribedOperation(
     method="POST",
     path="/v1/ingest/beacon",
     name="tapemetric_beacon",
     summary="Send events as `navigator.sendBeacon` does, with any Content-Type.",
-    scope="ingest",
+    scope=Scope.INGEST,
     parameters=(URL_KEY,),
     body=msgspec.structs.replace(_BODY, other_types={"text/plain": '{"events":[]}'}),
     reply_words=_BEACON_WORDS,
@@ -102,12 +98,12 @@ _BEACON = Operation(
     errors=(405, 431),
 )
 
-_PIXEL = Operation(
+_PIXEL = DescribedOperation(
     method="GET",
     path="/v1/ingest/beacon",
     name="tapemetric_pixel",
     summary="Send events in the URL, as a pixel does.",
-    scope="ingest",
+    scope=Scope.INGEST,
     parameters=(
         URL_KEY,
         Parameter(name="data", words="The body of a beacon, URL-encoded.", required=True),

@@ -1,27 +1,39 @@
 """Control is the same whether the node runs or not: one suite over both ways."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 import pytest
 
 from weir.api.app import build_app
-from weir.api.control_client import (
+from weir.api.client import (
     Control,
     ControlClient,
+    LocalControl,
     open_control,
     open_or_make_control,
 )
+from weir.api.operation import Verb
+from weir.api.routes.operator.keys import CHANGE_KEY, CREATE_KEY, IMPORT_KEY, LIST_KEYS, REVOKE_KEY
+from weir.api.routes.operator.plans import CHANGE_PLAN, CREATE_PLAN, LIST_PLANS
+from weir.api.routes.operator.projects import CREATE_PROJECT, LIST_PROJECTS
+from weir.api.routes.operator.tenants import CHANGE_TENANT, CREATE_TENANT, LIST_TENANTS
+from weir.api.routes.operator.token_keys import LIST_TOKEN_KEYS, ROTATE_TOKEN_KEYS
 from weir.control.records import (
     KeyChange,
+    KeyFilter,
+    KeyImport,
     KeyRequest,
+    KeyRevocation,
     PlanChange,
     PlanRequest,
+    ProjectFilter,
     ProjectRequest,
     TenantChange,
     TenantRequest,
+    TokenKeyRotation,
 )
 from weir.control.service import ControlService
 from weir.domain.keys import Scope
@@ -45,7 +57,7 @@ def control(
             serve = request.getfixturevalue("serve")
             stack.enter_context(serve(build_app([])))
         opened = stack.enter_context(open_or_make_control(directory, Settings(), clock=clock))
-        expected = ControlClient if request.param == "socket" else ControlService
+        expected = ControlClient if request.param == "socket" else LocalControl
         assert isinstance(opened, expected)
         yield opened
 
@@ -64,22 +76,25 @@ FULL = KeyRequest(
 
 def test_keys_live_their_life(control: Control) -> None:
     """Made, imported, listed, revoked: every record comes back as it was."""
-    made = control.create_key(FULL)
-    imported = control.import_key("nm_live_0123456789", KeyRequest(project="default"))
+    made = control.call(CREATE_KEY, FULL)
+    imported = control.call(
+        IMPORT_KEY, KeyImport(text="nm_live_0123456789", key=KeyRequest(project="default"))
+    )
     assert (made.key.expires_at, made.key.events_per_minute) == (FULL.expires_at, 2**40)
-    assert control.list_keys(project="default")[-2:] == (made.key, imported)
-    revoked = control.revoke_key(made.key.id)
+    assert control.call(LIST_KEYS, KeyFilter(project="default"))[-2:] == (made.key, imported)
+    revoked = control.call(REVOKE_KEY, KeyRevocation(id=made.key.id))
     assert revoked.revoked_at is not None
-    assert control.list_keys(tenant="default")[-2] == revoked
+    assert control.call(LIST_KEYS, KeyFilter(tenant="default"))[-2] == revoked
     assert len(made.text) == len("sk_test_") + 36
 
 
 def test_keys_are_changed(control: Control) -> None:
     """What is set is set, what is emptied is empty, and a word stays a word."""
-    made = control.create_key(FULL).key
-    changed = control.change_key(
-        made.id,
+    made = control.call(CREATE_KEY, FULL).key
+    changed = control.call(
+        CHANGE_KEY,
         KeyChange(
+            id=made.id,
             scopes=(Scope.METRICS,),
             origins=(),
             expires_at=None,
@@ -91,71 +106,71 @@ def test_keys_are_changed(control: Control) -> None:
     assert (changed.scopes, changed.origins, changed.expires_at) == ((Scope.METRICS,), (), None)
     assert (changed.requests_per_minute, changed.events_per_minute) == (None, "tenant")
     assert (changed.name, changed.networks) == (made.name, made.networks)
-    assert control.change_key(made.id, KeyChange()) == changed
-    assert control.list_keys()[-1] == changed
-    control.revoke_key(made.id)
+    assert control.call(CHANGE_KEY, KeyChange(id=made.id)) == changed
+    assert control.call(LIST_KEYS, KeyFilter())[-1] == changed
+    control.call(REVOKE_KEY, KeyRevocation(id=made.id))
     with pytest.raises(Conflict) as caught:
-        control.change_key(made.id, KeyChange(name="x"))
+        control.call(CHANGE_KEY, KeyChange(id=made.id, name="x"))
     assert caught.value.code == "key_revoked"
 
 
 def test_tenants_and_projects_live_their_life(control: Control) -> None:
     """Made, changed, listed."""
-    tenant = control.create_tenant(TenantRequest(slug="acme", events_per_month=9))
-    project = control.create_project(ProjectRequest(slug="web", tenant="acme"))
-    changed = control.change_tenant("acme", TenantChange(active=False, events_per_month=None))
+    tenant = control.call(CREATE_TENANT, TenantRequest(slug="acme", events_per_month=9))
+    project = control.call(CREATE_PROJECT, ProjectRequest(slug="web", tenant="acme"))
+    changed = control.call(
+        CHANGE_TENANT, TenantChange(slug="acme", active=False, events_per_month=None)
+    )
     assert (tenant.active, tenant.events_per_month) == (True, 9)
     assert (changed.active, changed.events_per_month) == (False, None)
-    assert control.list_tenants()[1] == changed
-    assert control.list_projects(tenant="acme") == (project,)
-    assert len(control.list_projects()) == 2
+    assert control.call(LIST_TENANTS, None)[1] == changed
+    assert control.call(LIST_PROJECTS, ProjectFilter(tenant="acme")) == (project,)
+    assert len(control.call(LIST_PROJECTS, ProjectFilter())) == 2
 
 
 def test_plans_live_their_life(control: Control) -> None:
     """Made, changed, listed, given to a tenant, overridden and not."""
-    made = control.create_plan(PlanRequest(slug="pro", requests_per_minute=2**40))
+    made = control.call(CREATE_PLAN, PlanRequest(slug="pro", requests_per_minute=2**40))
     assert (made.requests_per_minute, made.events_per_minute) == (2**40, None)
-    control.create_tenant(TenantRequest(slug="acme", plan="pro", events_per_month=None))
-    changed = control.change_plan("pro", PlanChange(requests_per_minute=None, events_per_month=9))
+    control.call(CREATE_TENANT, TenantRequest(slug="acme", plan="pro", events_per_month=None))
+    changed = control.call(
+        CHANGE_PLAN, PlanChange(slug="pro", requests_per_minute=None, events_per_month=9)
+    )
     assert (changed.requests_per_minute, changed.events_per_month) == (None, 9)
-    assert control.list_plans()[1:] == (changed,)
-    tenant = control.list_tenants()[1]
+    assert control.call(LIST_PLANS, None)[1:] == (changed,)
+    tenant = control.call(LIST_TENANTS, None)[1]
     assert (tenant.plan, tenant.events_per_month, tenant.overrides) == (
         "pro",
         None,
         ("events_per_month",),
     )
-    back = control.change_tenant("acme", TenantChange(events_per_month="plan"))
+    back = control.call(CHANGE_TENANT, TenantChange(slug="acme", events_per_month="plan"))
     assert (back.events_per_month, back.overrides) == (9, ())
 
 
 def test_token_keys_live_their_life(control: Control) -> None:
     """Made by the first rotation; then two overlap for a while, or one is left at once."""
-    assert control.list_token_keys() == ()
-    [first] = control.rotate_token_keys(overlap_s=60)
+    assert control.call(LIST_TOKEN_KEYS, None) == ()
+    [first] = control.call(ROTATE_TOKEN_KEYS, TokenKeyRotation(overlap_s=60))
     assert (first.signs, first.ends_at) == (True, None)
-    old, new = control.rotate_token_keys(overlap_s=60)
+    old, new = control.call(ROTATE_TOKEN_KEYS, TokenKeyRotation(overlap_s=60))
     assert (old.id, old.signs, new.signs) == (first.id, False, True)
     assert old.ends_at == new.created_at + timedelta(seconds=60)
-    assert control.list_token_keys() == (old, new)
-    assert [key.signs for key in control.rotate_token_keys(overlap_s=0)] == [True]
+    assert control.call(LIST_TOKEN_KEYS, None) == (old, new)
+    assert [
+        key.signs for key in control.call(ROTATE_TOKEN_KEYS, TokenKeyRotation(overlap_s=0))
+    ] == [True]
 
 
-FAILURES: dict[str, tuple[Callable[[Control], object], type[WeirError]]] = {
-    "slug_taken": (lambda control: control.create_tenant(TenantRequest(slug="default")), Conflict),
-    "invalid_slug": (
-        lambda control: control.create_project(ProjectRequest(slug="A")),
-        InvalidInput,
-    ),
-    "invalid_request": (lambda control: control.create_key(KeyRequest(name="\n")), InvalidInput),
-    "invalid_key_text": (lambda control: control.import_key("x", KeyRequest()), InvalidInput),
-    "key_not_found": (lambda control: control.revoke_key("key_/ä?x"), NotFound),
-    "plan_not_found": (
-        lambda control: control.change_tenant("default", TenantChange(plan="a/b")),
-        NotFound,
-    ),
-    "tenant_not_found": (lambda control: control.change_tenant("a/b", TenantChange()), NotFound),
-    "project_not_found": (lambda control: control.list_keys(project="no"), NotFound),
+FAILURES: dict[str, tuple[Verb[Any, Any], object, type[WeirError]]] = {
+    "slug_taken": (CREATE_TENANT, TenantRequest(slug="default"), Conflict),
+    "invalid_slug": (CREATE_PROJECT, ProjectRequest(slug="A"), InvalidInput),
+    "invalid_request": (CREATE_KEY, KeyRequest(name="\n"), InvalidInput),
+    "invalid_key_text": (IMPORT_KEY, KeyImport(text="x", key=KeyRequest()), InvalidInput),
+    "key_not_found": (REVOKE_KEY, KeyRevocation(id="key_/ä?x"), NotFound),
+    "plan_not_found": (CHANGE_TENANT, TenantChange(slug="default", plan="a/b"), NotFound),
+    "tenant_not_found": (CHANGE_TENANT, TenantChange(slug="a/b"), NotFound),
+    "project_not_found": (LIST_KEYS, KeyFilter(project="no"), NotFound),
 }
 
 
@@ -164,12 +179,12 @@ def test_errors_are_the_same_errors(
     control: Control, code: str, directory: Directory, tmp_path: Any, clock: Any
 ) -> None:
     """Class, code, words, hint and details are those that a service gives."""
-    act, kind = FAILURES[code]
+    verb, asked, kind = FAILURES[code]
     with pytest.raises(kind) as caught:
-        act(control)
+        control.call(verb, asked)
     apart = ControlService.open(Directory(tmp_path / "apart"), clock=clock)
     with contextlib.closing(apart), pytest.raises(kind) as expected:
-        act(apart)
+        LocalControl(apart).call(verb, asked)
     given, wanted = (
         (error.value.code, error.value.message, error.value.hint, error.value.details)
         for error in (caught, expected)
@@ -184,9 +199,9 @@ def test_revocation_over_the_socket_is_published(
 ) -> None:
     """Before the operator has the answer."""
     with serve(build_app([])), open_control(directory, Settings(), clock=clock) as control:
-        made = control.create_key(KeyRequest())
+        made = control.call(CREATE_KEY, KeyRequest())
         assert view.current().authenticate(made.text, now_us=0)
-        control.revoke_key(made.key.id)
+        control.call(REVOKE_KEY, KeyRevocation(id=made.key.id))
         assert made.key.id not in {key.public_id for key in view.current().keys.values()}
 
 
@@ -195,7 +210,7 @@ def test_workers_of_a_node_without_its_api_are_told(
 ) -> None:
     """A board is there, nobody holds control: what is done directly is published too."""
     with open_or_make_control(directory, Settings(), clock=clock) as control:
-        made = control.create_key(KeyRequest())
+        made = control.call(CREATE_KEY, KeyRequest())
         assert view.current().authenticate(made.text, now_us=0)
 
 
@@ -203,10 +218,10 @@ def test_new_directory_is_made(tmp_path: Any, clock: Any) -> None:
     """A key can be created before the first start."""
     directory = Directory(tmp_path / "deep" / "node")
     with open_or_make_control(directory, Settings(port=9), clock=clock) as control:
-        assert control.create_key(KeyRequest()).key.project == "default"
+        assert control.call(CREATE_KEY, KeyRequest()).key.project == "default"
     assert '"url": "http://127.0.0.1:9"' in directory.first_run.read_text()
     with open_control(directory, Settings(), clock=clock) as control:
-        assert len(control.list_keys()) == 3
+        assert len(control.call(LIST_KEYS, KeyFilter())) == 3
 
 
 @pytest.mark.parametrize("exists", [True, False], ids=["empty", "missing"])
@@ -253,4 +268,4 @@ def test_silent_holder_is_reported_in_the_end(
 def test_lost_node_is_unavailable(directory: Directory) -> None:
     """The message does not claim that nothing happened."""
     with pytest.raises(Unavailable, match="may have been carried out"):
-        ControlClient(directory.control_socket).create_key(KeyRequest())
+        ControlClient(directory.control_socket).call(CREATE_KEY, KeyRequest())

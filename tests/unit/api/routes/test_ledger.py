@@ -10,14 +10,19 @@ from starlette.applications import Starlette
 
 from weir.api.app import build_app
 from weir.api.auth import authenticator
-from weir.api.ledger_routes import By, LedgerRange, ledger_routes, parse_range
+from weir.api.routes.ledger import (
+    By,
+    LedgerRange,
+    LedgerRequest,
+    ledger_routes,
+    parse_range,
+)
 from weir.control.records import KeyRequest, NewKey, ProjectRequest
 from weir.control.service import ControlService
 from weir.domain.keys import Scope
 from weir.domain.outcome import LedgerRow
 from weir.errors import InvalidInput, Unavailable
 from weir.node.registry import RegistryView
-from weir.settings import Settings
 
 Call = Callable[..., httpx.Response]
 NOON = 1_795_176_000 // 60
@@ -56,9 +61,9 @@ def app(service: ControlService, view: RegistryView, clock: Any, ledger: FakeLed
         ledger_routes(
             ledger,
             authenticate=authenticator(view, clock=clock, docs_url="https://docs.example"),
-            key_names=service.key_names,
+            key_names=service.keys.names,
             clock=clock,
-            settings=Settings(ledger_minutes_max=1440),
+            minutes_max=1440,
         )
     )
 
@@ -66,8 +71,8 @@ def app(service: ControlService, view: RegistryView, clock: Any, ledger: FakeLed
 def make_key(service: ControlService, project: str = "default") -> NewKey:
     """A key that may read the ledger."""
     with contextlib.suppress(Exception):
-        service.create_project(ProjectRequest(slug=project))
-    return service.create_key(KeyRequest(project=project, scopes=(Scope.METRICS, Scope.INGEST)))
+        service.projects.create(ProjectRequest(slug=project))
+    return service.keys.create(KeyRequest(project=project, scopes=(Scope.METRICS, Scope.INGEST)))
 
 
 def key_id_of(view: RegistryView, made: NewKey) -> int:
@@ -161,7 +166,7 @@ def test_revoked_keys_keep_their_counts(
     """What they sent is still the project's."""
     made, gone = make_key(service), make_key(service)
     ledger.rows = [LedgerRow(key_id=key_id_of(view, gone), minute=NOON - 1, accepted=1, stored=1)]
-    service.revoke_key(gone.key.id)
+    service.keys.revoke(gone.key.id)
     items = get(call, app, made).json()["items"]
     assert [item["key_id"] for item in items] == [gone.key.id]
 
@@ -172,7 +177,7 @@ def test_scope_metrics_is_needed(service: ControlService, app: Starlette, call: 
         "error": "unauthorized",
         "message": "API key required. See https://docs.example",
     }
-    reply = get(call, app, service.create_key(KeyRequest()))
+    reply = get(call, app, service.keys.create(KeyRequest()))
     assert (reply.status_code, reply.json()["error"]) == (403, "forbidden")
 
 
@@ -193,10 +198,16 @@ def test_silent_loader_is_a_503(
     assert (reply.status_code, reply.headers["retry-after"]) == (503, "1")
 
 
+def test_wrong_sum_is_refused(service: ControlService, app: Starlette, call: Call) -> None:
+    """Before anybody counts; the reply names what there is."""
+    reply = get(call, app, make_key(service), by="hour")
+    assert (reply.status_code, reply.json()["error"]) == (400, "invalid_request")
+    assert reply.json()["details"] == [{"field": "by", "message": "must be one of minute, total"}]
+
+
 def parsed(now_us: int = NOON * 60_000_000, **query: str) -> LedgerRange:
-    """The range of a query string."""
-    renamed = {name.rstrip("_"): value for name, value in query.items()}
-    return parse_range(renamed, now_us=now_us, minutes_max=1440)
+    """The range that is asked for."""
+    return parse_range(LedgerRequest(**query), now_us=now_us, minutes_max=1440)  # type: ignore[arg-type]  # times alone
 
 
 @pytest.mark.parametrize(
@@ -223,7 +234,6 @@ def test_current_minute_is_in_the_default_range() -> None:
 @pytest.mark.parametrize(
     ("query", "field"),
     [
-        ({"by": "hour"}, "by"),
         ({"from_": "yesterday"}, "from"),
         ({"to": ""}, "to"),
         ({"to": "9" * 12}, "to"),

@@ -16,7 +16,7 @@ from starlette.types import Message, Scope
 
 from tests.unit.query.rig import Node, rows, snapshot_of
 from weir.api.app import build_app
-from weir.api.query_routes import query_routes
+from weir.api.routes.queries import query_routes
 from weir.domain.registry import Principal
 from weir.domain.snapshot import Snapshot
 from weir.errors import Unauthenticated, Unavailable, WeirError
@@ -97,7 +97,13 @@ class Site:
 def app_of(pool: QueryPool, snapshots: Snapshots, settings: Settings) -> Starlette:
     """The api's app with the query routes alone."""
     return build_app(
-        query_routes(pool=pool, snapshots=snapshots, authenticate=authenticate, settings=settings)
+        query_routes(
+            pool=pool,
+            snapshots=snapshots,
+            authenticate=authenticate,
+            rows_max=settings.query_rows_max,
+            sql_bytes_max=settings.query_sql_bytes_max,
+        )
     )
 
 

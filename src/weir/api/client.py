@@ -9,27 +9,13 @@ import http.client
 import threading
 from collections.abc import Generator
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, urlencode
 
 import msgspec
 
+from weir.api.operation import Asked, Reply, Verb
 from weir.clock import Clock, SystemClock
-from weir.control.records import (
-    KeyChange,
-    KeyRecord,
-    KeyRequest,
-    NewKey,
-    PlanChange,
-    PlanRecord,
-    PlanRequest,
-    ProjectRecord,
-    ProjectRequest,
-    TenantChange,
-    TenantRecord,
-    TenantRequest,
-    TokenKeyRecord,
-)
 from weir.errors import Conflict, Failure, NotFound, Unavailable, error_of
 from weir.node.board import Board
 from weir.node.directory import Directory
@@ -44,29 +30,13 @@ REPLY_TIMEOUT_S = 30.0
 _POLL_S = 0.05
 _CLOCK = SystemClock()
 
-Reply = TypeVar("Reply")
-
 
 class Control(Protocol):
-    """What an operator can do; ``ControlService`` says what each verb promises."""
+    """Control state as the operator's tools see it: they call verbs."""
 
-    def create_plan(self, request: PlanRequest) -> PlanRecord: ...
-    def change_plan(self, slug: str, change: PlanChange) -> PlanRecord: ...
-    def list_plans(self) -> tuple[PlanRecord, ...]: ...
-    def create_tenant(self, request: TenantRequest) -> TenantRecord: ...
-    def change_tenant(self, slug: str, change: TenantChange) -> TenantRecord: ...
-    def list_tenants(self) -> tuple[TenantRecord, ...]: ...
-    def create_project(self, request: ProjectRequest) -> ProjectRecord: ...
-    def list_projects(self, *, tenant: str | None = None) -> tuple[ProjectRecord, ...]: ...
-    def create_key(self, request: KeyRequest) -> NewKey: ...
-    def import_key(self, text: str, request: KeyRequest) -> KeyRecord: ...
-    def list_keys(
-        self, *, tenant: str | None = None, project: str | None = None
-    ) -> tuple[KeyRecord, ...]: ...
-    def change_key(self, public_id: str, change: KeyChange) -> KeyRecord: ...
-    def revoke_key(self, public_id: str) -> KeyRecord: ...
-    def rotate_token_keys(self, *, overlap_s: int) -> tuple[TokenKeyRecord, ...]: ...
-    def list_token_keys(self) -> tuple[TokenKeyRecord, ...]: ...
+    def call(self, verb: Verb[Asked, Reply], asked: Asked) -> Reply:
+        """What the verb answers; raises its errors, wherever it runs."""
+        ...
 
 
 @contextlib.contextmanager
@@ -116,15 +86,28 @@ def open_or_make_control(
                 ) from error
         else:
             with opened as service:
-                yield service
+                yield LocalControl(service)
             return
         threading.Event().wait(_POLL_S)
+
+
+class LocalControl:
+    """``Control`` over the state that this process has opened."""
+
+    __slots__ = ("_service",)
+
+    def __init__(self, service: "ControlService") -> None:
+        self._service = service
+
+    def call(self, verb: Verb[Asked, Reply], asked: Asked) -> Reply:
+        """What the verb answers here."""
+        return verb.run(self._service, asked)
 
 
 class ControlClient:
     """``Control`` over the socket of a running node: one connection for each call.
 
-    Raises the errors of the service as they were raised there, and ``Unavailable``
+    Raises the errors of the verb as they were raised there, and ``Unavailable``
     (``node_unreachable``) when the node does not answer; the call may have been carried out.
     """
 
@@ -133,68 +116,20 @@ class ControlClient:
     def __init__(self, socket: Path) -> None:
         self._socket = socket
 
-    def create_plan(self, request: PlanRequest) -> PlanRecord:
-        return self._call("POST", "/plans", PlanRecord, request)
-
-    def change_plan(self, slug: str, change: PlanChange) -> PlanRecord:
-        return self._call("PATCH", f"/plans/{quote(slug, safe='')}", PlanRecord, change)
-
-    def list_plans(self) -> tuple[PlanRecord, ...]:
-        return self._call("GET", "/plans", tuple[PlanRecord, ...])
-
-    def create_tenant(self, request: TenantRequest) -> TenantRecord:
-        return self._call("POST", "/tenants", TenantRecord, request)
-
-    def change_tenant(self, slug: str, change: TenantChange) -> TenantRecord:
-        return self._call("PATCH", f"/tenants/{quote(slug, safe='')}", TenantRecord, change)
-
-    def list_tenants(self) -> tuple[TenantRecord, ...]:
-        return self._call("GET", "/tenants", tuple[TenantRecord, ...])
-
-    def create_project(self, request: ProjectRequest) -> ProjectRecord:
-        return self._call("POST", "/projects", ProjectRecord, request)
-
-    def list_projects(self, *, tenant: str | None = None) -> tuple[ProjectRecord, ...]:
-        return self._call("GET", _path("/projects", tenant=tenant), tuple[ProjectRecord, ...])
-
-    def create_key(self, request: KeyRequest) -> NewKey:
-        return self._call("POST", "/keys", NewKey, request)
-
-    def import_key(self, text: str, request: KeyRequest) -> KeyRecord:
-        return self._call("POST", "/keys/import", KeyRecord, {"text": text, "key": request})
-
-    def list_keys(
-        self, *, tenant: str | None = None, project: str | None = None
-    ) -> tuple[KeyRecord, ...]:
-        path = _path("/keys", tenant=tenant, project=project)
-        return self._call("GET", path, tuple[KeyRecord, ...])
-
-    def change_key(self, public_id: str, change: KeyChange) -> KeyRecord:
-        return self._call("PATCH", f"/keys/{quote(public_id, safe='')}", KeyRecord, change)
-
-    def revoke_key(self, public_id: str) -> KeyRecord:
-        return self._call("POST", f"/keys/{quote(public_id, safe='')}/revoke", KeyRecord)
-
-    def rotate_token_keys(self, *, overlap_s: int) -> tuple[TokenKeyRecord, ...]:
-        asked = {"overlap_s": overlap_s}
-        return self._call("POST", "/token-keys/rotate", tuple[TokenKeyRecord, ...], asked)
-
-    def list_token_keys(self) -> tuple[TokenKeyRecord, ...]:
-        return self._call("GET", "/token-keys", tuple[TokenKeyRecord, ...])
-
-    def _call(self, method: str, path: str, kind: type[Reply], value: object = None) -> Reply:
-        body = None if value is None else msgspec.json.encode(value)
+    def call(self, verb: Verb[Asked, Reply], asked: Asked) -> Reply:
+        """What the verb answers there."""
+        target, body = _written(verb, asked)
         try:
-            status, encoded = _exchange(self._socket, method, path, body)
+            status, encoded = _exchange(self._socket, verb.method, target, body)
         except (OSError, http.client.HTTPException) as error:
             raise Unavailable(
                 "The node did not answer; the command may have been carried out.",
                 code="node_unreachable",
                 hint="List what is there before you repeat it.",
             ) from error
-        if status != 200:
+        if status != verb.status:
             raise error_of(msgspec.json.decode(encoded, type=Failure))
-        return msgspec.json.decode(encoded, type=kind)
+        return msgspec.json.decode(encoded, type=verb.returns)
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -237,6 +172,12 @@ def _exchange(socket: Path, method: str, path: str, body: bytes | None) -> tuple
         return reply.status, reply.read()
 
 
-def _path(path: str, **query: str | None) -> str:
-    given = {name: value for name, value in query.items() if value is not None}
-    return f"{path}?{urlencode(given)}" if given else path
+def _written(verb: Verb[Asked, Reply], asked: Asked) -> tuple[str, bytes | None]:
+    """The target and the body of a request, as ``reading`` takes them apart."""
+    fields: dict[str, Any] = msgspec.to_builtins(asked) or {}
+    in_path = {name: quote(fields.pop(name), safe="") for name in verb.path_names}
+    target = verb.path.format_map(in_path)
+    if verb.has_body:
+        return target, msgspec.json.encode(fields)
+    query = urlencode({name: value for name, value in fields.items() if value is not None})
+    return f"{target}?{query}" if query else target, None

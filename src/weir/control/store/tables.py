@@ -2,6 +2,9 @@
 them but uptime and ended signing keys, so that ids are not used twice and the ledger's keys keep
 their names."""
 
+from pathlib import Path
+from typing import Final
+
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -13,12 +16,21 @@ from sqlalchemy import (
     Integer,
     LargeBinary,
     MetaData,
+    Select,
     String,
     Table,
     UniqueConstraint,
+    func,
+    select,
 )
 
+from weir.control.records import LIMITS
+
+MIGRATIONS: Final = Path(__file__).parent / "migrations"
 METADATA = MetaData()
+
+DEFAULT_ENDPOINT = "default"
+"""The name of the endpoint that every project has."""
 
 PLANS = Table(
     "plans",
@@ -125,3 +137,14 @@ UPTIME_DAYS = Table(
     Column("last_minute", BigInteger, nullable=False),
 )
 """One row a day since 1970 (UTC), at most 30: in how many of its minutes the node ran."""
+
+IN_FORCE: Select[tuple[object, ...]] = select(
+    TENANTS.c.id,
+    TENANTS.c.slug,
+    TENANTS.c.active,
+    TENANTS.c.created_at_us,
+    PLANS.c.slug.label("plan"),
+    *(func.coalesce(TENANTS.c[limit], PLANS.c[limit]).label(limit) for limit in LIMITS),
+    *(TENANTS.c[limit].label(f"own_{limit}") for limit in LIMITS),
+).join_from(TENANTS, PLANS)
+"""Tenants with the limits in force: null where the plan has none, 0 where the tenant wants none."""

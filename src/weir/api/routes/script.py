@@ -8,10 +8,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from weir.api.routing import route
+from weir.domain.described import TEXT, Body, DescribedOperation
+
 CACHE_S = 3600
 
+SCRIPT = DescribedOperation(
+    method="GET",
+    path="/weir.js",
+    name="browser_client",
+    summary="The client for web pages, for pages of any origin.",
+    reply_words="The script; 304 when the one that the client has is still this one.",
+    reply=Body(examples={}, schema=TEXT, media_type="text/javascript"),
+)
 
-def browser_routes() -> list[Route]:
+
+def script_routes() -> list[Route]:
     """The route of the script. It has no secrets, and needs no key."""
     plain = files("weir.browser").joinpath("weir.js").read_bytes()
     packed = gzip.compress(plain, mtime=0)
@@ -33,4 +45,4 @@ def browser_routes() -> list[Route]:
             return Response(packed, headers=encoded, media_type="text/javascript")
         return Response(plain, headers=headers, media_type="text/javascript")
 
-    return [Route("/weir.js", show_script, methods=["GET"])]
+    return [route(SCRIPT, show_script)]

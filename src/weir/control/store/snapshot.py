@@ -6,9 +6,15 @@ left where nobody says anything, so that the node's own settings apply; 0 is no 
 
 from sqlalchemy import Connection, func, select, update
 
-from weir.control.projects import DEFAULT_ENDPOINT
-from weir.control.tables import CONTROL_STATE, ENDPOINTS, KEYS, PROJECTS, TOKEN_KEYS
-from weir.control.tenants import IN_FORCE
+from weir.control.store.tables import (
+    CONTROL_STATE,
+    DEFAULT_ENDPOINT,
+    ENDPOINTS,
+    IN_FORCE,
+    KEYS,
+    PROJECTS,
+    TOKEN_KEYS,
+)
 from weir.domain.registry import Endpoint, Principal, Project, Registry, Tenant, TokenKey
 
 

@@ -16,8 +16,8 @@ from starlette.requests import Request
 from tests.unit.tokens.making import pair
 from weir.api.app import build_app
 from weir.api.auth import authenticator
-from weir.api.token_routes import token_routes
-from weir.control.records import KeyRequest, NewKey, TenantChange
+from weir.api.routes.tokens import token_routes
+from weir.control.records import KeyRequest, NewKey, TenantChange, TokenKeyRotation
 from weir.control.service import ControlService
 from weir.domain.keys import Scope
 from weir.errors import WeirError
@@ -37,7 +37,9 @@ def app(
     """The app of the two routes; its signing keys were made before, which is slow."""
     ready = iter([pair(), pair("newer"), pair("stranger")])
     monkeypatch.setattr("weir.tokens.signature.make_pair", lambda: next(ready))
-    return build_app(token_routes(view, service.token_signer, clock=clock, per_minute=PER_MINUTE))
+    return build_app(
+        token_routes(view, service.token_keys.signer, clock=clock, per_minute=PER_MINUTE)
+    )
 
 
 @pytest.fixture
@@ -58,7 +60,7 @@ def ask(call: Callable[..., httpx.Response], app: Starlette) -> Ask:
 def key(service: ControlService) -> NewKey:
     """A key with most scopes."""
     scopes = (Scope.INGEST, Scope.QUERY, Scope.METRICS, Scope.DEPLOY)
-    return service.create_key(KeyRequest(scopes=scopes))
+    return service.keys.create(KeyRequest(scopes=scopes))
 
 
 def _wanted(key: NewKey, **changes: object) -> dict[str, object]:
@@ -115,7 +117,7 @@ def test_other_times_are_none(text: str) -> None:
 def test_token_never_outlives_its_key(ask: Ask, service: ControlService, clock: Any) -> None:
     """It ends in the key's last whole second; in that second there is none."""
     ends = datetime.fromtimestamp(NOW_S + 100, UTC).replace(microsecond=500_000)
-    made = service.create_key(KeyRequest(expires_at=ends))
+    made = service.keys.create(KeyRequest(expires_at=ends))
     reply = ask(_wanted(made))
     assert (reply.json()["expires_in"], _claims(reply)["exp"]) == (100, NOW_S + 100)
     clock.us = (NOW_S + 100) * 1_000_000
@@ -154,9 +156,9 @@ def test_every_wrong_field_is_named(ask: Ask) -> None:
 
 def test_wrong_keys_are_refused(ask: Ask, service: ControlService, key: NewKey) -> None:
     """Unknown, revoked, a token, from elsewhere, without the scope, of an inactive tenant."""
-    bound = service.create_key(KeyRequest(networks=("192.0.2.0/24",)))
-    revoked = service.create_key(KeyRequest())
-    service.revoke_key(revoked.key.id)
+    bound = service.keys.create(KeyRequest(networks=("192.0.2.0/24",)))
+    revoked = service.keys.create(KeyRequest())
+    service.keys.revoke(revoked.key.id)
     token = ask(_wanted(key)).json()["access_token"]
     cases = [
         (ask(_wanted(key, api_key="emq_live_a1b2c3d4e5f6g7h8i9j0")), 401, "unauthorized"),
@@ -168,7 +170,7 @@ def test_wrong_keys_are_refused(ask: Ask, service: ControlService, key: NewKey) 
         (ask(_wanted(key, scope="admin")), 403, "forbidden"),
         (ask(b"x" * 20000), 413, "payload_too_large"),
     ]  # fmt: skip
-    service.change_tenant("default", TenantChange(active=False))
+    service.tenants.change(TenantChange(slug="default", active=False))
     cases.append((ask(_wanted(key)), 403, "tenant_inactive"))
     for reply, status, code in cases:
         assert (reply.status_code, reply.json()["error"]) == (status, code)
@@ -236,7 +238,7 @@ def test_rotation_overlaps(
         return [item["kid"] for item in call(app, "GET", "/.well-known/jwks.json").json()["keys"]]
 
     old = ask(_wanted(key, ttl="24h")).json()["access_token"]
-    records = service.rotate_token_keys(overlap_s=86400)
+    records = service.token_keys.rotate(TokenKeyRotation(overlap_s=86400))
     new = ask(_wanted(key, ttl="24h")).json()["access_token"]
     assert kids() == [record.id for record in records]
     assert [record.signs for record in records] == [False, True]
@@ -249,7 +251,7 @@ def test_rotation_overlaps(
     assert (status(old), status(new)) == (401, 401)
     assert kids() == [records[1].id]
     last = ask(_wanted(key)).json()["access_token"]
-    service.rotate_token_keys(overlap_s=0)
+    service.token_keys.rotate(TokenKeyRotation(overlap_s=0))
     assert status(last) == 401
     assert len(kids()) == 1
 
@@ -259,12 +261,12 @@ def test_private_half_stays_in_the_database(
 ) -> None:
     """Not in the registry, not in a representation; a rotated key has none; the file is 0600."""
     ask(_wanted(key))
-    signer = service.token_signer()
+    signer = service.token_keys.signer()
     assert directory.control_db.stat().st_mode & 0o777 == 0o600
     assert signer.private not in directory.registry.read_bytes()
     assert signer.private[-40:] not in directory.registry.read_bytes()
     assert repr(signer) == f"Signer(kid='{signer.kid}')"
-    service.rotate_token_keys(overlap_s=86400)
+    service.token_keys.rotate(TokenKeyRotation(overlap_s=86400))
     with sqlite3.connect(f"file:{directory.control_db}?mode=ro", uri=True) as raw:
         halves = raw.execute("SELECT private IS NULL FROM token_keys ORDER BY id").fetchall()
     raw.close()

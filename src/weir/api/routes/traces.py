@@ -1,6 +1,6 @@
 """``GET /v1/events/{event_id}/trace``: the story of one event.
 
-Needs the scope ``metrics``; looks at the credential's project alone. A query tells whether the
+It looks at the credential's project alone. A query tells whether the
 event is stored, the loader every time it was sent, as far as raw payloads are kept.
 """
 
@@ -8,16 +8,16 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import Annotated, Final, NamedTuple, Protocol
 
 import msgspec
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
 
 from weir.api.auth import Authenticate
-from weir.api.replies import json_reply
+from weir.api.operation import Operation
+from weir.api.routing import keyed_route
 from weir.dialects.fields import EVENT_ID_CHARS_MAX
+from weir.domain.described import Body
 from weir.domain.keys import Scope
 from weir.domain.outcome import Outcome
 from weir.domain.registry import Principal
@@ -44,13 +44,88 @@ class CopySource(Protocol):
         ...
 
 
-class TraceParts(NamedTuple):
-    """What a trace asks, and whom."""
+class TraceRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """The event whose story is asked for."""
+
+    event_id: Annotated[str, msgspec.Meta(description="As it was sent.")]
+
+
+class JournalEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a journal holds the frame of an event."""
+
+    id: str
+    position: int
+
+
+class Resent(msgspec.Struct, frozen=True, kw_only=True):
+    """A copy of an event that was not stored, and whether it says the same."""
+
+    received_at: str
+    same_body: bool
+
+
+class Trace(msgspec.Struct, frozen=True, kw_only=True):
+    """The story of one event."""
+
+    event_id: str
+    found: bool
+    received_at: str | None
+    dialect: str | None
+    key_id: str | None
+    journal: JournalEntry | None
+    outcome: Outcome
+    reason: str | None
+    visible_at: str | None
+    segments: tuple[str, ...]
+    duplicates: tuple[Resent, ...]
+    complete: bool
+    project: str
+    lake_file: str | None
+
+
+TRACE = Operation(
+    method="GET",
+    path="/v1/events/{event_id}/trace",
+    name="trace",
+    summary="What became of one event, and every time it was sent.",
+    scope=Scope.METRICS,
+    request=TraceRequest,
+    returns=Trace,
+    reply_words=(
+        "Its story. `outcome` is `in_flight` until the event is in the lake. `duplicates` are the"
+        " copies that were not stored, as far as raw payloads are kept; `complete` is false when"
+        " there was no time to search them all. `visible_at` is not recorded."
+    ),
+    reply=Body(
+        examples={
+            "stored": {
+                "event_id": "0193f3c2-7a10-7000-8000-5f2c6d1e9a01",
+                "found": True,
+                "received_at": "2026-11-20T12:00:00.000123Z",
+                "dialect": "native",
+                "key_id": "key_4fT0hJc2LxW9aQ7b",
+                "journal": {"id": "00", "position": 4096},
+                "outcome": "stored",
+                "reason": None,
+                "visible_at": None,
+                "segments": [],
+                "duplicates": [{"received_at": "2026-11-20T12:00:07.5Z", "same_body": True}],
+                "complete": True,
+                "project": "default",
+                "lake_file": "lake/1/1/dt=2026-11-20/00000007-0123456789abcdef.parquet",
+            }
+        }
+    ),
+    errors=(401, 403, 404, 405, 429, 431, 503, 504),
+)
+
+
+class TraceSources(NamedTuple):
+    """Whom a trace asks."""
 
     pool: QueryPool
     snapshots: SnapshotSource
     copies: CopySource
-    authenticate: Authenticate
     key_names: KeyNames
     slug_of: Callable[[int], str]
     """The name of a project."""
@@ -68,14 +143,13 @@ class _Rows(msgspec.Struct):
     rows: list[list[int | str]]
 
 
-def trace_routes(parts: TraceParts) -> list[Route]:
+def trace_routes(parts: TraceSources, *, authenticate: Authenticate) -> list[Route]:
     """The route of the trace."""
 
-    async def show_trace(request: Request) -> Response:
-        principal = parts.authenticate(request)
-        principal.require(Scope.METRICS)
-        event_id = request.path_params["event_id"]
-        unknown = _unknown(parts.slug_of(principal.project_id))
+    async def show_trace(principal: Principal, request: TraceRequest) -> Trace:
+        event_id = request.event_id
+        project = parts.slug_of(principal.project_id)
+        unknown = _unknown(project)
         if len(event_id) > EVENT_ID_CHARS_MAX or "\0" in event_id:
             raise unknown
         stored = await _find_stored(parts, principal, event_id)
@@ -86,13 +160,12 @@ def trace_routes(parts: TraceParts) -> list[Route]:
             raise unknown
         names = await asyncio.to_thread(parts.key_names, principal.project_id)
         lake_file = await asyncio.to_thread(_lake_file, parts.root, stored, event_id)
-        place = {"project": parts.slug_of(principal.project_id), "lake_file": lake_file}
-        return json_reply(_story(event_id, stored, found, names) | place)
+        return _story(event_id, stored, found, names, project=project, lake_file=lake_file)
 
-    return [Route("/v1/events/{event_id:path}/trace", show_trace, methods=["GET"])]
+    return [keyed_route(TRACE, show_trace, authenticate)]
 
 
-async def _find_stored(parts: TraceParts, principal: Principal, event_id: str) -> _Stored:
+async def _find_stored(parts: TraceSources, principal: Principal, event_id: str) -> _Stored:
     query = QueryRequest(
         tenant_id=principal.tenant_id,
         sql=_STORED,
@@ -108,9 +181,15 @@ async def _find_stored(parts: TraceParts, principal: Principal, event_id: str) -
 
 
 def _story(
-    event_id: str, stored: _Stored, found: TraceReply, names: Mapping[int, str]
-) -> dict[str, object]:
-    """The reply without project and file. The first copy of those stored is the event itself."""
+    event_id: str,
+    stored: _Stored,
+    found: TraceReply,
+    names: Mapping[int, str],
+    *,
+    project: str,
+    lake_file: str | None,
+) -> Trace:
+    """The reply. The first copy of those stored is the event itself."""
     at_us = stored.received_at_us
     copies = list(found.copies)
     own = next((each for each in copies if each.received_at_us == at_us), None)
@@ -118,26 +197,28 @@ def _story(
         own = copies[0]
     others = [each for each in copies if each is not own]
     received_us = own.received_at_us if own is not None else at_us
-    return {
-        "event_id": event_id,
-        "found": True,
-        "received_at": None if received_us is None else _iso(received_us),
-        "dialect": own.dialect if own else None,
-        "key_id": names.get(own.key_id) if own else None,
-        "journal": {"id": own.journal_id, "position": own.position} if own else None,
-        "outcome": _outcome(own, at_us),
-        "reason": own.reason if own else None,
-        "visible_at": None,
-        "segments": [],
-        "duplicates": [
-            {
-                "received_at": _iso(each.received_at_us),
-                "same_body": own is not None and each.body_hash == own.body_hash,
-            }
+    return Trace(
+        event_id=event_id,
+        found=True,
+        received_at=None if received_us is None else _iso(received_us),
+        dialect=own.dialect if own else None,
+        key_id=names.get(own.key_id) if own else None,
+        journal=JournalEntry(id=own.journal_id, position=own.position) if own else None,
+        outcome=_outcome(own, at_us),
+        reason=own.reason if own else None,
+        visible_at=None,
+        segments=(),
+        duplicates=tuple(
+            Resent(
+                received_at=_iso(each.received_at_us),
+                same_body=own is not None and each.body_hash == own.body_hash,
+            )
             for each in others
-        ],
-        "complete": found.complete,
-    }
+        ),
+        complete=found.complete,
+        project=project,
+        lake_file=lake_file,
+    )
 
 
 def _outcome(own: Copy | None, stored_us: int | None) -> Outcome:

@@ -1,0 +1,1 @@
+"""The operator's verbs over ``run/control.sock``: a module of rows a noun."""
