@@ -13,7 +13,10 @@ from weir.errors import WeirError
 from weir.journal.writer import JournalWriter
 from weir.lake.merge import Merged, MergeJob, merge
 from weir.lake.records import Commit
+from weir.loader.background import BackgroundWork
+from weir.loader.commit.committer import Committer
 from weir.loader.run import Loader
+from weir.loader.upkeep.recurring import Recurring
 
 START_US = 1_600_000_000_000_000
 
@@ -73,6 +76,18 @@ class Node:
     process: str
     loader: Loader
     catalog: "Watched"
+
+    @property
+    def committer(self) -> Committer:
+        """What carries the commits out."""
+        [work] = self.loader.commits.works
+        assert isinstance(work, Committer)
+        return work
+
+    @property
+    def upkeep(self) -> list[BackgroundWork]:
+        """The works of upkeep, whose failures nobody hides here."""
+        return [each.work for each in self.loader.upkeep.works if isinstance(each, Recurring)]
 
 
 class Wrong(BaseException):

@@ -82,7 +82,6 @@ def stage() -> Iterator[Stage]:
         memory = MEMORY if MEMORY.is_dir() else None
         where = held.enter_context(tempfile.TemporaryDirectory(dir=memory))
         held.enter_context(mock.patch("weir.telemetry._logging.least", 100))
-        held.enter_context(mock.patch("weir.loader.commit.committer.RETRY_FIRST_S", 0.0))
         held.enter_context(mock.patch.object(threading, "excepthook"))
         yield Stage(Path(where))
 

@@ -88,7 +88,7 @@ MUTANTS: dict[str, Mutant] = {
         lambda: mock.patch("weir.catalog.adapter._check_epoch", _nothing)
     ),
     "replaced files go at once": Mutant(
-        lambda: mock.patch("weir.loader.upkeep.compaction.REMOVAL_GRACE_S", -30.0),
+        lambda: mock.patch("weir.loader.upkeep.replacing.REMOVAL_GRACE_S", -30.0),
         Bias(merges=True),
     ),
     "what a power cut left of the state is believed": Mutant(

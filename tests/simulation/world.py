@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from typing import cast
 from unittest import mock
 
 import sqlalchemy as sa
@@ -32,10 +33,17 @@ from tests.unit.loader.rig import JSON_DIALECT
 from weir.catalog.adapter import SqlCatalog
 from weir.errors import Conflict, Unavailable, WeirError
 from weir.journal.writer import JournalWriter
-from weir.loader.run import Loader, LoaderParts
+from weir.lake.store import LocalStore
+from weir.loader.background import BackgroundWork
+from weir.loader.build import Adapters, RunFiles, build_loader
+from weir.loader.commit.catalog import Catalog
+from weir.loader.read.journals import LocalJournals
+from weir.loader.read.watch import Watch
+from weir.loader.run import Loader
 from weir.node.board import Board
 from weir.node.directory import Directory
 from weir.node.registry import RegistryView
+from weir.node.usage import UsageTable
 from weir.settings import Settings
 from weir.telemetry import Happening
 
@@ -229,27 +237,38 @@ class World:
         with self.machine.running(process):
             catalog = Watched(SqlCatalog(self.engine), self.machine, self.commits)
             try:
-                epoch = catalog.take_over()
-                loader = Loader(
-                    LoaderParts(
-                        directory=self.directory,
-                        settings=self.settings,
-                        board=self.board,
-                        registry=RegistryView(self.directory, self.board),
-                        dialects={1: JSON_DIALECT},
-                        open_catalog=lambda: catalog,
-                        clock=self.clock,
-                        merger=MergerHere(self.machine),
-                    ),
-                    catalog,
-                    epoch=epoch,
-                    state=catalog.load(),
-                )
+                loader = self._build_loader(catalog)
             except BaseException:
                 self.machine.bury(process)
                 raise
         self.node = Node(process, loader, catalog)
         return self.node
+
+    def _build_loader(self, catalog: Watched) -> Loader:
+        directory = self.directory
+        adapters = Adapters(
+            catalog=cast("Catalog", catalog),
+            store=LocalStore(directory.root),
+            journals=LocalJournals(
+                directory.journals, quarantine=directory.quarantine, clock=self.clock
+            ),
+            merger=MergerHere(self.machine),
+            watch=Watch.forgetful(),
+        )
+        shared = RunFiles(
+            board=self.board,
+            registry=RegistryView(directory, self.board),
+            usage=UsageTable.alone(),
+            writers={},
+        )
+        return build_loader(
+            self.settings,
+            adapters,
+            shared,
+            directory=directory,
+            dialects={1: JSON_DIALECT},
+            clock=self.clock,
+        )
 
     def _lose_node(self) -> None:
         assert self.node is not None
@@ -349,35 +368,37 @@ class World:
         self._carry_out_commit(node)
 
     def _step(self, node: Node) -> None:
-        if "commit" not in self.busy:
-            self.machine.threads["lake-commit"] = node.process
-            self.machine.permits["lake-commit"] = threading.Event()
-        elif self.machine.threads["lake-commit"] != node.process:
-            return  # a commit that it began now would be taken for the other loader's
         with self.machine.running(node.process):
-            node.loader.step()
+            node.loader.loop.step()
 
     def _carry_out_commit(self, node: Node) -> None:
-        with self._doing("commit") as free:
-            if not free:
-                return
-            self.machine.permits["lake-commit"].set()
-            with self.machine.running(node.process):
-                assert node.loader.committer.wait(JOIN_S), "the commit hangs"
+        with self._doing("commit") as free, self.machine.running(node.process):
+            while free and node.committer.busy:
+                node.committer.step(self.clock.monotonic_s())
 
     def compact(self) -> None:
-        """One round of merging and removing."""
+        """A step of each work of upkeep, and a whole plan of merges."""
         node = self.node
         if node is None or not self.merges or node.process in self.machine.dead:
             return
         with self._doing("compaction") as free:
             if free:
                 with self.machine.running(node.process):
-                    self._one_round(node)
+                    self._look_after(node)
 
-    def _one_round(self, node: Node) -> None:
-        with contextlib.suppress(OSError):
-            node.loader.compaction.round()
+    def _look_after(self, node: Node) -> bool:
+        """Lets every work of upkeep do what it finds at once; whether that merged files."""
+        before = len(node.catalog.load().files)
+        for work in node.upkeep:
+            with contextlib.suppress(OSError):
+                self._work_off(work)
+        return len(node.catalog.load().files) < before
+
+    def _work_off(self, work: BackgroundWork) -> None:
+        now_s = self.clock.monotonic_s()
+        next_s = work.step(now_s)
+        while next_s is not None and next_s <= now_s:
+            next_s = work.step(now_s)
 
     def query(self) -> None:
         """A reader sees every event before the watermark, and none twice."""
@@ -447,7 +468,7 @@ class World:
                 self._step(node)
                 self._carry_out_commit(node)
                 with self.machine.running(node.process):
-                    node.loader.compaction.round()
+                    self._look_after(node)
         except Conflict as error:
             if error.code != "fenced":
                 raise
@@ -500,17 +521,17 @@ class World:
         A retired one that could not be removed with its commit waits for the next, or for a start.
         """
         with self.machine.running(node.process):
-            merged = 1
+            merged = True
             while merged:  # what failed before is tried again after a while
                 self.clock.pass_by(7_200_000_000)
-                merged = node.loader.compaction.round()
+                merged = self._look_after(node)
         late = [each for each in node.catalog.load().removals if each.due_us]
         self.node = None
         self._drop_node(node)
         self.clock.pass_by(7_200_000_000)
         node = self._start_node()
         with self.machine.running(node.process):
-            node.loader.compaction.round()
+            self._look_after(node)
         there = {
             str(path.relative_to(self.root))
             for top in ("lake", "dedup", "raw")

@@ -5,7 +5,6 @@ import threading
 from pathlib import Path
 
 from tests.unit.loader.rig import Rig, RigClock
-from weir.loader.run import run_loader
 from weir.node.directory import Directory
 from weir.settings import Settings
 
@@ -13,4 +12,4 @@ if __name__ == "__main__":
     settings = Settings(cut_age_s=0.01, workers=1)
     # Later than anything that was written: the rig's clock stands still.
     rig = Rig(Directory(Path(sys.argv[1])), RigClock(), settings=settings)
-    run_loader(rig.parts(), threading.Event())
+    rig.wiring().run(threading.Event())

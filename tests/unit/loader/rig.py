@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,18 @@ from weir.domain.outcome import LedgerRow
 from weir.domain.registry import Endpoint, Registry
 from weir.errors import Conflict, InvalidInput
 from weir.journal.writer import JournalWriter
-from weir.loader.run import LoaderParts, run_loader
+from weir.lake.store import LocalStore
+from weir.loader.build import Adapters, RunFiles, build_loader
+from weir.loader.read.journals import LocalJournals
+from weir.loader.read.watch import Watch
+from weir.loader.run import Loader, run_loader
 from weir.loader.serve.client import LoaderClient
 from weir.loader.serve.wire import Status
+from weir.loader.upkeep.merge_process import ProcessMerger
 from weir.node.board import Board, Slot
 from weir.node.directory import Directory
 from weir.node.registry import RegistryView, publish_registry
+from weir.node.usage import UsageTable
 from weir.settings import Settings
 from weir.storage.database import sqlite_url
 
@@ -103,6 +109,55 @@ class _Waiter:
         raise AssertionError(error)
 
 
+@dataclass(frozen=True)
+class Wiring:
+    """What a loader is made of; a test replaces some of it."""
+
+    directory: Directory
+    settings: Settings
+    board: Board
+    open_catalog: Callable[[], Any]
+    clock: Any
+    store: Any
+    journals: Any
+    dialects: Mapping[int, Dialect] = field(default_factory=lambda: {1: JSON_DIALECT})
+    merger: Any = field(default_factory=ProcessMerger)
+    open_watch: Callable[[], Watch] = Watch.forgetful
+
+    def build(self, catalog: Any) -> Loader:
+        """A loader over the catalog."""
+        return build_loader(
+            self.settings,
+            Adapters(
+                catalog=catalog,
+                store=self.store,
+                journals=self.journals,
+                merger=self.merger,
+                watch=self.open_watch(),
+            ),
+            RunFiles(
+                board=self.board,
+                registry=RegistryView(self.directory, self.board),
+                usage=UsageTable.alone(),
+                writers={},
+            ),
+            directory=self.directory,
+            dialects=self.dialects,
+            clock=self.clock,
+        )
+
+    def run(self, stop: threading.Event) -> None:
+        """Loads until ``stop``."""
+        run_loader(
+            self.open_catalog,
+            self.build,
+            directory=self.directory,
+            board=self.board,
+            clock=self.clock,
+            stop=stop,
+        )
+
+
 @dataclass
 class Rig:
     """The parts of one node in a directory of its own."""
@@ -112,7 +167,7 @@ class Rig:
     settings: Settings = field(default_factory=lambda: Settings(cut_age_s=3600, workers=1))
     writers: dict[int, JournalWriter] = field(default_factory=dict)
     wrap: Any = None
-    """Wraps catalog, store and journals, for faults."""
+    """Changes what the next loader is made of."""
 
     def board(self) -> Board:
         """The node's board."""
@@ -161,19 +216,20 @@ class Rig:
         assert waiter.told.wait(DEADLINE_S)
         return waiter.received_at_us
 
-    def parts(self) -> LoaderParts:
+    def wiring(self) -> "Wiring":
         """What a loader is made of here."""
-        board = self.board()
-        parts = LoaderParts(
+        wiring = Wiring(
             directory=self.directory,
             settings=self.settings,
-            board=board,
-            registry=RegistryView(self.directory, board),
-            dialects={1: JSON_DIALECT},
+            board=self.board(),
             open_catalog=self.open_catalog,
             clock=self.clock,
+            store=LocalStore(self.directory.root),
+            journals=LocalJournals(
+                self.directory.journals, quarantine=self.directory.quarantine, clock=self.clock
+            ),
         )
-        return self.wrap(parts) if self.wrap else parts
+        return self.wrap(wiring) if self.wrap else wiring
 
     def open_catalog(self) -> SqlCatalog:
         """The catalog's adapter."""
@@ -187,7 +243,7 @@ class Rig:
 
         def run() -> None:
             try:
-                run_loader(self.parts(), stop)
+                self.wiring().run(stop)
             except BaseException as error:  # raised again below, in the test's thread
                 ended.append(error)
 

@@ -14,11 +14,10 @@ from typing import Any
 
 import pytest
 
-from tests.unit.loader.rig import DEADLINE_S, Crash, Rig, Running, event, wait_until
+from tests.unit.loader.rig import DEADLINE_S, Crash, Rig, Running, Wiring, event, wait_until
 from weir.errors import Unavailable
 from weir.lake.store import LocalStore
 from weir.loader.read.journals import LocalJournals
-from weir.loader.run import LoaderParts
 from weir.loader.serve import client
 
 _CHANGES = {
@@ -80,9 +79,9 @@ def fill(rig: Rig) -> None:
 def load(rig: Rig, fuse: Fuse) -> bool:
     """Runs a loader with the fuse until it has committed; whether it got there."""
 
-    def wrap(parts: LoaderParts) -> LoaderParts:
+    def wrap(wiring: Wiring) -> Wiring:
         return replace(
-            parts,
+            wiring,
             open_catalog=lambda: fuse.around(rig.open_catalog()),
             store=fuse.around(LocalStore(rig.directory.root)),
             journals=fuse.around(
@@ -220,7 +219,7 @@ def test_sidecar_that_nobody_could_remove_is_the_next_commits(
                 raise OSError(errno.EIO, os.strerror(errno.EIO))
             super().remove(path)
 
-    dying.wrap = lambda parts: replace(parts, store=StubbornStore(dying.directory.root))
+    dying.wrap = lambda wiring: replace(wiring, store=StubbornStore(dying.directory.root))
     with dying.running() as loader:
         wait_until(lambda: _is_cut(loader))
         dying.write([event(6)])

@@ -67,7 +67,7 @@ def test_raw_file_that_could_not_be_removed_goes_with_the_next_commit(
                 raise OSError(errno.EIO, os.strerror(errno.EIO))
             super().remove(path)
 
-    rig.wrap = lambda parts: replace(parts, store=StubbornStore(rig.directory.root))
+    rig.wrap = lambda wiring: replace(wiring, store=StubbornStore(rig.directory.root))
     with rig.running() as loader:
         rig.write([event(1)])
         loader.cut()

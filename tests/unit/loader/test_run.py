@@ -244,7 +244,7 @@ def test_full_disk_delays_the_commit_and_loses_nothing(
                 raise OSError(errno.ENOSPC, "No space left on device")
             super().write(path, content)
 
-    rig.wrap = lambda parts: replace(parts, store=FullStore(rig.directory.root))
+    rig.wrap = lambda wiring: replace(wiring, store=FullStore(rig.directory.root))
     rig.write([event(1)])
     with rig.running() as loader:
         loader.wait_for_rows(1)
@@ -284,7 +284,7 @@ def test_second_loader_is_refused(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> 
     with rig.running() as loader:
         loader.status()
         with pytest.raises(Conflict, match="held by process"):
-            run.run_loader(rig.parts(), threading.Event())
+            rig.wiring().run(threading.Event())
     with rig.running() as loader:
         loader.status()
 

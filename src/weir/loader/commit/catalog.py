@@ -9,10 +9,16 @@ from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from weir.domain.outcome import LedgerRow
+from weir.errors import Conflict
 from weir.lake.records import CatalogState, Commit, DeadLetter, Intent, Replacement, UsageRow
 
 FENCED = "fenced"
 """Code of the ``Conflict`` that a loader gets once another one has taken over."""
+
+
+def is_fenced(error: BaseException) -> bool:
+    """Whether an error says that another loader has taken over."""
+    return isinstance(error, Conflict) and error.code == FENCED
 
 
 class Catalog(Protocol):

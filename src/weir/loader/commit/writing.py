@@ -8,15 +8,16 @@
 under the same names. Tenants and projects are named by their numeric ids, which never change.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
-from weir.domain.layout import NO_LAYOUT, Accelerated, Layout, layout_of
+from weir.domain.layout import NO_LAYOUT, Layout, layout_of
 from weir.domain.snapshot import LakeFile
 from weir.domain.times import DAY_US
 from weir.errors import Corrupt
@@ -25,7 +26,7 @@ from weir.lake.parquet import check_rows, encode_rows
 from weir.lake.raw import count_raw, encode_raw
 from weir.lake.records import Commit, DeadLetter, Intent, RawFile, SidecarFile
 from weir.lake.sidecar import Ids, decode_sidecar, encode_sidecar
-from weir.loader.commit.cut import plan_sidecars
+from weir.loader.commit.catalog import Catalog
 from weir.loader.commit.render import (
     CutRows,
     FileRows,
@@ -35,8 +36,12 @@ from weir.loader.commit.render import (
     merged_ids,
     raw_files,
 )
+from weir.loader.commit.rules import plan_sidecars
 from weir.loader.tail.tail import Contents
-from weir.loader.tail.view import Sidecar
+from weir.loader.tail.view import Sidecar, View
+
+RAW_REMOVALS_MAX = 1000
+"""Expired raw files that one commit retires."""
 
 
 class LakeStore(Protocol):
@@ -67,13 +72,6 @@ class LakeStore(Protocol):
         ...
 
 
-class Widening(NamedTuple):
-    """How files get accelerated columns: ``choice`` gives those of a project's earlier ones."""
-
-    accelerator: Accelerator
-    choice: Callable[[int], Sequence[Accelerated]]
-
-
 class _Written(NamedTuple):
     path: str
     sha256: str
@@ -82,7 +80,9 @@ class _Written(NamedTuple):
     """As read back."""
 
 
-class _Writer(NamedTuple):
+class _Files(NamedTuple):
+    """The files of one commit on their way to the store."""
+
     store: LakeStore
     commit_id: int
 
@@ -96,62 +96,86 @@ class _Writer(NamedTuple):
         return _Written(path, digest, len(found), found)
 
 
-def write_commit(
-    intent: Intent,
-    contents: Contents,
-    sidecars: Sequence[Sidecar],
-    store: LakeStore,
-    *,
-    widening: Widening,
-    committed_at_us: int,
-    expired_raw: Sequence[str],
-) -> Commit:
-    """Renders and writes everything that the cut covers; the catalog has not heard of it yet.
+class CommitWriter:
+    """Renders cuts and writes their files. For one thread.
 
-    Raises ``OSError`` when the disk refuses and ``Corrupt`` when a file reads back wrong; then
-    the whole may be called again.
+    Raw payload files are retired ``raw_kept_us`` after their newest frame.
     """
-    writer = _Writer(store, intent.commit_id)
-    indexes = [sidecar.ids for sidecar in sidecars]
-    cut_rows = CutRows(contents, indexes, window_us=intent.dedup_window_us)
-    files, layouts = [], {}
-    for each in cut_rows.files():
-        file, layout = _write_rows(writer, each, widening)
-        files.append(file)
-        if layout is not None:
-            layouts[layout.id] = layout
-    raw, dead_letters = [], []
-    for project in raw_files(contents):
-        raw.append(_write_raw(writer, project))
-        dead_letters += _dead_letters(project, raw[-1].path)
-    written, retired = _write_sidecars(writer, intent, cut_rows.stored_ids(), sidecars)
-    return Commit(
-        intent=intent,
-        committed_at_us=committed_at_us,
-        files=tuple(files),
-        layouts=tuple(layouts.values()),
-        raw_files=tuple(raw),
-        sidecars=tuple(written),
-        dead_letters=tuple(dead_letters),
-        ledger=tuple(count_outcomes(intent, contents, cut_rows)),
-        usage=tuple(count_usage(contents, cut_rows)),
-        spans=dict(contents.spans),
-        retired=(*retired, *expired_raw),
-        replayed=tuple(letter for replay in contents.replays for letter in replay.letters),
-    )
+
+    __slots__ = ("_accelerator", "_catalog", "_raw_kept_us", "_store", "_view")
+
+    def __init__(
+        self,
+        *,
+        store: LakeStore,
+        catalog: Catalog,
+        view: View,
+        accelerator: Accelerator,
+        raw_kept_us: int,
+    ) -> None:
+        self._store = store
+        self._catalog = catalog
+        self._view = view
+        self._accelerator = accelerator
+        self._raw_kept_us = raw_kept_us
+
+    def write(self, intent: Intent, contents: Contents, *, committed_at_us: int) -> Commit:
+        """Writes everything that the cut covers; the catalog has not heard of it yet.
+
+        Raises ``OSError`` when the disk refuses and ``Corrupt`` when a file reads back wrong; then
+        the whole may be called again.
+        """
+        written = _Files(self._store, intent.commit_id)
+        sidecars = self._view.sidecars
+        indexes = [sidecar.ids for sidecar in sidecars]
+        cut_rows = CutRows(contents, indexes, window_us=intent.dedup_window_us)
+        files, layouts = self._write_rows(written, cut_rows)
+        raw, dead_letters = [], []
+        for project in raw_files(contents):
+            raw.append(_write_raw(written, project))
+            dead_letters += _dead_letters(project, raw[-1].path)
+        new_sidecars, retired = _write_sidecars(written, intent, cut_rows.stored_ids(), sidecars)
+        return Commit(
+            intent=intent,
+            committed_at_us=committed_at_us,
+            files=tuple(files),
+            layouts=layouts,
+            raw_files=tuple(raw),
+            sidecars=tuple(new_sidecars),
+            dead_letters=tuple(dead_letters),
+            ledger=tuple(count_outcomes(intent, contents, cut_rows)),
+            usage=tuple(count_usage(contents, cut_rows)),
+            spans=dict(contents.spans),
+            retired=(*retired, *self._expired_raw(intent)),
+            replayed=tuple(letter for replay in contents.replays for letter in replay.letters),
+        )
+
+    def _write_rows(
+        self, written: _Files, cut_rows: CutRows
+    ) -> tuple[list[LakeFile], tuple[Layout, ...]]:
+        files = []
+        layouts: dict[int, Layout] = {}
+        for each in cut_rows.files():
+            wide = self._accelerator.widen(each.rows, self._view.choice(each.project_id))
+            layout = layout_of(each.project_id, wide.columns)
+            files.append(_write_file(written, each, wide.rows, layout))
+            if layout is not None:
+                layouts[layout.id] = layout
+        return files, tuple(layouts.values())
+
+    def _expired_raw(self, intent: Intent) -> Sequence[str]:
+        before_us = intent.decided_at_us - self._raw_kept_us
+        return self._catalog.expired_raw(before_us=before_us, limit=RAW_REMOVALS_MAX)
 
 
-def _write_rows(
-    writer: _Writer, each: FileRows, widening: Widening
-) -> tuple[LakeFile, Layout | None]:
+def _write_file(files: _Files, each: FileRows, rows: pa.Table, layout: Layout | None) -> LakeFile:
+    """Writes ``rows``, which are those of ``each`` with the accelerated columns of the layout."""
     day = datetime.fromtimestamp(each.day * DAY_US // 1_000_000, UTC).strftime("%Y-%m-%d")
     directory = f"lake/{each.tenant_id}/{each.project_id}/dt={day}"
-    rows, columns = widening.accelerator.widen(each.rows, widening.choice(each.project_id))
-    layout = layout_of(each.project_id, columns)
-    written = writer.write(directory, ".parquet", encode_rows(rows))
+    written = files.write(directory, ".parquet", encode_rows(rows))
     check_rows(written.content, rows)
     range_us = pc.min_max(each.rows["ts"].cast("int64"))
-    file = LakeFile(
+    return LakeFile(
         path=written.path,
         project_id=each.project_id,
         row_count=each.rows.num_rows,
@@ -162,12 +186,11 @@ def _write_rows(
         sha256=written.sha256,
         layout=NO_LAYOUT if layout is None else layout.id,
     )
-    return file, layout
 
 
-def _write_raw(writer: _Writer, project: ProjectFrames) -> RawFile:
+def _write_raw(files: _Files, project: ProjectFrames) -> RawFile:
     directory = f"raw/{project.tenant_id}/{project.project_id}"
-    written = writer.write(directory, ".frames.zst", encode_raw(project.frames))
+    written = files.write(directory, ".frames.zst", encode_raw(project.frames))
     if count_raw(written.content) != len(project.frames):
         raise Corrupt("A raw file holds other frames than were written.", path=written.path)
     return RawFile(
@@ -197,7 +220,7 @@ def _dead_letters(project: ProjectFrames, raw_path: str) -> list[DeadLetter]:
 
 
 def _write_sidecars(
-    writer: _Writer, intent: Intent, stored: Ids, sidecars: Sequence[Sidecar]
+    files: _Files, intent: Intent, stored: Ids, sidecars: Sequence[Sidecar]
 ) -> tuple[list[SidecarFile], list[str]]:
     """The commit's own sidecar and merged ones, and the paths that they replace."""
     window_us, horizon_us = intent.dedup_window_us, intent.horizon_us
@@ -209,13 +232,13 @@ def _write_sidecars(
         merged_ids([columns[f.path] for f in group], horizon_us=horizon_us, window_us=window_us)
         for group in plan.merges
     ]
-    written = [_write_ids(writer, ids) for ids in (stored, *merged) if len(ids)]
+    written = [_write_ids(files, ids) for ids in (stored, *merged) if len(ids)]
     replaced = [file.path for group in plan.merges for file in group]
     return written, [*replaced, *(file.path for file in plan.expired)]
 
 
-def _write_ids(writer: _Writer, ids: Ids) -> SidecarFile:
-    written = writer.write("dedup", ".ids", encode_sidecar(ids))
+def _write_ids(files: _Files, ids: Ids) -> SidecarFile:
+    written = files.write("dedup", ".ids", encode_sidecar(ids))
     if len(decode_sidecar(written.content)) != len(ids):
         raise Corrupt("A sidecar holds other ids than were written.", path=written.path)
     return SidecarFile(

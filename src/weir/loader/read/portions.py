@@ -6,30 +6,19 @@ journal's span that it covers: a cut may be made between any two.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
-from weir.domain.event import Dialect
 from weir.domain.frame import Frame
 from weir.lake.records import Span
+from weir.loader.read.decoder import FrameDecoder
 from weir.loader.read.rounds import LostEvents, Round
-from weir.loader.read.rows import (
-    Block,
-    DeadFrame,
-    Decoded,
-    build_block,
-    dead_frame,
-    decode_frames,
-)
+from weir.loader.read.rows import Block, DeadFrame, dead_frame
 from weir.loader.read.watch import Watch
 
 _Placed = TypeVar("_Placed", Frame, LostEvents)
-
-NameEndpoints = Callable[[Sequence[Frame]], Mapping[int, str]]
-"""Names for all endpoints of some frames."""
 
 
 class Portion(NamedTuple):
@@ -47,13 +36,14 @@ class _Edge(NamedTuple):
     offset: int
 
 
-class Portions:
-    """A round on its way into the tail. One thread asks."""
+class DividedRound:
+    """A round on its way into the tail, portion by portion. One thread asks."""
 
-    __slots__ = ("_counts", "_edge", "_found", "_names", "_ranks", "_taken", "_watch")
+    __slots__ = ("_counts", "_decoder", "_edge", "_found", "_names", "_ranks", "_taken", "_watch")
 
-    def __init__(self, found: Round, watch: Watch | None = None) -> None:
+    def __init__(self, found: Round, decoder: FrameDecoder, watch: Watch | None = None) -> None:
         self._found = found
+        self._decoder = decoder
         self._watch = watch
         self._names = list(found.spans)
         self._ranks = {name: rank for rank, name in enumerate(self._names)}
@@ -74,7 +64,7 @@ class Portions:
         """The round's: what it promises holds once all portions are in the tail."""
         return self._found.watermark_us
 
-    def take(self, dialects: Mapping[int, Dialect], name_endpoints: NameEndpoints) -> Portion:
+    def take(self) -> Portion:
         """The next portion, of at least one frame unless the round has none.
 
         Frames that cannot be built together are built in halves, and only one that fails alone
@@ -86,25 +76,25 @@ class Portions:
             if count and self._watch is not None:
                 frame = self._found.frames[self._taken]
                 if reason := self._watch.poison(frame):
-                    return self._put_aside(DeadFrame(frame, reason), dialects)
+                    return self._put_aside(DeadFrame(frame, reason))
                 count = self._begin(self._watch, count)
             try:
-                block = self._build(count, dialects, name_endpoints)
+                block = self._build(count)
             except Exception as error:  # of memory, or some value that cannot stand in a column
                 if count > 1:
                     self._split(count, count // 2)
                     continue
                 if isinstance(error, MemoryError):
                     raise
-                return self.bury(error, dialects)
+                return self.bury(error)
             return Portion(self._advance(len(block.frames) + len(block.dead)), block)
 
-    def bury(self, error: Exception, dialects: Mapping[int, Dialect]) -> Portion:
+    def bury(self, error: Exception) -> Portion:
         """The next frame as a dead letter: it cannot become rows even alone."""
-        return self._put_aside(dead_frame(self._found.frames[self._taken], error), dialects)
+        return self._put_aside(dead_frame(self._found.frames[self._taken], error))
 
-    def _put_aside(self, dead: DeadFrame, dialects: Mapping[int, Dialect]) -> Portion:
-        return Portion(self._advance(1), build_block(Decoded([], [dead]), dialects, {}))
+    def _put_aside(self, dead: DeadFrame) -> Portion:
+        return Portion(self._advance(1), self._decoder.build_dead(dead))
 
     def _begin(self, watch: Watch, count: int) -> int:
         """How many of ``count`` frames are worked on next, which the watch knows now."""
@@ -114,15 +104,10 @@ class Portions:
         watch.begin(self._found.frames, self._taken, group, self._found.spans)
         return group
 
-    def _build(
-        self, count: int, dialects: Mapping[int, Dialect], name_endpoints: NameEndpoints
-    ) -> Block:
+    def _build(self, count: int) -> Block:
         """The block of the next ``count`` frames, or of the first of them when they are many."""
-        decoded = decode_frames(
-            islice(self._found.frames, self._taken, self._taken + count), dialects
-        )
-        endpoints = name_endpoints([one.frame for one in decoded.whole])
-        return build_block(decoded, dialects, endpoints)
+        frames = islice(self._found.frames, self._taken, self._taken + count)
+        return self._decoder.build(self._decoder.decode(frames))
 
     def _split(self, count: int, first: int) -> None:
         """The next ``count`` frames in two parts."""

@@ -9,12 +9,11 @@ what it is. Rows keep the time, place and ids of the first reception, so duplica
 in the lake itself: what sidecars remember may be younger.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from weir.domain.event import Dialect
 from weir.domain.frame import Frame
 from weir.domain.snapshot import LakeFile
 from weir.domain.times import DAY_US
@@ -23,7 +22,8 @@ from weir.lake.raw import decode_raw
 from weir.lake.records import DeadLetter
 from weir.lake.search import received_of_ids
 from weir.lake.sidecar import Ids, concat_ids, sort_ids
-from weir.loader.read.rows import Block, Decoded, build_block, decode_frames
+from weir.loader.read.decoder import FrameDecoder
+from weir.loader.read.rows import Block, Decoded
 from weir.loader.serve.wire import ReplayFate
 from weir.loader.tail.dedup import Verdict
 
@@ -55,10 +55,10 @@ def read_frames(
     for letter in letters:
         wanted.setdefault(letter.raw_path, set()).add((letter.journal_id, letter.position))
     found: dict[tuple[str, int], Frame] = {}
-    for path, places in wanted.items():
+    for path, positions in wanted.items():
         try:
             for frame in decode_raw(read(path)):
-                if (frame.journal_id, frame.position) in places:
+                if (frame.journal_id, frame.position) in positions:
                     found[frame.journal_id, frame.position] = frame
         except (OSError, Corrupt):
             continue
@@ -67,7 +67,7 @@ def read_frames(
 
 def revive(
     letters: Sequence[DeadLetter],
-    dialects: Mapping[int, Dialect],
+    decoder: FrameDecoder,
     read: Callable[[str], bytes],
     stored_between: Callable[[int, set[str], int, int], Iterable[tuple[str, int]]],
 ) -> tuple[Revived, list[ReplayFate]]:
@@ -83,13 +83,13 @@ def revive(
         for each in letters
         if (each.journal_id, each.position) not in frames
     ]
-    decoded = decode_frames([frames[each.journal_id, each.position] for each in known], dialects)
-    by_place = {(each.journal_id, each.position): each for each in known}
+    decoded = decoder.decode(frames[each.journal_id, each.position] for each in known)
+    by_position = {(each.journal_id, each.position): each for each in known}
     fates += [
         ReplayFate(dead.frame.journal_id, dead.frame.position, reason=dead.reason)
         for dead in decoded.dead
     ]
-    revived = tuple(by_place[one.frame.journal_id, one.frame.position] for one in decoded.whole)
+    revived = tuple(by_position[one.frame.journal_id, one.frame.position] for one in decoded.whole)
     stored: tuple[tuple[str, int], ...] = ()
     ids = {event.event_id for one in decoded.whole for event in one.events if event.event_id}
     if ids:
@@ -130,18 +130,14 @@ def index_of(block: Block, stored: Iterable[tuple[str, int]]) -> Ids:
 
 
 def build_replay(
-    revived: Revived,
-    places: Collection[tuple[str, int]],
-    dialects: Mapping[int, Dialect],
-    name_endpoints: Callable[[Sequence[Frame]], Mapping[int, str]],
+    revived: Revived, wanted: Collection[tuple[str, int]], decoder: FrameDecoder
 ) -> Replay:
-    """Those of the letters that lie at ``places``, as rows."""
+    """Those of the letters whose journal and position are ``wanted``, as rows."""
     whole = [
-        one for one in revived.decoded.whole if (one.frame.journal_id, one.frame.position) in places
+        one for one in revived.decoded.whole if (one.frame.journal_id, one.frame.position) in wanted
     ]
-    names = name_endpoints([one.frame for one in whole])
-    block = build_block(Decoded(whole, []), dialects, names)
-    letters = [each for each in revived.letters if (each.journal_id, each.position) in places]
+    block = decoder.build(Decoded(whole, []))
+    letters = [each for each in revived.letters if (each.journal_id, each.position) in wanted]
     return Replay(tuple(letters), block, index_of(block, revived.stored))
 
 

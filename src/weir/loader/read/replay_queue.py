@@ -1,43 +1,25 @@
 """Dead letters on their way into the tail: asked for by any thread, added by the one that reads."""
 
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from weir.clock import Clock
-from weir.domain.event import Dialect
-from weir.domain.frame import Frame
 from weir.errors import Unavailable
 from weir.lake.records import DeadLetter
 from weir.loader.commit.catalog import Catalog
 from weir.loader.commit.writing import LakeStore
-from weir.loader.read.replay import Revived, build_replay, fates_of, revive, stored_in_lake
+from weir.loader.read.decoder import FrameDecoder
+from weir.loader.read.replay import Revived, build_replay, revive, stored_in_lake
 from weir.loader.serve.wire import ReplayFate
-from weir.loader.tail.dedup import find_duplicates
 from weir.loader.tail.view import View
-from weir.settings import Settings
-from weir.telemetry import Happening, emit
+from weir.loader.tail.writer import TailWriter
 
 ADDED_S = 30.0
-"""How long the reading thread may take to come to it."""
-
-
-class ReplayPorts(NamedTuple):
-    """What replays need of the loader."""
-
-    catalog: Catalog
-    view: View
-    store: LakeStore
-    dialects: Mapping[int, Dialect]
-    name_endpoints: Callable[[Sequence[Frame]], Mapping[int, str]]
-    """For the reading thread alone."""
-    clock: Clock
-    settings: Settings
+"""How long the reading thread may take to come to a replay."""
 
 
 @dataclass(slots=True, eq=False)
-class _Ticket:
+class _Waiting:
     """Letters that wait; ``fates`` stand when ``is_taken`` is set."""
 
     revived: Revived
@@ -45,15 +27,38 @@ class _Ticket:
     fates: list[ReplayFate] = field(default_factory=list)
 
 
-class Replays:
+class ReplayQueue:
     """The queue of letters that decode now."""
 
-    __slots__ = ("_lock", "_ports", "_waiting")
+    __slots__ = (
+        "_catalog",
+        "_decoder",
+        "_dedup_window_us",
+        "_lock",
+        "_store",
+        "_view",
+        "_waiting",
+        "_writer",
+    )
 
-    def __init__(self, ports: ReplayPorts) -> None:
-        self._ports = ports
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        store: LakeStore,
+        view: View,
+        decoder: FrameDecoder,
+        writer: TailWriter,
+        dedup_window_us: int,
+    ) -> None:
+        self._catalog = catalog
+        self._store = store
+        self._view = view
+        self._decoder = decoder
+        self._writer = writer
+        self._dedup_window_us = dedup_window_us
         self._lock = threading.Lock()
-        self._waiting: list[_Ticket] = []
+        self._waiting: list[_Waiting] = []
 
     def ask(self, project_id: int, places: Sequence[tuple[str, int]]) -> list[ReplayFate]:
         """Fates of the letters at these places, some of them at least, when they are in the tail.
@@ -61,11 +66,11 @@ class Replays:
         A place without a letter has no fate. ``Unavailable`` when the reading thread is too busy;
         the letters may become rows all the same.
         """
-        letters = self._ports.catalog.find_dead_letters(project_id, places)
+        letters = self._catalog.find_dead_letters(project_id, places)
         revived, fates = self._revive(letters)
         if not revived.letters:
             return fates
-        ticket = _Ticket(revived)
+        ticket = _Waiting(revived)
         with self._lock:
             self._waiting.append(ticket)
         if not ticket.is_taken.wait(ADDED_S):
@@ -81,12 +86,12 @@ class Replays:
         for ticket in taken:
             letters = ticket.revived.letters
             # In this order: what is committed meanwhile leaves the catalog before the view.
-            added = self._ports.view.replayed()
-            dead = self._ports.catalog.find_dead_letters(
+            added = self._view.replayed()
+            dead = self._catalog.find_dead_letters(
                 letters[0].project_id, [(each.journal_id, each.position) for each in letters]
             )
-            places = {(each.journal_id, each.position) for each in dead} - added
-            ticket.fates = self._add(ticket.revived, places)
+            wanted = {(each.journal_id, each.position) for each in dead} - added
+            ticket.fates = self._add(ticket.revived, wanted)
             ticket.is_taken.set()
 
     def resume(self, letters: Sequence[DeadLetter]) -> None:
@@ -94,7 +99,7 @@ class Replays:
 
         One that breaks its decoder now, in another version perhaps, stays a letter.
         """
-        added = self._ports.view.replayed() if letters else ()
+        added = self._view.replayed() if letters else ()
         for letter in letters:
             if (letter.journal_id, letter.position) in added:
                 continue
@@ -102,31 +107,21 @@ class Replays:
             self._add(revived, {(letter.journal_id, letter.position)})
 
     def _revive(self, letters: Sequence[DeadLetter]) -> tuple[Revived, list[ReplayFate]]:
-        ports = self._ports
-        window_us = ports.settings.dedup_window_s * 1_000_000
+        return revive(letters, self._decoder, self._store.read, self._stored_between)
 
-        def stored_between(
-            project_id: int, ids: set[str], first_us: int, last_us: int
-        ) -> list[tuple[str, int]]:
-            files = [file for file in ports.view.files() if file.project_id == project_id]
-            from_us, to_us = first_us - window_us, last_us + window_us
-            return stored_in_lake(files, ids, ports.store.locate, from_us=from_us, to_us=to_us)
-
-        return revive(letters, ports.dialects, ports.store.read, stored_between)
-
-    def _add(self, revived: Revived, places: Collection[tuple[str, int]]) -> list[ReplayFate]:
-        ports = self._ports
-        replay = build_replay(revived, places, ports.dialects, ports.name_endpoints)
-        if not replay.letters:
-            return []
-        window_us = ports.settings.dedup_window_s * 1_000_000
-        indexes = [*ports.view.indexes(), replay.stored_ids]
-        verdict = find_duplicates(replay.block.ids, indexes, window_us=window_us)
-        ports.view.add_replay(replay, verdict, now_s=ports.clock.monotonic_s())
-        emit(
-            Happening.DEAD_LETTERS_REPLAYED,
-            project=replay.letters[0].project_id,
-            letters=len(replay.letters),
-            events=replay.block.rows.num_rows,
+    def _stored_between(
+        self, project_id: int, ids: set[str], first_us: int, last_us: int
+    ) -> list[tuple[str, int]]:
+        """What the lake holds of these ids up to a window before and after a closed range."""
+        window_us = self._dedup_window_us
+        return stored_in_lake(
+            [file for file in self._view.files() if file.project_id == project_id],
+            ids,
+            self._store.locate,
+            from_us=first_us - window_us,
+            to_us=last_us + window_us,
         )
-        return fates_of(replay, verdict)
+
+    def _add(self, revived: Revived, wanted: Collection[tuple[str, int]]) -> list[ReplayFate]:
+        replay = build_replay(revived, wanted, self._decoder)
+        return self._writer.add_replay(replay) if replay.letters else []

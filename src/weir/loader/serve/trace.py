@@ -10,14 +10,81 @@ from itertools import chain
 
 import msgspec
 
+from weir.clock import Clock
 from weir.domain.event import Dialect, Event
 from weir.domain.frame import Frame
 from weir.errors import Corrupt
 from weir.lake.raw import decode_raw
+from weir.lake.records import DeadLetter
+from weir.loader.commit.catalog import Catalog
+from weir.loader.commit.writing import LakeStore
 from weir.loader.read.identity import made_id_of
-from weir.loader.serve.wire import Copy
+from weir.loader.serve.wire import Copy, TraceReply, TraceRequest
+from weir.loader.tail.view import View
+
+TRACE_SEARCH_S = 20.0
+"""How long raw files are searched for an event's copies."""
+
+DEAD_LETTERS_SEARCHED = 1000
 
 _encode = msgspec.json.Encoder().encode
+
+
+class Tracer:
+    """Looks for the copies of events. Any thread may ask."""
+
+    __slots__ = ("_catalog", "_clock", "_dedup_window_us", "_dialects", "_store", "_view")
+
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        store: LakeStore,
+        view: View,
+        dialects: Mapping[int, Dialect],
+        clock: Clock,
+        dedup_window_us: int,
+    ) -> None:
+        self._catalog = catalog
+        self._store = store
+        self._view = view
+        self._dialects = dialects
+        self._clock = clock
+        self._dedup_window_us = dedup_window_us
+
+    def trace(self, request: TraceRequest) -> TraceReply:
+        """Every copy of an event in memory, and in the raw files around the stored one.
+
+        Without a stored one only dead letters are searched. What ``TRACE_SEARCH_S`` does not
+        suffice for is left out, and the reply is not ``complete``.
+        """
+        wanted = Wanted(request.event_id, received_us=request.received_at_us)
+        frames = self._view.frames(request.project_id)
+        copies = list(copies_in_memory(frames, wanted, self._dialects))
+        letters = self._catalog.dead_letters(request.project_id, limit=DEAD_LETTERS_SEARCHED)
+        dead = {(each.journal_id, each.position): each.reason for each in letters}
+        deadline_s = self._clock.monotonic_s() + TRACE_SEARCH_S
+        complete = True
+        for path in self._paths(request, letters):
+            if self._clock.monotonic_s() > deadline_s:
+                complete = False
+                break
+            copies += copies_in_raw([path], self._store.read, wanted, self._dialects, dead)
+        distinct = {(each.journal_id, each.position, each.body_hash): each for each in copies}
+        ordered = sorted(distinct.values(), key=lambda each: (each.received_at_us, each.journal_id))
+        return TraceReply(tuple(ordered), complete)
+
+    def _paths(self, request: TraceRequest, letters: Iterable[DeadLetter]) -> Iterable[str]:
+        """The raw files to search, each once: those of dead letters, then those in the window."""
+        paths = dict.fromkeys(each.raw_path for each in letters)
+        if request.received_at_us is not None:
+            near = self._catalog.raw_between(
+                request.project_id,
+                from_us=request.received_at_us - self._dedup_window_us,
+                to_us=request.received_at_us + self._dedup_window_us,
+            )
+            paths |= dict.fromkeys(near)
+        return paths
 
 
 class Wanted:

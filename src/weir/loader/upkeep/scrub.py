@@ -1,7 +1,7 @@
 """Scrubbing: lake files are compared with their checksums, over and over, a part at a time.
 
 The engine checks no page when it reads, and takes one wrong bit in ten for another value. What is
-found damaged is told, and the queries of its project are refused until the file is restored:
+found damaged is logged, and the queries of its project are refused until the file is restored:
 better no answer than a wrong one.
 """
 
@@ -9,13 +9,12 @@ from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
 
-from weir.clock import Clock
 from weir.domain.snapshot import LakeFile
 from weir.loader.tail.view import View
 from weir.telemetry import Happening, emit
 
-ROUND_BYTES_MAX = 64 * 1024 * 1024
-"""Read in one round, or one file: with a round in five seconds about a hundredth of a core."""
+STEP_BYTES_MAX = 64 * 1024 * 1024
+"""Read in one step, or one file: with a step in five seconds about a hundredth of a core."""
 
 PASS_S = 3600.0
 """Least time from the beginning of one pass over the lake to the next."""
@@ -26,42 +25,39 @@ _CHUNK_BYTES = 1024 * 1024
 class Scrub:
     """Where the pass over the lake stands, and what is damaged. For one thread."""
 
-    __slots__ = ("_clock", "_damaged", "_locate", "_next_pass_s", "_reached", "_stopping", "_view")
+    __slots__ = ("_damaged", "_is_closed", "_locate", "_next_pass_s", "_reached", "_view")
 
-    def __init__(
-        self,
-        view: View,
-        locate: Callable[[str], Path],
-        clock: Clock,
-        *,
-        stopping: Callable[[], bool],
-    ) -> None:
+    def __init__(self, view: View, locate: Callable[[str], Path]) -> None:
         self._view = view
         self._locate = locate
-        self._clock = clock
-        self._stopping = stopping
+        self._is_closed = False
         self._damaged: frozenset[str] = frozenset()
         self._reached = ""
         self._next_pass_s = 0.0
 
-    def round(self) -> None:
+    def step(self, now_s: float) -> None:
         """Looks at the damaged files again, and at some more when a pass is due or going on."""
         files = self._view.files()
         again = [file for file in files if file.path in self._damaged]
-        damaged = {file.path for file in [*again, *self._part(files)] if not self._is_whole(file)}
+        damaged = {
+            file.path for file in [*again, *self._part(files, now_s)] if not self._is_whole(file)
+        }
         for file in files:
             if (file.path in damaged) != (file.path in self._damaged):
                 self._tell(file, is_damaged=file.path in damaged)
         self._damaged = frozenset(damaged)
         self._view.refuse_damaged(self._damaged)
 
-    def _part(self, files: Sequence[LakeFile]) -> Sequence[LakeFile]:
-        now_s = self._clock.monotonic_s()
+    def close(self) -> None:
+        """Lets go of the file that is being read; nothing is concluded from it."""
+        self._is_closed = True
+
+    def _part(self, files: Sequence[LakeFile], now_s: float) -> Sequence[LakeFile]:
         if not self._reached:
             if now_s < self._next_pass_s:
                 return ()
             self._next_pass_s = now_s + PASS_S
-        part = next_part(files, after=self._reached, bytes_max=ROUND_BYTES_MAX)
+        part = next_part(files, after=self._reached, bytes_max=STEP_BYTES_MAX)
         self._reached = part[-1].path if part else ""
         return part
 
@@ -70,7 +66,7 @@ class Scrub:
         try:
             with self._locate(file.path).open("rb") as content:
                 while chunk := content.read(_CHUNK_BYTES):
-                    if self._stopping():
+                    if self._is_closed:
                         return file.path not in self._damaged
                     digest.update(chunk)
         except FileNotFoundError:
@@ -85,9 +81,9 @@ class Scrub:
 
 
 def next_part(files: Sequence[LakeFile], *, after: str, bytes_max: int) -> list[LakeFile]:
-    """The files that follow a path, in order of theirs: as many as have so many bytes, or one.
+    """The files behind the path ``after``, by path: as many as ``bytes_max`` allows, or one.
 
-    None at the end of the pass.
+    Empty at the end of a pass.
     """
     part: list[LakeFile] = []
     byte_count = 0

@@ -18,11 +18,13 @@ from weir.lake.schema import SORT_KEY
 from weir.lake.sidecar import encode_sidecar
 from weir.loader.commit.render import CutRows, count_outcomes, count_usage, raw_files
 from weir.loader.read import rows
-from weir.loader.read.portions import Portions
+from weir.loader.read.decoder import FrameDecoder
+from weir.loader.read.portions import DividedRound
 from weir.loader.read.rounds import LostEvents, Round
 from weir.loader.read.rows import Block
 from weir.loader.tail.tail import Contents
 
+DECODER = FrameDecoder({1: JSON_DIALECT}, lambda _: {7: "e"})
 INTENT = Intent(1, START_US, 10**12, 0, {}, {})
 
 
@@ -71,10 +73,10 @@ def contents_of(rounds: list[list[Frame]], losses: tuple[LostEvents, ...] = ()) 
 def blocks_of(frames: list[Frame]) -> list[Block]:
     """The rows of one round."""
     spans = {frame.journal_id: Span(0, 9, 0, 9) for frame in frames}
-    portions = Portions(Round(frames, [], [], spans, 0, caught_up=True))
+    portions = DividedRound(Round(frames, [], [], spans, 0, caught_up=True), DECODER)
     blocks = []
     while not portions.done:
-        blocks.append(portions.take({1: JSON_DIALECT}, lambda _: {7: "e"}).block)
+        blocks.append(portions.take().block)
     return blocks
 
 

@@ -12,10 +12,9 @@ from pathlib import Path
 
 import msgspec
 
-from tests.unit.loader.rig import Rig, RigClock
+from tests.unit.loader.rig import Rig, RigClock, Wiring
 from weir.domain.event import Dialect, Event
 from weir.domain.frame import Frame
-from weir.loader.run import LoaderParts, run_loader
 from weir.node.directory import Directory
 from weir.settings import Settings
 
@@ -44,9 +43,9 @@ def body(count: int, context_bytes: int, name: str = "e") -> bytes:
     )
 
 
-def expanding(parts: LoaderParts) -> LoaderParts:
+def expanding(wiring: Wiring) -> Wiring:
     """The loader's parts with the dialect of this module."""
-    return replace(parts, dialects={1: DIALECT})
+    return replace(wiring, dialects={1: DIALECT})
 
 
 def _limit_memory(more_bytes: int) -> None:
@@ -60,4 +59,4 @@ if __name__ == "__main__":
     rig = Rig(Directory(Path(sys.argv[1])), RigClock(), Settings(cut_age_s=0.05, workers=1))
     rig.wrap = expanding
     _limit_memory(int(sys.argv[2]))
-    run_loader(rig.parts(), threading.Event())
+    rig.wiring().run(threading.Event())

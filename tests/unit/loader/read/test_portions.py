@@ -15,14 +15,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.loader.commit.test_render import make_frame
+from tests.unit.loader.commit.test_render import DECODER, make_frame
 from tests.unit.loader.read import expanding
-from tests.unit.loader.rig import JSON_DIALECT, Rig, decode, event, wait_until
+from tests.unit.loader.rig import Rig, decode, event, wait_until
 from weir.domain.event import Dialect, Event
 from weir.domain.frame import Frame
 from weir.lake.records import Span
 from weir.loader.read import rows
-from weir.loader.read.portions import Portions
+from weir.loader.read.portions import DividedRound
 from weir.loader.read.rounds import LostEvents, Round
 from weir.loader.tail.tail import Generation
 
@@ -101,11 +101,11 @@ def test_resumed_cut_is_read_in_blocks_too(
     for number in range(30):
         rig.write(expanding.body(20, 2000), event_count=20, worker=number % 2)
 
-    def failing(parts: Any) -> Any:
+    def failing(wiring: Any) -> Any:
         catalog = rig.open_catalog()
         broken = mock.Mock(wraps=catalog)
         broken.commit.side_effect = KeyboardInterrupt
-        return replace(expanding.expanding(parts), open_catalog=lambda: broken)
+        return replace(expanding.expanding(wiring), open_catalog=lambda: broken)
 
     rig.wrap = failing
     with pytest.raises(KeyboardInterrupt), rig.running() as loader:
@@ -131,7 +131,7 @@ def test_bad_frames_are_found_by_halving(rig: Rig, monkeypatch: pytest.MonkeyPat
         built.append(len(decoded.whole))
         return build(decoded, *args)
 
-    monkeypatch.setattr("weir.loader.read.portions.build_block", spy)
+    monkeypatch.setattr("weir.loader.read.decoder.build_block", spy)
     rig.wrap = expanding.expanding
     for number in range(200):
         name = "?" if number in (3, 150) else "e"
@@ -146,7 +146,7 @@ def test_bad_frames_are_found_by_halving(rig: Rig, monkeypatch: pytest.MonkeyPat
 def with_decoder(rig: Rig, decoder: Callable[[Frame], Sequence[Event]]) -> None:
     """The rig's loaders decode by this."""
     dialect = Dialect(1, "json", decoder)
-    rig.wrap = lambda parts: replace(parts, dialects={1: dialect})
+    rig.wrap = lambda wiring: replace(wiring, dialects={1: dialect})
 
 
 def test_frame_without_memory_beside_others_is_loaded_alone(rig: Rig) -> None:
@@ -221,10 +221,10 @@ def test_portions_tile_the_round(journals: list[list[str]], every: int) -> None:
         found.spans[f"{journal:02d}"] = Span(0, len(kinds), 0, offset)
 
     parts: list[Round] = []
-    divided = Portions(found)
+    divided = DividedRound(found, DECODER)
     with mock.patch.object(rows, "BLOCK_BYTES_MAX", every * rows.ROW_BYTES):
         while not divided.done:
-            parts.append(divided.take({1: JSON_DIALECT}, lambda _: {7: "e"}).found)
+            parts.append(divided.take().found)
     assert [frame for part in parts for frame in part.frames] == found.frames
     assert [frame for part in parts for frame in part.tallies] == found.tallies
     assert [loss for part in parts for loss in part.losses] == found.losses

@@ -7,14 +7,13 @@ from typing import Any
 
 import pytest
 
-from tests.unit.loader.rig import JSON_DIALECT, Crash, Rig, Running, event, wait_until
+from tests.unit.loader.rig import JSON_DIALECT, Crash, Rig, Running, Wiring, event, wait_until
 from tests.unit.loader.test_crash import Fuse
 from weir.domain.event import Dialect, Event
 from weir.domain.frame import Frame
 from weir.errors import Unavailable
 from weir.lake.records import DeadLetter
 from weir.lake.store import LocalStore
-from weir.loader.run import LoaderParts
 from weir.loader.serve import client
 from weir.loader.serve.wire import ReplayFate
 
@@ -35,8 +34,8 @@ def _mended(frame: Frame) -> list[Event]:
 def mend(rig: Rig) -> Rig:
     """The same node with a version that understands what broke the one before."""
 
-    def wrap(parts: LoaderParts) -> LoaderParts:
-        return replace(parts, dialects={1: Dialect(1, "json", _mended)})
+    def wrap(wiring: Wiring) -> Wiring:
+        return replace(wiring, dialects={1: Dialect(1, "json", _mended)})
 
     rig.wrap = wrap
     return rig
@@ -137,11 +136,11 @@ def test_crash_at_any_step_of_a_replay_leaves_each_event_once(
     buried.write([event(10)])
     fuse = Fuse(step)
 
-    def wrap(parts: LoaderParts) -> LoaderParts:
+    def wrap(wiring: Wiring) -> Wiring:
         return replace(
-            parts,
+            wiring,
             dialects={1: Dialect(1, "json", _mended)},
-            store=fuse.around(LocalStore(parts.directory.root)),
+            store=fuse.around(LocalStore(wiring.directory.root)),
             open_catalog=lambda: fuse.around(buried.open_catalog()),
         )
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from tests.unit.loader.rig import JSON_DIALECT, Rig, event
+from tests.unit.loader.rig import JSON_DIALECT, Rig, Wiring, event
 from weir.domain.frame import Frame, Place
 from weir.lake.records import JournalMark, Span
-from weir.loader.read.portions import Portions
+from weir.loader.read.decoder import FrameDecoder
+from weir.loader.read.portions import DividedRound
 from weir.loader.read.rounds import Round
 from weir.loader.read.watch import DEATHS_PER_FALL, FALLS_MAX, Watch
-from weir.loader.run import LoaderParts
 
 
 class Death(BaseException):
@@ -157,10 +157,11 @@ def test_poison_becomes_a_dead_letter_beside_its_neighbours(
             work(watch, frames, {("00", 400)})
     watch = reopen()
     whole = [_with_body(frame) for frame in frames]
-    divided = Portions(Round(whole, [], [], {"00": Span(0, 800, 0, 100)}, 0, caught_up=True), watch)
+    found = Round(whole, [], [], {"00": Span(0, 800, 0, 100)}, 0, caught_up=True)
+    divided = DividedRound(found, FrameDecoder({1: JSON_DIALECT}, lambda _: {7: "e"}), watch)
     blocks = []
     while not divided.done:
-        blocks.append(divided.take({1: JSON_DIALECT}, lambda _: {7: "e"}).block)
+        blocks.append(divided.take().block)
     assert sum(block.rows.num_rows for block in blocks) == 99
     [(dead, reason)] = [each for block in blocks for each in block.dead]
     assert dead.position == 400
@@ -175,8 +176,8 @@ def test_quiet_loader_leaves_no_mark(rig: Rig) -> None:
     """A clean end is not taken for a death."""
     marker, crashes = rig.directory.working, rig.directory.crashes
 
-    def wrap(parts: LoaderParts) -> LoaderParts:
-        return replace(parts, open_watch=lambda: Watch.open(marker, crashes))
+    def wrap(wiring: Wiring) -> Wiring:
+        return replace(wiring, open_watch=lambda: Watch.open(marker, crashes))
 
     rig.wrap = wrap
     rig.write([event(1)])

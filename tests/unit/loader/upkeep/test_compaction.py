@@ -128,8 +128,8 @@ def test_merged_file_is_dropped_when_an_input_has_gone(new_rig: Callable[..., Ri
             finally:
                 tried.set()
 
-    rig.wrap = lambda parts: replace(
-        parts, open_catalog=lambda: Changed(parts.open_catalog()), merger=MergerHere()
+    rig.wrap = lambda wiring: replace(
+        wiring, open_catalog=lambda: Changed(wiring.open_catalog()), merger=MergerHere()
     )
     with rig.running() as loader:
         write_cuts(rig, loader, 3)
@@ -166,7 +166,7 @@ def test_damaged_file_is_left_alone_and_others_are_merged(new_rig: Callable[...,
     victim.write_bytes(b"PAR1 but not really")
     for number in range(100, 104):
         rig.write([event(number)], project=2)
-    rig.wrap = lambda parts: replace(parts, merger=merger)
+    rig.wrap = lambda wiring: replace(wiring, merger=merger)
     with rig.running() as loader:
         for number in range(104, 107):
             rig.write([event(number)], project=2)
@@ -200,7 +200,7 @@ def test_killed_merge_changes_nothing(new_rig: Callable[..., Rig]) -> None:
             process.kill()
             ended.append(process.wait())
 
-    rig.wrap = lambda parts: replace(parts, merger=Killed())
+    rig.wrap = lambda wiring: replace(wiring, merger=Killed())
     with rig.running() as loader:
         write_cuts(rig, loader, 3)
         wait_until(lambda: bool(ended))

@@ -1,7 +1,9 @@
-"""When to cut, and what a cut says. Pure: time and sizes come in, a decision goes out."""
+"""The rules of cuts: when there is one, what its intent says, which sidecars it merges.
+
+Pure: time and sizes come in, a decision goes out.
+"""
 
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
 
 import msgspec
 
@@ -22,33 +24,16 @@ MERGED_IDS_MAX = 4_000_000
 _TIER_IDS = 1024
 
 
-class CutReason(StrEnum):
-    """Why a cut is made."""
-
-    AGE = "age"
-    SIZE = "size"
-    DEMAND = "demand"
-    RESUME = "resume"
-
-
 class CutLimits(msgspec.Struct, frozen=True):
-    """The settings that decide."""
+    """The age and the size at which the tail is cut."""
 
     age_s: float
     tail_bytes_max: int
 
 
-def plan_cut(
-    limits: CutLimits, *, age_s: float | None, full: bool, demanded: bool
-) -> CutReason | None:
-    """Whether to cut now, and why; ``age_s`` is None while nothing was read since the last cut."""
-    if age_s is None:
-        return None
-    if demanded:
-        return CutReason.DEMAND
-    if full:
-        return CutReason.SIZE
-    return CutReason.AGE if age_s >= limits.age_s else None
+def is_cut_due(limits: CutLimits, *, age_s: float | None, full: bool, demanded: bool) -> bool:
+    """Whether to cut now; ``age_s`` is None while nothing was read since the last cut."""
+    return age_s is not None and (demanded or full or age_s >= limits.age_s)
 
 
 def is_full(limits: CutLimits, *, tail_bytes: int) -> bool:

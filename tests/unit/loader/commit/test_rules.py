@@ -5,15 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weir.lake.records import SidecarFile, Span
-from weir.loader.commit.cut import (
+from weir.loader.commit.rules import (
     MERGE_COUNT,
     MERGED_IDS_MAX,
     UNREAD_US_MAX,
     CutLimits,
-    CutReason,
     decide_cut,
+    is_cut_due,
     is_full,
-    plan_cut,
     plan_sidecars,
 )
 
@@ -26,22 +25,19 @@ def make_file(number: int, id_count: int, received_us: int = 10**9) -> SidecarFi
 
 
 @pytest.mark.parametrize(
-    ("age_s", "tail_bytes", "demanded", "reason"),
+    ("age_s", "tail_bytes", "demanded", "is_due"),
     [
-        (None, 0, True, None),
-        (59.9, 999, False, None),
-        (60.0, 0, False, CutReason.AGE),
-        (0.0, 1000, False, CutReason.SIZE),
-        (0.0, 1, True, CutReason.DEMAND),
+        (None, 0, True, False),
+        (59.9, 999, False, False),
+        (60.0, 0, False, True),
+        (0.0, 1000, False, True),
+        (0.0, 1, True, True),
     ],
 )
-def test_cut_reasons(
-    age_s: float | None, tail_bytes: int, demanded: bool, reason: CutReason | None
-) -> None:
+def test_cut_is_due(age_s: float | None, tail_bytes: int, demanded: bool, is_due: bool) -> None:
     """Nothing is never cut; age, size and demand each suffice."""
     full = is_full(LIMITS, tail_bytes=tail_bytes)
-    found = plan_cut(LIMITS, age_s=age_s, full=full, demanded=demanded)
-    assert found == reason
+    assert is_cut_due(LIMITS, age_s=age_s, full=full, demanded=demanded) is is_due
 
 
 @pytest.mark.parametrize(
