@@ -44,7 +44,7 @@ def body(count: int, context_bytes: int, name: str = "e") -> bytes:
 
 
 def expanding(wiring: Wiring) -> Wiring:
-    """The loader's parts with the dialect of this module."""
+    """The wiring with the dialect of this module."""
     return replace(wiring, dialects={1: DIALECT})
 
 
