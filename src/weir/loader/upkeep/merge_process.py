@@ -49,6 +49,20 @@ class ProcessMerger:
     def run(self, jobs: Sequence[MergeJob]) -> Generator[Merged | str, None, None]:
         """A result for each job as it is done; ends early when the process does."""
         before_s = _children_cpu_s()
+        try:
+            yield from self._run(jobs)
+        finally:  # whoever has all results closes the run
+            self._cpu_s = _children_cpu_s() - before_s
+
+    def stop(self) -> None:
+        """Ends a run that is going on, and lets none begin."""
+        self._stopped = True
+        process = self._process
+        if process is not None:
+            process.kill()
+            process.wait()
+
+    def _run(self, jobs: Sequence[MergeJob]) -> Generator[Merged | str, None, None]:
         command = [sys.executable, "-m", "weir", "merge", "--parent", str(os.getpid())]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
             self._process = process
@@ -59,14 +73,6 @@ class ProcessMerger:
             finally:
                 process.kill()
                 self._process = None
-        self._cpu_s = _children_cpu_s() - before_s
-
-    def stop(self) -> None:
-        """Ends a run that is going on, and lets none begin."""
-        self._stopped = True
-        process = self._process
-        if process is not None:
-            process.kill()
 
 
 def run_jobs(source: BinaryIO, sink: BinaryIO, *, parent: int) -> None:

@@ -238,3 +238,14 @@ def test_orphans_are_removed_and_nothing_else(new_rig: Callable[..., Rig]) -> No
     assert all((directory / name).exists() for name, goes in names.items() if not goes)
     assert young.exists()
     assert known <= rig.file_names()
+
+
+def test_cpu_time_of_a_run_is_known_once_its_results_are_taken(new_rig: Callable[..., Rig]) -> None:
+    """Compaction rests by it, so that it takes no more than its share of a core."""
+    rig = new_rig(**FAST)
+    merger = ProcessMerger()
+    rig.wrap = lambda wiring: replace(wiring, merger=merger)
+    with rig.running() as loader:
+        write_cuts(rig, loader, 3)
+        wait_until(lambda: file_count(loader) == 1)
+        wait_until(lambda: merger.cpu_s > 0)
