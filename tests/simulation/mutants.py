@@ -85,7 +85,7 @@ MUTANTS: dict[str, Mutant] = {
         lambda: mock.patch("weir.loader.commit.render.find_duplicates", _no_duplicates)
     ),
     "a loader that was replaced goes on": Mutant(
-        lambda: mock.patch("weir.catalog.adapter._check_epoch", _nothing)
+        lambda: mock.patch("weir.catalog.adapter.check_epoch", _nothing)
     ),
     "replaced files go at once": Mutant(
         lambda: mock.patch("weir.loader.upkeep.replacing.REMOVAL_GRACE_S", -30.0),

@@ -12,13 +12,20 @@ from typing import Any, Self, TypeVar
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from weir.catalog import tables
+from weir.catalog.changes import (
+    COMMITTED,
+    INTENT,
+    add_commit,
+    check_epoch,
+    record_intent,
+    replace_files,
+)
 from weir.domain.layout import Column, Layout
 from weir.domain.outcome import LedgerRow
 from weir.domain.snapshot import LakeFile
-from weir.errors import Conflict, Corrupt, Unavailable
+from weir.errors import Corrupt, Unavailable
 from weir.lake.records import (
     CatalogState,
     Commit,
@@ -33,11 +40,9 @@ from weir.lake.records import (
 from weir.storage.database import Newest, begin_write, migrate, open_engine
 
 MIGRATIONS = Path(__file__).with_name("migrations")
-INTENT, COMMITTED = "intent", "committed"
 KEYS_PER_STATEMENT = 500
 """Bound parameters of one IN; SQLite and drivers limit them."""
 
-_INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 _WITH_PATHS = (tables.FILES, tables.RAW_FILES, tables.SIDECARS, tables.REMOVALS)
 _Row = TypeVar("_Row", bound=msgspec.Struct)
 _FATES = ("stored", "duplicate", "dead_lettered", "quarantined", "lost")
@@ -139,39 +144,16 @@ class SqlCatalog:
 
     def record_intent(self, epoch: int, intent: Intent) -> None:
         """Makes the cut durable; the same one again changes nothing."""
-        with begin_write(self._engine) as connection:
-            _check_epoch(connection, epoch)
-            insert = _INSERTS[self._engine.dialect.name](tables.COMMITS)
-            connection.execute(
-                insert.on_conflict_do_nothing(),
-                {
-                    "id": intent.commit_id,
-                    "state": INTENT,
-                    "epoch": epoch,
-                    "intent": msgspec.msgpack.encode(intent),
-                },
-            )
+        with self._as_loader(epoch) as connection:
+            record_intent(connection, epoch, intent)
 
     def commit(self, epoch: int, commit: Commit) -> None:
         """Takes one lake commit, all or nothing; one that is in already changes nothing.
 
         Its intent must have been recorded. ``Conflict`` (``fenced``) after a take-over.
         """
-        commit_id = commit.intent.commit_id
-        with begin_write(self._engine) as connection:
-            _check_epoch(connection, epoch)
-            if not _finish_intent(connection, commit):
-                return
-            _insert(connection, tables.FILES, commit.files, commit_id)
-            self._add_layouts(connection, commit.layouts)
-            _insert(connection, tables.RAW_FILES, commit.raw_files, commit_id)
-            _insert(connection, tables.SIDECARS, commit.sidecars, commit_id)
-            _insert(connection, tables.DEAD_LETTERS, commit.dead_letters, commit_id)
-            _remove_replayed(connection, commit.replayed)
-            self._add_ledger(connection, commit.ledger)
-            self._add_usage(connection, commit.usage)
-            self._move_journals(connection, commit)
-            self._retire(connection, commit)
+        with self._as_loader(epoch) as connection:
+            add_commit(connection, commit)
 
     def replace_files(self, epoch: int, replacement: Replacement) -> None:
         """Puts a merged file in the place of its inputs, all of them or none.
@@ -179,27 +161,8 @@ class SqlCatalog:
         ``Conflict`` with the code ``fenced`` after a take-over, and with ``changed`` when an
         input is not in the catalog any more.
         """
-        files, merged = tables.FILES, replacement.file
-        with begin_write(self._engine) as connection:
-            _check_epoch(connection, epoch)
-            chosen = files.c.path.in_(replacement.inputs)
-            commit_ids = connection.execute(
-                sa.select(files.c.commit_id).where(chosen, files.c.project_id == merged.project_id)
-            ).scalars()
-            found = list(commit_ids)
-            if len(found) != len(replacement.inputs):
-                raise Conflict("Files to be replaced are not in the catalog.", code="changed")
-            connection.execute(sa.delete(files).where(chosen))
-            _insert(connection, files, [merged], max(found))
-            self._add_layouts(connection, [replacement.layout] if replacement.layout else [])
-            if replacement.removals:
-                connection.execute(
-                    sa.insert(tables.REMOVALS),
-                    [
-                        {**msgspec.structs.asdict(each), "commit_id": max(found)}
-                        for each in replacement.removals
-                    ],
-                )
+        with self._as_loader(epoch) as connection:
+            replace_files(connection, replacement)
 
     def unknown_paths(self, paths: Sequence[str]) -> list[str]:
         """Those of the paths that no table of files names."""
@@ -246,8 +209,7 @@ class SqlCatalog:
         """These retired files are gone."""
         if not paths:
             return
-        with begin_write(self._engine) as connection:
-            _check_epoch(connection, epoch)
+        with self._as_loader(epoch) as connection:
             connection.execute(
                 sa.delete(tables.REMOVALS).where(tables.REMOVALS.c.path == sa.bindparam("gone")),
                 [{"gone": path} for path in paths],
@@ -307,70 +269,12 @@ class SqlCatalog:
                 found += _read(connection, theirs, DeadLetter)
         return [each for each in found if (each.journal_id, each.position) in wanted]
 
-    def _add_layouts(self, connection: sa.Connection, layouts: Sequence[Layout]) -> None:
-        """Those that are known already change nothing: an id is made from its content."""
-        if not layouts:
-            return
-        insert = _INSERTS[self._engine.dialect.name](tables.LAYOUTS)
-        connection.execute(
-            insert.on_conflict_do_nothing(),
-            [
-                {
-                    "id": layout.id,
-                    "project_id": layout.project_id,
-                    "columns": msgspec.msgpack.encode(layout.columns),
-                }
-                for layout in layouts
-            ],
-        )
-
-    def _add_ledger(self, connection: sa.Connection, rows: Sequence[LedgerRow]) -> None:
-        if not rows:
-            return
-        insert = _INSERTS[self._engine.dialect.name](tables.LEDGER)
-        summed = {name: tables.LEDGER.c[name] + insert.excluded[name] for name in tables.COUNTS}
-        connection.execute(
-            insert.on_conflict_do_update(index_elements=["key_id", "minute"], set_=summed),
-            [
-                {name: getattr(row, name) for name in ("key_id", "minute", *tables.COUNTS)}
-                for row in rows
-            ],
-        )
-
-    def _add_usage(self, connection: sa.Connection, rows: Sequence[UsageRow]) -> None:
-        if not rows:
-            return
-        table = tables.USAGE
-        insert = _INSERTS[self._engine.dialect.name](table)
-        summed = {name: table.c[name] + insert.excluded[name] for name in ("accepted", "duplicate")}
-        connection.execute(
-            insert.on_conflict_do_update(index_elements=list(table.primary_key), set_=summed),
-            [msgspec.structs.asdict(row) for row in rows],
-        )
-
-    def _move_journals(self, connection: sa.Connection, commit: Commit) -> None:
-        insert = _INSERTS[self._engine.dialect.name](tables.JOURNALS)
-        for name, span in sorted(commit.spans.items()):
-            place = {"position": span.to_position, "offset": span.to_offset}
-            connection.execute(
-                insert.on_conflict_do_update(index_elements=["id"], set_=place),
-                {"id": name, **place},
-            )
-
-    def _retire(self, connection: sa.Connection, commit: Commit) -> None:
-        if not commit.retired:
-            return
-        paths = [{"gone": path} for path in commit.retired]
-        for table in (tables.SIDECARS, tables.RAW_FILES):
-            statement = sa.delete(table).where(table.c.path == sa.bindparam("gone"))
-            connection.execute(statement, paths)
-        connection.execute(
-            _INSERTS[self._engine.dialect.name](tables.REMOVALS).on_conflict_do_nothing(),
-            [
-                {"path": path, "commit_id": commit.intent.commit_id, "due_us": 0}
-                for path in commit.retired
-            ],
-        )
+    @contextlib.contextmanager
+    def _as_loader(self, epoch: int) -> Generator[sa.Connection]:
+        """A transaction of the loader that has this epoch, or ``Conflict`` (``fenced``)."""
+        with begin_write(self._engine) as connection:
+            check_epoch(connection, epoch)
+            yield connection
 
 
 @contextlib.contextmanager
@@ -394,67 +298,11 @@ def _usable() -> Generator[None]:
         ) from error
 
 
-def _check_epoch(connection: sa.Connection, epoch: int) -> None:
-    """Compares and sets: the row stays locked until the transaction ends."""
-    mine = (
-        sa.update(tables.LOADER_EPOCH)
-        .where(tables.LOADER_EPOCH.c.epoch == epoch)
-        .values(epoch=epoch)
-    )
-    if connection.execute(mine).rowcount != 1:
-        raise Conflict("Another loader has taken over this node's data.", code="fenced")
-
-
-def _finish_intent(connection: sa.Connection, commit: Commit) -> bool:
-    """False when this very commit is in already, so that repeating it changes nothing."""
-    commits, commit_id = tables.COMMITS, commit.intent.commit_id
-    state = connection.execute(
-        sa.select(commits.c.state).where(commits.c.id == commit_id)
-    ).scalar_one()
-    if state == COMMITTED:
-        return False
-    connection.execute(
-        sa.update(commits)
-        .where(commits.c.id == commit_id)
-        .values(
-            state=COMMITTED,
-            committed_at_us=commit.committed_at_us,
-            row_count=commit.row_count,
-        )
-    )
-    return True
-
-
-def _remove_replayed(connection: sa.Connection, replayed: Sequence[DeadLetter]) -> None:
-    """Letters that are rows from now on; each must still be one, or nothing is committed."""
-    letters = tables.DEAD_LETTERS
-    for each in replayed:
-        gone = connection.execute(
-            sa.delete(letters).where(
-                letters.c.project_id == each.project_id,
-                letters.c.journal_id == each.journal_id,
-                letters.c.position == each.position,
-            )
-        )
-        if gone.rowcount != 1:
-            raise Conflict("A dead letter was replayed already.", code="changed")
-
-
 def _read_layouts(connection: sa.Connection) -> list[Layout]:
     decode = msgspec.msgpack.Decoder(tuple[Column, ...]).decode
     return [
         Layout(row.id, row.project_id, decode(row.columns)) for row in connection.execute(_LAYOUTS)
     ]
-
-
-def _insert(
-    connection: sa.Connection, table: sa.Table, rows: Sequence[msgspec.Struct], commit_id: int
-) -> None:
-    if rows:
-        connection.execute(
-            sa.insert(table),
-            [{**msgspec.structs.asdict(row), "commit_id": commit_id} for row in rows],
-        )
 
 
 def _read(connection: sa.Connection, chosen: "sa.Select[Any]", kind: type[_Row]) -> list[_Row]:
