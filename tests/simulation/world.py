@@ -516,16 +516,13 @@ class World:
         raise Wrong(f"{status.backlog_bytes} bytes of the journals never came into the lake")
 
     def _check_files(self, node: Node) -> None:
-        """Replaced files go, and what crashes left does.
-
-        A retired one that could not be removed with its commit waits for the next, or for a start.
-        """
+        """Retired files go, and what crashes left does."""
         with self.machine.running(node.process):
             merged = True
             while merged:  # what failed before is tried again after a while
                 self.clock.pass_by(7_200_000_000)
                 merged = self._look_after(node)
-        late = [each for each in node.catalog.load().removals if each.due_us]
+        late = list(node.catalog.load().removals)
         self.node = None
         self._drop_node(node)
         self.clock.pass_by(7_200_000_000)

@@ -53,7 +53,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def write_manifest(target: Path, manifest: Manifest) -> Manifest:
-    """Makes a backup complete; gives the manifest with its checksum. Raises ``OSError``."""
+    """Makes a backup complete; returns the manifest with its checksum. Raises ``OSError``."""
     sealed = msgspec.structs.replace(manifest, checksum=_checksum(manifest))
     write_durable(target / MANIFEST_NAME, [msgspec.json.encode(sealed)])
     return sealed

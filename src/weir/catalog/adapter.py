@@ -165,7 +165,7 @@ class SqlCatalog:
             replace_files(connection, replacement)
 
     def unknown_paths(self, paths: Sequence[str]) -> list[str]:
-        """Those of the paths that no table of files names."""
+        """Returns the paths that no table of files names."""
         known: set[str] = set()
         with self._engine.begin() as connection:
             for start in range(0, len(paths), KEYS_PER_STATEMENT):
@@ -256,7 +256,7 @@ class SqlCatalog:
     def find_dead_letters(
         self, project_id: int, places: Sequence[tuple[str, int]]
     ) -> list[DeadLetter]:
-        """Those of a project's dead letters that lie at these journals and positions."""
+        """Returns a project's dead letters that lie at these journals and positions."""
         letters = tables.DEAD_LETTERS
         wanted = set(places)
         positions = sorted({position for _, position in wanted})

@@ -53,7 +53,7 @@ class Appender:
         return self._received_floor_us
 
     def append(self, drafts: Sequence[Draft], now_us: int) -> list[int]:
-        """Makes a batch durable with one sync; gives each frame's ``received_at``.
+        """Makes a batch durable with one sync; returns each frame's ``received_at``.
 
         Raises ``OSError``, and then none of the batch may be taken as durable.
         """

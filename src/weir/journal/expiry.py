@@ -9,7 +9,7 @@ from weir.telemetry import Happening, emit
 
 
 def expire(directory: Path, *, below_position: int, disk: Disk = LOCAL_DISK) -> int:
-    """Removes the files whose frames all lie below a position; gives how many.
+    """Removes the files whose frames all lie below a position; returns how many.
 
     The newest file stays whatever the position. Removes oldest first, so that a crash in the
     middle leaves no hole; repeating it is fine. Raises ``OSError``.

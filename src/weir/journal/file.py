@@ -51,7 +51,7 @@ _TEMPORARY = ".next.tmp"
 
 
 class FileHeader(msgspec.Struct, frozen=True):
-    """What a journal file says of itself."""
+    """The header of a journal file."""
 
     journal_id: str
     seed: bytes

@@ -15,7 +15,7 @@ LOCK_NAME = "lock"
 class Opened(NamedTuple):
     """A journal that is whole, whose durable end is published, and that nobody else may write.
 
-    Whoever gets it gives back the descriptor, the state and then the lock.
+    Whoever gets it closes the descriptor, then the state, and releases the lock last.
     """
 
     lock: FileLock

@@ -40,7 +40,7 @@ class DamagedRange(msgspec.Struct, frozen=True):
 
 
 class ReadResult(msgspec.Struct, frozen=True):
-    """What one read gave. Frames and damages are each in order and do not overlap."""
+    """What one read found. Frames and damages are each in order and do not overlap."""
 
     frames: list[Frame]
     next_position: int

@@ -75,7 +75,7 @@ class JournalState:
 
     @classmethod
     def open(cls, directory: Path) -> Self:
-        """For readers: the state file that the writer made.
+        """Opens the state file that the writer made, for a reader.
 
         ``FileNotFoundError`` when there is none, ``ValueError`` when it is damaged, ``Corrupt``
         with the code ``journal_version`` when a newer program made it.
@@ -85,7 +85,7 @@ class JournalState:
 
     @classmethod
     def open_or_create(cls, directory: Path) -> Self:
-        """For the writer: as ``open``, but one that is damaged or missing is made anew, empty."""
+        """Opens the state file for the writer; a damaged or missing one is made anew, empty."""
         path = directory / STATE_NAME
         try:
             with path.open("r+b") as file:

@@ -79,7 +79,7 @@ class Accelerator:
         return choose_columns(sample_rows(properties), earlier, columns_max=self._columns_max)
 
     def widening(self, choices: Sequence[Accelerated]) -> Widening:
-        """For the rows of one file; of none, when nothing was chosen."""
+        """Begins the columns of one file; the rows stay as they are when nothing was chosen."""
         if choices and self._extractor is None:
             self._extractor = Extractor()
         return Widening(choices, self._extractor if choices else None)

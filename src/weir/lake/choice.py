@@ -31,7 +31,7 @@ TAKEN_SHARE = 0.05
 """Share of rows that must have a property for a column."""
 
 KEPT_SHARE = 0.01
-"""The same for a property that has one already."""
+"""Share of rows that must have a property for a column that is there already to stay."""
 
 FITTING_SHARE = 0.95
 """Share of values that must fit the kind of a column that is there already."""

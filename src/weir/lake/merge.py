@@ -24,7 +24,7 @@ from weir.lake.schema import CANONICAL, SORT_KEY
 from weir.storage.local import place_durable, sync_directory
 
 MERGING_SUFFIX = ".merging"
-"""Of files that are being written; one that lies there otherwise is of no use."""
+"""Ends the names of files that are being written; nobody needs one that a crash left."""
 
 ORDER = (*SORT_KEY, "event_id")
 """``seq`` may be equal over journals."""
@@ -37,7 +37,7 @@ class MergeJob(msgspec.Struct, frozen=True):
     spill: str
     inputs: tuple[str, ...]
     sha256: tuple[str, ...]
-    """Of each input, as it was written."""
+    """The SHA-256 of each input as it was written."""
     row_count: int
     earlier: tuple[Accelerated, ...]
     columns_max: int
@@ -57,9 +57,10 @@ class Merged(msgspec.Struct, frozen=True, tag="merged"):
 
 
 def merge(job: MergeJob) -> Merged:
-    """Carries out a job. Raises ``Corrupt`` when an input or the result is not what it should be.
+    """Carries out a job; after an error nothing has its place.
 
-    And ``OSError`` when the disk refuses. Then nothing has its place.
+    Raises ``Corrupt`` when an input or the result is not what it should be, and ``OSError`` when
+    the disk refuses.
     """
     root = Path(job.root)
     _check_inputs(job)

@@ -112,7 +112,7 @@ class Commit(msgspec.Struct, frozen=True):
     ledger: tuple[LedgerRow, ...]
     usage: tuple[UsageRow, ...]
     spans: dict[str, Span]
-    """As read; offsets may be lower than the intent's when damage was found only later."""
+    """What was read: offsets may be lower than the intent's when damage was found only later."""
     retired: tuple[str, ...]
     replayed: tuple[DeadLetter, ...] = ()
     """Letters that became rows, and are letters no more."""

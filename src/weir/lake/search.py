@@ -30,7 +30,7 @@ def received_of_ids(paths: Iterable[str], event_ids: Collection[str]) -> list[tu
     for path in paths:
         try:
             file = pq.ParquetFile(path)
-        except FileNotFoundError:  # as above
+        except FileNotFoundError:  # merged away meanwhile
             continue
         with file:
             for batch in file.iter_batches(columns=["event_id", "received_at"]):

@@ -62,7 +62,7 @@ class BackgroundThread:
         self._clock = clock
         self._first_after_s = first_after_s
         self._due_s: list[float | None] = []
-        """By work: from when on its next step is wanted. The thread's own."""
+        """When the next step of each work is wanted. Only the thread touches it."""
         self._changed = threading.Condition()
         self._is_woken = False
         self._is_closed = False

@@ -45,7 +45,7 @@ class Catalog(Protocol):
         ...
 
     def unknown_paths(self, paths: Sequence[str]) -> list[str]:
-        """Those of the paths that no table of files names."""
+        """Returns the paths that no table of files names."""
         ...
 
     def raw_between(self, project_id: int, *, from_us: int, to_us: int) -> Sequence[str]:
@@ -59,7 +59,7 @@ class Catalog(Protocol):
     def find_dead_letters(
         self, project_id: int, places: Sequence[tuple[str, int]]
     ) -> Sequence[DeadLetter]:
-        """Those of a project's dead letters that lie at these journals and positions."""
+        """Returns a project's dead letters that lie at these journals and positions."""
         ...
 
     def expired_raw(self, *, before_us: int, limit: int) -> Sequence[str]:

@@ -91,7 +91,7 @@ class Cutter:
         return self._committer.wait(timeout_s) and not self._view.is_committing
 
     def cut_rest(self, timeout_s: float) -> None:
-        """Commits what is left in the tail, and tells those who asked for a cut when it is in."""
+        """Commits what is left in the tail, and answers those who asked for a cut once it is in."""
         if self._view.growing.since_s is not None:
             self._begin()
             self._committer.wait(timeout_s)

@@ -77,7 +77,7 @@ class _Written(NamedTuple):
     sha256: str
     byte_count: int
     content: bytes
-    """As read back."""
+    """The bytes that were read back."""
 
 
 class _Files(NamedTuple):

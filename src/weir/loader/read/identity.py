@@ -123,7 +123,7 @@ def _text_hashes(column: pa.Array) -> U64:
 
 
 def _word_sums(content: pa.Buffer, starts: I64, sizes: I64) -> U64:
-    """Of each text the sum of its little-endian words of 8 bytes, each mixed with its place."""
+    """Sums the little-endian words of 8 bytes of each text, each word mixed with its place."""
     counts = (sizes + 7) >> 3
     ends = np.cumsum(counts)
     firsts = ends - counts

@@ -54,7 +54,7 @@ class Meter:
         self._writers = writers
         self._committed = committed
         self._accepted: dict[str, Counter[int]] = {}
-        """By journal and tenant: events of the month, duplicates too, as far as read."""
+        """Events of the month that have been read, duplicates too, by journal and tenant."""
         self._duplicate: Counter[int] = Counter()
         self._month = self._starts_us = self._ends_us = 0
         self.turn(now_us)
@@ -93,7 +93,7 @@ class Meter:
     def settle(self, offsets: Mapping[str, int]) -> None:
         """Puts starts in order up to which everything has been added.
 
-        ``offsets`` tells for each journal how many of its events have been. Without this a start
+        ``offsets`` says for each journal how many of its events have been. Without this a start
         would wait for the next event behind it, which a full quota does not let in.
         """
         for journal_id, offset in offsets.items():

@@ -71,7 +71,7 @@ def revive(
     read: Callable[[str], bytes],
     stored_between: Callable[[int, set[str], int, int], Iterable[tuple[str, int]]],
 ) -> tuple[Revived, list[ReplayFate]]:
-    """What decodes now of one project's letters, and the fates of those that do not.
+    """Decodes one project's letters; returns those that decode now, and the fates of the others.
 
     As many from the first on as make one block. ``stored_between`` gives the ids among some that
     a project's lake holds, received in a range, with that time.
@@ -132,7 +132,7 @@ def index_of(block: Block, stored: Iterable[tuple[str, int]]) -> Ids:
 def build_replay(
     revived: Revived, wanted: Collection[tuple[str, int]], decoder: FrameDecoder
 ) -> Replay:
-    """Those of the letters whose journal and position are ``wanted``, as rows."""
+    """Makes rows of the letters whose journal and position are ``wanted``."""
     whole = [
         one for one in revived.decoded.whole if (one.frame.journal_id, one.frame.position) in wanted
     ]
@@ -142,7 +142,7 @@ def build_replay(
 
 
 def fates_of(replay: Replay, verdict: Verdict) -> list[ReplayFate]:
-    """What becomes of each letter's events."""
+    """Returns what became of each letter's events."""
     block = replay.block
     duplicate = np.zeros(block.rows.num_rows, dtype=np.bool_)
     duplicate[block.id_rows] = verdict.duplicate
@@ -156,5 +156,5 @@ def fates_of(replay: Replay, verdict: Verdict) -> list[ReplayFate]:
 
 
 def joined_indexes(replays: Sequence[Replay]) -> list[Ids]:
-    """One index for several replays."""
+    """Joins the indexes of several replays into one."""
     return [sort_ids(concat_ids([each.stored_ids for each in replays]))] if replays else []

@@ -37,7 +37,7 @@ class LostEvents(NamedTuple):
 
 
 class Round(NamedTuple):
-    """What one round of reading gave. ``caught_up``: nothing durable was left unread."""
+    """What one round of reading found; ``caught_up`` when nothing durable was left unread."""
 
     frames: list[Frame]
     tallies: list[Frame]

@@ -52,7 +52,7 @@ _CLIENT, _MISSING = _SOURCES.index(TsSource.CLIENT), _SOURCES.index(TsSource.MIS
 
 
 class DeadFrame(NamedTuple):
-    """A frame that gives no rows, and why."""
+    """A frame that has no rows, and why."""
 
     frame: Frame
     reason: str
@@ -62,8 +62,8 @@ class DeadFrame(NamedTuple):
 class Block:
     """The rows of a portion of a round of reading.
 
-    ``rows`` are CANONICAL, duplicates included, grouped by project; ``spans`` tells where each
-    project's rows begin and end. ``frame_of`` gives each row's frame and ``index`` its place in
+    ``rows`` are CANONICAL, duplicates included, grouped by project; ``spans`` says where each
+    project's rows begin and end. ``frame_of`` holds each row's frame and ``index`` its place in
     it. ``ids`` has one entry per row with a client's id, and ``id_rows`` says which rows.
     """
 
@@ -127,7 +127,7 @@ def decode_frames(frames: Iterable[Frame], dialects: Mapping[int, Dialect]) -> D
 
 
 def dead_frame(frame: Frame, error: Exception) -> DeadFrame:
-    """A frame with the reason why it gives no rows, as an operator reads it."""
+    """A frame with the reason why it has no rows, as an operator reads it."""
     text = f"{type(error).__name__}: {error}"[:REASON_CHARS_MAX]
     return DeadFrame(frame, text.encode(errors="backslashreplace").decode().replace("\0", ""))
 

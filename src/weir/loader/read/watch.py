@@ -48,7 +48,7 @@ class _Crash(msgspec.Struct, frozen=True):
     stretch: Stretch
     is_single: bool
     mark: str
-    """Of the work: a death is remembered once, even if it is read twice."""
+    """Names the work: a death is remembered once, even if it is read twice."""
     fell: bool = False
 
 
@@ -85,11 +85,11 @@ class Watch:
 
     @classmethod
     def forgetful(cls) -> Self:
-        """One that no other process learns of."""
+        """A watch that no other process learns of."""
         return cls(os.memfd_create("working", os.MFD_CLOEXEC), Path(os.devnull), ())
 
     def forget_below(self, committed: Mapping[str, JournalMark]) -> None:
-        """What is in the lake killed nobody."""
+        """Forgets the crashes whose frames are all in the lake: those frames killed nobody."""
         kept = [
             crash
             for crash in self._crashes

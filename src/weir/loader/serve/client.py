@@ -48,13 +48,13 @@ ANSWER_S = 10.0
 """How long an answer is waited for."""
 
 TRACE_S = 30.0
-"""The same for a trace, which reads raw files."""
+"""How long a trace is waited for, which reads raw files."""
 
 CUT_S = 60.0
-"""The same for a forced cut."""
+"""How long a forced cut is waited for."""
 
 REPLAY_S = 120.0
-"""The same for a replay, which looks for duplicates in the lake and ends with a cut."""
+"""How long a replay is waited for, which looks for duplicates in the lake and ends with a cut."""
 
 THREADS_MAX = 32
 """Calls at the same time. Threads of their own: other slow work of the process cannot hold

@@ -121,7 +121,7 @@ def copies_in_raw(
     dialects: Mapping[int, Dialect],
     dead: Mapping[tuple[str, int], str],
 ) -> Iterator[Copy]:
-    """The copies in raw files. ``dead`` gives reasons by journal and position.
+    """The copies in raw files. ``dead`` holds reasons by journal and position.
 
     A file that has gone or is damaged holds nothing.
     """

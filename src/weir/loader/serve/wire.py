@@ -138,7 +138,7 @@ class ReplayReply(msgspec.Struct, frozen=True, tag="replay"):
 
 
 class Refusal(msgspec.Struct, frozen=True, tag="refusal"):
-    """The request could not be answered; the client raises the error that this tells."""
+    """The request could not be answered; the client raises the error that this names."""
 
     failure: Failure
 

@@ -128,7 +128,7 @@ class Generation:
         self.byte_count += block.rows.nbytes + sum(len(frame.body) for frame in block.frames)
 
     def contents(self) -> Contents:
-        """What a commit of this generation is rendered from."""
+        """Returns what a commit of this generation is rendered from."""
         return Contents(
             tuple(self._blocks),
             tuple(self._tallies),
@@ -138,7 +138,7 @@ class Generation:
         )
 
     def frames_of(self, project_id: int) -> list[tuple[Frame, str | None]]:
-        """One project's frames, each with why it is dead, if it is."""
+        """Returns one project's frames, each with why it is dead, if it is."""
         found: list[tuple[Frame, str | None]] = []
         for block in self._blocks:
             found += [(each, None) for each in block.frames if each.place.project_id == project_id]
@@ -174,7 +174,7 @@ class TailFile:
         self.row_count = 0
 
     def extend(self, pieces: list[Piece]) -> int:
-        """Appends those of ``pieces`` that are not in it yet; gives the length in bytes."""
+        """Appends those of ``pieces`` that are not in it yet; returns the length in bytes."""
         for piece in pieces[self._piece_count :]:
             self._writer.write_batch(piece.batch())
             self.row_count += piece.row_count

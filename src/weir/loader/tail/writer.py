@@ -71,5 +71,8 @@ class TailWriter:
         self._meter.turn(self._clock.now_us())
 
     def settle_starts(self, offsets: Mapping[str, int]) -> None:
-        """Puts the workers' starts in order; ``offsets`` tells what of each journal was added."""
+        """Puts the workers' starts in order up to which everything has been added.
+
+        ``offsets`` says how many events of each journal have been.
+        """
         self._meter.settle(offsets)

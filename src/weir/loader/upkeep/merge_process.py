@@ -76,7 +76,7 @@ class ProcessMerger:
 
 
 def run_jobs(source: BinaryIO, sink: BinaryIO, *, parent: int) -> None:
-    """The child's side: limits itself, carries out every job of ``source``, tells ``sink``."""
+    """The child's side: limits itself, carries out every job of ``source``, answers to ``sink``."""
     die_with_parent(parent)
     os.nice(NICENESS)
     decode = msgspec.json.Decoder(MergeJob).decode
