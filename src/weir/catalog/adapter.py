@@ -254,12 +254,12 @@ class SqlCatalog:
             return _read(connection, chosen, UsageRow)
 
     def find_dead_letters(
-        self, project_id: int, places: Sequence[tuple[str, int]]
+        self, project_id: int, wanted: Sequence[tuple[str, int]]
     ) -> list[DeadLetter]:
         """Returns a project's dead letters that lie at these journals and positions."""
         letters = tables.DEAD_LETTERS
-        wanted = set(places)
-        positions = sorted({position for _, position in wanted})
+        exactly = set(wanted)
+        positions = sorted({position for _, position in exactly})
         chosen = sa.select(*_columns(letters, DeadLetter))
         found: list[DeadLetter] = []
         with self._engine.begin() as connection:
@@ -267,7 +267,7 @@ class SqlCatalog:
                 some = letters.c.position.in_(positions[start : start + KEYS_PER_STATEMENT])
                 theirs = chosen.where(letters.c.project_id == project_id, some)
                 found += _read(connection, theirs, DeadLetter)
-        return [each for each in found if (each.journal_id, each.position) in wanted]
+        return [each for each in found if (each.journal_id, each.position) in exactly]
 
     @contextlib.contextmanager
     def _as_loader(self, epoch: int) -> Generator[sa.Connection]:

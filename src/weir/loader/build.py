@@ -159,7 +159,13 @@ class _Builder:
             clock=self.clock,
             unfinished=self.state.intent,
         )
-        return Loader(loop, commits, self._upkeep(removals), answers, feed)
+        return Loader(
+            loop=loop,
+            commits=commits,
+            upkeep=self._upkeep(removals),
+            answers=answers,
+            feed=feed,
+        )
 
     def _tail_writer(self) -> TailWriter:
         meter = Meter(

@@ -1,8 +1,8 @@
 """What the loader asks of the catalog; ``catalog/adapter.py`` is the adapter.
 
-Every call that changes something carries the loader's epoch. Raises ``Fenced`` semantics as
-``Conflict`` with the code ``fenced`` when another loader has taken over, and lets the database's
-own errors through; the loader repeats a commit that failed with one of those.
+Every call that changes something carries the loader's epoch, and raises ``Conflict`` (``fenced``)
+when another loader has taken over. The database's own errors are let through; the loader repeats a
+commit that failed with one of those.
 """
 
 from collections.abc import Collection, Sequence
@@ -57,7 +57,7 @@ class Catalog(Protocol):
         ...
 
     def find_dead_letters(
-        self, project_id: int, places: Sequence[tuple[str, int]]
+        self, project_id: int, wanted: Sequence[tuple[str, int]]
     ) -> Sequence[DeadLetter]:
         """Returns a project's dead letters that lie at these journals and positions."""
         ...

@@ -60,13 +60,14 @@ class ReplayQueue:
         self._lock = threading.Lock()
         self._waiting: list[_Waiting] = []
 
-    def ask(self, project_id: int, places: Sequence[tuple[str, int]]) -> list[ReplayFate]:
-        """Fates of the letters at these places, some of them at least, when they are in the tail.
+    def ask(self, project_id: int, wanted: Sequence[tuple[str, int]]) -> list[ReplayFate]:
+        """Returns the fates of some of the wanted letters at least, once those are in the tail.
 
-        A place without a letter has no fate. ``Unavailable`` when the reading thread is too busy;
+        Letters are ``wanted`` by journal and position. Where there is no letter there is no fate.
+        ``Unavailable`` when the reading thread is too busy;
         the letters may become rows all the same.
         """
-        letters = self._catalog.find_dead_letters(project_id, places)
+        letters = self._catalog.find_dead_letters(project_id, wanted)
         revived, fates = self._revive(letters)
         if not revived.letters:
             return fates
