@@ -178,8 +178,8 @@ class KeyFilter(msgspec.Struct, frozen=True, kw_only=True):
     project: str | None = None
 
 
-class KeyRevocation(msgspec.Struct, frozen=True, kw_only=True):
-    """The key to end, by its public id."""
+class KeyId(msgspec.Struct, frozen=True, kw_only=True):
+    """The key that is meant, by its public id."""
 
     id: str
 
