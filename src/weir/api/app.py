@@ -1,6 +1,7 @@
 """The app behind the door's relay: queries, the ledger, the description of the API."""
 
 from collections.abc import Sequence
+from functools import cache
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -9,11 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match, Route
 
-from weir.api.openapi import describe_api
-from weir.api.replies import error_reply, json_reply
+from weir.api.replies import Error, error_reply, json_reply
 from weir.api.routes.description import description_routes
 from weir.api.shield import Shield
-from weir.api.table import OPERATIONS
 from weir.errors import WeirError
 
 _WORDS = {
@@ -29,7 +28,7 @@ def build_app(routes: Sequence[Route]) -> Starlette:
     the door, so there are no limits of requests here.
     """
     app = Starlette(
-        routes=[*routes, *description_routes(describe_api(OPERATIONS))],
+        routes=[*routes, *description_routes(_description)],
         middleware=[Middleware(Shield)],
         exception_handlers={WeirError: error_reply, HTTPException: http_error_reply},
     )
@@ -46,8 +45,17 @@ def http_error_reply(request: Request, error: Exception) -> Response:
         if request.method == "OPTIONS":
             return Response(status_code=204, headers=headers)
     code, message = _WORDS.get(error.status_code, ("invalid_request", error.detail))
-    value = {"error": code, "message": message}
+    value = Error(error=code, message=message)
     return json_reply(value, status=error.status_code, headers=headers)
+
+
+@cache
+def _description() -> dict[str, object]:
+    # Imported here: a node that nobody asks for it loads no descriptions of dialects.
+    from weir.api.openapi import describe_api
+    from weir.api.table import OPERATIONS
+
+    return describe_api(OPERATIONS)
 
 
 def _methods(request: Request) -> list[str]:

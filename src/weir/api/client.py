@@ -35,7 +35,7 @@ class Control(Protocol):
     """Control state as the operator's tools see it: they call verbs."""
 
     def call(self, verb: Verb[Asked, Reply], asked: Asked) -> Reply:
-        """What the verb answers; raises its errors, wherever it runs."""
+        """Returns what the verb answers; raises its errors, wherever it runs."""
         ...
 
 
@@ -100,7 +100,7 @@ class LocalControl:
         self._service = service
 
     def call(self, verb: Verb[Asked, Reply], asked: Asked) -> Reply:
-        """What the verb answers here."""
+        """Returns what the verb answers in this process."""
         return verb.run(self._service, asked)
 
 
@@ -117,7 +117,7 @@ class ControlClient:
         self._socket = socket
 
     def call(self, verb: Verb[Asked, Reply], asked: Asked) -> Reply:
-        """What the verb answers there."""
+        """Returns what the verb answers at the node."""
         target, body = _written(verb, asked)
         try:
             status, encoded = _exchange(self._socket, verb.method, target, body)

@@ -29,7 +29,7 @@ class ReadsItself(Protocol):
 
 
 async def read_body(request: Request, *, bytes_max: int) -> bytes:
-    """The whole body of a request; ``BodyTooLarge`` as soon as more than ``bytes_max`` came."""
+    """Returns the whole body; raises ``BodyTooLarge`` once more than ``bytes_max`` came."""
     body = bytearray()
     async for part in request.stream():
         body += part
@@ -39,7 +39,7 @@ async def read_body(request: Request, *, bytes_max: int) -> bytes:
 
 
 async def read_request(request: Request, operation: Operation[Asked, Reply]) -> Asked:
-    """What a request asks for.
+    """Returns what a request asks for, as the Struct of its row.
 
     A body that is no JSON object is refused with 400, wrong fields with 422 and ``details`` that
     name each; where the row has only one of the two among its errors, with that one.

@@ -77,7 +77,10 @@ def check_key_request(request: KeyRequest, *, text: str, now_us: int) -> None:
 
 
 def check_key_change(change: KeyChange, *, now_us: int) -> None:
-    """The same of a change, but for what depends on the key: see ``check_scopes``."""
+    """Raises ``InvalidInput`` for a change that no key could take, naming the field.
+
+    What depends on the key itself is left to ``check_scopes``.
+    """
     _check_key_fields(set_fields(change), now_us=now_us)
     if isinstance(change.scopes, tuple):
         check_scopes(change.scopes, public=False)

@@ -1,4 +1,4 @@
-"""What control takes and gives, ready for JSON: frozen, and without a key's text but for NewKey.
+"""What control is asked and what it answers, ready for JSON: only ``NewKey`` shows a key's text.
 
 Limits: ``None`` is no limit, ``AS_PLAN`` is that of the tenant's plan, ``AS_TENANT`` that of the
 key's tenant. Times are aware datetimes in UTC.
@@ -178,8 +178,8 @@ class KeyFilter(msgspec.Struct, frozen=True, kw_only=True):
     project: str | None = None
 
 
-class KeyRevocation(msgspec.Struct, frozen=True, kw_only=True):
-    """The key to end, by its public id."""
+class KeyId(msgspec.Struct, frozen=True, kw_only=True):
+    """The key that is meant, by its public id."""
 
     id: str
 
@@ -187,7 +187,7 @@ class KeyRevocation(msgspec.Struct, frozen=True, kw_only=True):
 class KeyRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A key as it is shown: never its text, only the last four characters of it.
 
-    Its limits are its own; what is in force in place of ``AS_TENANT`` its tenant tells.
+    Its limits are its own; where one is ``AS_TENANT``, that of its tenant is in force.
     """
 
     id: str

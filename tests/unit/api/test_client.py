@@ -24,9 +24,9 @@ from weir.api.routes.operator.token_keys import LIST_TOKEN_KEYS, ROTATE_TOKEN_KE
 from weir.control.records import (
     KeyChange,
     KeyFilter,
+    KeyId,
     KeyImport,
     KeyRequest,
-    KeyRevocation,
     PlanChange,
     PlanRequest,
     ProjectFilter,
@@ -82,7 +82,7 @@ def test_keys_live_their_life(control: Control) -> None:
     )
     assert (made.key.expires_at, made.key.events_per_minute) == (FULL.expires_at, 2**40)
     assert control.call(LIST_KEYS, KeyFilter(project="default"))[-2:] == (made.key, imported)
-    revoked = control.call(REVOKE_KEY, KeyRevocation(id=made.key.id))
+    revoked = control.call(REVOKE_KEY, KeyId(id=made.key.id))
     assert revoked.revoked_at is not None
     assert control.call(LIST_KEYS, KeyFilter(tenant="default"))[-2] == revoked
     assert len(made.text) == len("sk_test_") + 36
@@ -108,7 +108,7 @@ def test_keys_are_changed(control: Control) -> None:
     assert (changed.name, changed.networks) == (made.name, made.networks)
     assert control.call(CHANGE_KEY, KeyChange(id=made.id)) == changed
     assert control.call(LIST_KEYS, KeyFilter())[-1] == changed
-    control.call(REVOKE_KEY, KeyRevocation(id=made.id))
+    control.call(REVOKE_KEY, KeyId(id=made.id))
     with pytest.raises(Conflict) as caught:
         control.call(CHANGE_KEY, KeyChange(id=made.id, name="x"))
     assert caught.value.code == "key_revoked"
@@ -167,7 +167,7 @@ FAILURES: dict[str, tuple[Verb[Any, Any], object, type[WeirError]]] = {
     "invalid_slug": (CREATE_PROJECT, ProjectRequest(slug="A"), InvalidInput),
     "invalid_request": (CREATE_KEY, KeyRequest(name="\n"), InvalidInput),
     "invalid_key_text": (IMPORT_KEY, KeyImport(text="x", key=KeyRequest()), InvalidInput),
-    "key_not_found": (REVOKE_KEY, KeyRevocation(id="key_/ä?x"), NotFound),
+    "key_not_found": (REVOKE_KEY, KeyId(id="key_/ä?x"), NotFound),
     "plan_not_found": (CHANGE_TENANT, TenantChange(slug="default", plan="a/b"), NotFound),
     "tenant_not_found": (CHANGE_TENANT, TenantChange(slug="a/b"), NotFound),
     "project_not_found": (LIST_KEYS, KeyFilter(project="no"), NotFound),
@@ -201,7 +201,7 @@ def test_revocation_over_the_socket_is_published(
     with serve(build_app([])), open_control(directory, Settings(), clock=clock) as control:
         made = control.call(CREATE_KEY, KeyRequest())
         assert view.current().authenticate(made.text, now_us=0)
-        control.call(REVOKE_KEY, KeyRevocation(id=made.key.id))
+        control.call(REVOKE_KEY, KeyId(id=made.key.id))
         assert made.key.id not in {key.public_id for key in view.current().keys.values()}
 
 

@@ -1,5 +1,8 @@
 """``GET /openapi.json``: the description of every operation of the node."""
 
+from collections.abc import Callable
+
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -21,11 +24,11 @@ DESCRIPTION = DescribedOperation(
 )
 
 
-def description_routes(document: object) -> list[Route]:
-    """The routes of a finished document; no credential is needed."""
+def description_routes(describe: Callable[[], object]) -> list[Route]:
+    """The routes of the document that ``describe`` makes, in a thread: it may take a while."""
 
     async def show_description(_request: Request) -> Response:
-        return json_reply(document)
+        return json_reply(await run_in_threadpool(describe))
 
     return [
         route(DESCRIPTION, show_description),

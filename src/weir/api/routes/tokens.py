@@ -72,6 +72,10 @@ class IssuedToken(msgspec.Struct, frozen=True, kw_only=True):
     token_type: Literal["Bearer"]
     expires_in: int
 
+    def __repr__(self) -> str:
+        """Without the token."""
+        return f"IssuedToken(expires_in={self.expires_in})"
+
 
 class KeySet(msgspec.Struct, frozen=True, kw_only=True):
     """A JSON Web Key Set (RFC 7517)."""

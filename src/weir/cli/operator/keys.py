@@ -25,11 +25,11 @@ from weir.control.records import (
     KEY_LIMITS,
     KeyChange,
     KeyFilter,
+    KeyId,
     KeyImport,
     KeyLimit,
     KeyRecord,
     KeyRequest,
-    KeyRevocation,
     to_time,
 )
 from weir.domain.keys import KEY_CHARS_MAX, Scope
@@ -222,7 +222,7 @@ def change(ctx: click.Context, /, data_dir: str | None, as_json: bool, **_: obje
 def revoke(key_id: str, data_dir: str | None, as_json: bool) -> None:
     """End a key for ever; once this returns, no request with it is taken."""
     with open_node(data_dir) as control:
-        ended = control.call(REVOKE_KEY, KeyRevocation(id=key_id))
+        ended = control.call(REVOKE_KEY, KeyId(id=key_id))
     if as_json:
         print_json(ended)
         return

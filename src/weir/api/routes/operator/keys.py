@@ -4,10 +4,10 @@ from weir.api.operation import Verb
 from weir.control.records import (
     KeyChange,
     KeyFilter,
+    KeyId,
     KeyImport,
     KeyRecord,
     KeyRequest,
-    KeyRevocation,
     NewKey,
 )
 
@@ -56,9 +56,7 @@ REVOKE_KEY = Verb(
     path="/keys/{id}/revoke",
     name="revoke_key",
     summary="End a key for ever.",
-    request=KeyRevocation,
+    request=KeyId,
     returns=KeyRecord,
     run=lambda control, asked: control.keys.revoke(asked.id),
 )
-
-KEYS = (CREATE_KEY, IMPORT_KEY, LIST_KEYS, CHANGE_KEY, REVOKE_KEY)

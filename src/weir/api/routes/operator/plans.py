@@ -34,5 +34,3 @@ LIST_PLANS = Verb(
     returns=tuple[PlanRecord, ...],
     run=lambda control, _: control.plans.list(),
 )
-
-PLANS = (CREATE_PLAN, CHANGE_PLAN, LIST_PLANS)

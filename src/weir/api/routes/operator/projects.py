@@ -22,5 +22,3 @@ LIST_PROJECTS = Verb(
     returns=tuple[ProjectRecord, ...],
     run=lambda control, asked: control.projects.list(asked),
 )
-
-PROJECTS = (CREATE_PROJECT, LIST_PROJECTS)

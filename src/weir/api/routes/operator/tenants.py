@@ -34,5 +34,3 @@ LIST_TENANTS = Verb(
     returns=tuple[TenantRecord, ...],
     run=lambda control, _: control.tenants.list(),
 )
-
-TENANTS = (CREATE_TENANT, CHANGE_TENANT, LIST_TENANTS)

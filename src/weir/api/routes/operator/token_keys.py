@@ -24,5 +24,3 @@ ROTATE_TOKEN_KEYS = Verb(
     returns=tuple[TokenKeyRecord, ...],
     run=lambda control, asked: control.token_keys.rotate(asked),
 )
-
-TOKEN_KEYS = (LIST_TOKEN_KEYS, ROTATE_TOKEN_KEYS)
