@@ -51,7 +51,7 @@ SLOW = {
     "tests/end_to_end": "a start of a node costs four seconds of processor time",
     "test_simulation.py::test_no_history_breaks_a_promise": "plays a hundred histories of faults",
     "test_rules.py::test_tree_keeps_every_rule": "parses the whole tree and holds it to every rule",
-    "test_crash.py::test_crash_at_every_step_changes_nothing": "a commit anew for each of its steps",
+    "test_crash.py::test_crash_at_every_step_changes_nothing": "a commit for each of its steps",
     "test_run.py::test_loader_that_was_replaced_ends": "two loaders, and the locks between them",
     "test_meter.py::test_count_is_exact_once_all_is_read": "150 drawn histories of counts",
     "test_compaction.py::test_small_files_become_one_while_queries_go_on": "merges in a process",

@@ -43,10 +43,10 @@ class Load:
         """Sends nothing more; a second time does nothing."""
         self._stop.set()
         for thread in self._threads:
-            thread.join(30)
+            thread.join(120)
 
     def _run(self, number: int) -> None:
-        connection = http.client.HTTPConnection(self._address, timeout=5)
+        connection = http.client.HTTPConnection(self._address, timeout=60)
         count = 0
         while not self._stop.is_set():
             ids = [f"{self._name}{number}-{count}-{part}" for part in range(1 + count % 3)]
