@@ -81,7 +81,7 @@ def answer(sql: str, files: tuple[str, ...]) -> tuple[Kind, bytes]:
             while True:
                 kind, part = read_frame(stream)
                 if kind is not Kind.BODY:
-                    process.wait(30)
+                    process.wait(120)
                     return kind, body or part
                 body += part
 
