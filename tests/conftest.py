@@ -30,23 +30,36 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leaves out what is for ``--all``; a part that is asked for by its path is run whole."""
-    if config.getoption("--all") or config.args_source is pytest.Config.ArgsSource.ARGS:
+    if config.getoption("--all") or _is_part(config):
         return
     left = [item for item in items if tiers.is_left(item.nodeid)]
     config.hook.pytest_deselected(items=left)
     items[:] = [item for item in items if not tiers.is_left(item.nodeid)]
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Says what was skipped and why, and what took long without a reason; fails nothing."""
-    skipped = Counter(_reason(report) for report in terminalreporter.stats.get("skipped", []))
-    lines = [f"{count:5} {reason}" for reason, count in skipped.most_common()]
-    _write(terminalreporter, "skipped, and why", lines)
-    passed = terminalreporter.stats.get("passed", [])
-    durations_s = {report.nodeid: report.duration for report in passed if report.when == "call"}
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Says what took long without a reason, and what was skipped and why; fails nothing."""
+    stats = terminalreporter.stats
+    calls = [report for report in stats.get("passed", []) if report.when == "call"]
+    durations_s = {report.nodeid: report.duration for report in calls}
     slow = [f"{taken_s:5.1f} s {name}" for taken_s, name in tiers.without_reason(durations_s)]
     title = f"above {tiers.SLOW_S:.0f} s and without a reason in tests/tiers.py"
     _write(terminalreporter, title, slow)
+    skipped = Counter(_reason(report) for report in stats.get("skipped", []))
+    lines = [f"{count:5} {reason}" for reason, count in skipped.most_common()]
+    if config.getoption("--all"):
+        lines.append("  all marked soak: minutes each, make soak runs them")
+    elif not _is_part(config):
+        lines.append("  all that tests/tiers.py leaves to make test-all")
+    _write(terminalreporter, "skipped, and why", lines)
+
+
+def _is_part(config: pytest.Config) -> bool:
+    """Whether paths were given."""
+    return config.args_source is pytest.Config.ArgsSource.ARGS
 
 
 def _reason(report: pytest.TestReport) -> str:
