@@ -7,7 +7,8 @@ import time
 from typing import Self
 from urllib.parse import urlsplit
 
-from weir.ingest.connection import QUIET_S
+QUIET_S = 0.25
+"""Half the time after which a node that stops takes a client for idle."""
 
 
 class Load:
@@ -61,7 +62,7 @@ class Load:
                     status = self._send(connection, ids)
                 except (OSError, http.client.HTTPException):
                     with self._lock:
-                        was_quiet = began_s - before_s > QUIET_S / 2
+                        was_quiet = began_s - before_s > QUIET_S
                         self.broken += connection in self._proven and not was_quiet
                         self._proven.discard(connection)
                     connection.close()
