@@ -10,24 +10,29 @@ COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --gener
 SOURCES := src tests bench tools
 TEST_PROCESSES ?= 5
 TEST_ARGS ?=
+PYTEST = $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal \
+  --durations 15 --durations-min 1
 SERVE_ARGS ?=
 SEED ?=
 SEEDS ?= 1000
 KILLS ?= 50
 
 .DEFAULT_GOAL := help
-.PHONY: help serve setup test check format simulate soak bench docs lock clean
+.PHONY: help serve setup test test-all check format simulate soak bench docs lock clean
 
 help: ## Show this list.
-	@sed -n 's/^\([a-z]*\):.*## /  make \1  /p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1  /p' Makefile
 
 serve: $(VENV)/.setup ## Start a node on 127.0.0.1:8080 (SERVE_ARGS="--port 9000" and so on).
 	@exec $(BIN)/weir serve $(SERVE_ARGS)
 
 setup: $(VENV)/.setup ## Install what the node needs into .venv; a second call does nothing.
 
-test: $(VENV)/.dev ## Run all tests (TEST_ARGS="tests/unit" for some).
-	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist worksteal $(TEST_ARGS)
+test: $(VENV)/.dev ## Units, contracts, a test for each promise (TEST_ARGS="tests/unit" for a part).
+	@$(PYTEST) $(TEST_ARGS)
+
+test-all: $(VENV)/.dev ## All tests: also browsers, kills, damage, oracles at length.
+	@$(PYTEST) --all $(TEST_ARGS)
 
 check: $(VENV)/.dev ## Lint, formatting, types, layers.
 	$(BIN)/ruff check .

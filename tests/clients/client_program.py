@@ -23,6 +23,6 @@ def start_program(text: str, *arguments: object) -> subprocess.Popen[str]:
 def run_program(text: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     """The program, ended; asserts that it ended well."""
     process = start_program(text, *arguments)
-    output, errors = process.communicate(timeout=60)
+    output, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
     return subprocess.CompletedProcess(process.args, 0, output, errors)

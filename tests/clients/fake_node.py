@@ -70,7 +70,7 @@ class FakeNode:
     def answer(self, received: Received) -> Reply:
         """Decides about a request and keeps it."""
         self.received.append(received)
-        self.open.wait(20)
+        self.open.wait(120)
         if self.replies:
             return self.replies.popleft()
         count = len(received.events)

@@ -13,7 +13,8 @@ from tests.clients.client_program import run_program, start_program
 from tests.end_to_end.running_node import Node, StartNode, memory_of, wait_until
 from weir_client import AsyncWeirClient, Loss, Options, WeirClient
 
-QUICK = Options(batch_age_s=0.05, backoff_s=0.05, backoff_s_max=0.5, close_timeout_s=30)
+QUICK = Options(batch_age_s=0.05, backoff_s=0.05, backoff_s_max=0.5, close_timeout_s=300)
+PENDING_MAX = 10_000
 
 
 def _stored(node: Node) -> tuple[object, object]:
@@ -61,7 +62,8 @@ def _survive(start_node: StartNode, directory: Path, *, kills: int, events_betwe
 
     def send(client: WeirClient, stop: threading.Event) -> None:
         while not stop.wait(0.001):
-            ids.add(client.track("load", {"text": "x" * 100}, user_id="u"))
+            if client.stats().pending < PENDING_MAX:  # however long the node takes to start
+                ids.add(client.track("load", {"text": "x" * 100}, user_id="u"))
 
     stop = threading.Event()
     threads = [threading.Thread(target=send, args=(client, stop)) for client in clients]
@@ -99,7 +101,6 @@ def _wait_for_retry(client: WeirClient) -> None:
     wait_until(lambda: client.stats().retries > retries, within_s=30, what="a retry")
 
 
-@pytest.mark.timeout(240)  # two starts of a node, on whatever machine
 def test_a_node_killed_while_clients_send_gets_every_event_once(
     start_node: StartNode, tmp_path: Path
 ) -> None:
@@ -122,7 +123,7 @@ PROGRAM = """if True:
     client = WeirClient(*sys.argv[1:3], spool=sys.argv[3], options=Options(batch_age_s=0.02))
     for number in range(int(sys.argv[4])):
         print(client.track("step", {"number": number}), flush=True)
-    sys.exit(0 if client.close(30) else 1)
+    sys.exit(0 if client.close(300) else 1)
 """
 
 
@@ -138,9 +139,9 @@ def test_a_program_killed_in_a_loop_loses_and_doubles_nothing(
         ids += [program.stdout.readline().strip() for _ in range(lines)]
         program.kill()
         ids += program.stdout.read().split("\n")[:-1]
-        program.communicate(timeout=30)
+        program.communicate(timeout=120)
     program = start_program(PROGRAM, node.url, node.key, tmp_path, 3)
-    ids += program.communicate(timeout=60)[0].split()
+    ids += program.communicate(timeout=400)[0].split()
     assert program.returncode == 0
     wait_until(
         lambda: set(ids) <= _ids(node),
@@ -172,7 +173,7 @@ def test_every_field_arrives_as_it_was_given(own_project: Node) -> None:
         client.page("home")
         client.send({"event": "mine", "event_id": "order-7", "extra": 1})
         bad = client.track("order", user_id=7)  # type: ignore[arg-type]  # wrong on purpose
-        assert client.flush(20)
+        assert client.flush(120)
     assert [(loss.event_id, loss.code) for loss in losses] == [(bad, "validation.type")]
     columns = "event, user_id, anonymous_id, session_id, properties, context, epoch(ts)"
     sql = f"SELECT {columns} FROM events WHERE event = 'order'"
@@ -210,7 +211,7 @@ def test_no_event_that_the_client_takes_holds_the_others_up(own_project: Node) -
             client.track("odd", {"value": value})
             client.send({"event": "odd", "value": value})
         client.send({"event": "", "event_id": "x" * 9999, "ts": "never", "sent_at": 7})
-        assert client.flush(30)
+        assert client.flush(120)
         stats = client.stats()
     assert stats.delivered + stats.lost == stats.taken == 2 * len(odd) + 1
     assert {"invalid_json", "validation.length"} <= {loss.code for loss in losses}
@@ -252,7 +253,7 @@ def test_the_async_client_delivers_to_a_node(own_project: Node, tmp_path: Path) 
                 return [await client.track("async", {"task": number}) for _ in range(50)]
 
             taken = await asyncio.gather(*[work(number) for number in range(10)])
-            assert await client.flush(30)
+            assert await client.flush(120)
             return {event_id for ids in taken for event_id in ids}
 
     ids = asyncio.run(run())

@@ -165,7 +165,7 @@ def test_a_disk_that_takes_half_an_event_keeps_none_of_it(
     assert _all(spool) == [EVENTS[0], EVENTS[2]]
 
 
-@pytest.mark.timeout(20)  # a FIFO would hold its reader for ever
+@pytest.mark.timeout(120)  # a FIFO would hold its reader for ever
 def test_what_is_no_file_is_left_alone(tmp_path: Path) -> None:
     """A FIFO, a directory and a link with names of the spool's files; events go beside them."""
     os.mkfifo(tmp_path / "00000001.spool")

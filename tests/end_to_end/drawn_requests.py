@@ -294,7 +294,6 @@ def draw_requests(count: int, *, seed: int | None = None) -> list[Drawn]:
     )
     @settings(
         max_examples=count,
-        deadline=None,
         database=None,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),

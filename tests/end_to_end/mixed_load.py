@@ -12,6 +12,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from tests.end_to_end.drawn_requests import ENDPOINT, PUBLIC_KEY, Drawn, draw_requests
+from tests.end_to_end.running_node import PATIENCE
 
 THREADS = 4
 _RETRY_AFTER_S = 0.02
@@ -210,8 +211,8 @@ class MixedLoad:
         self._threads = [threading.Thread(target=self._serve, daemon=True) for _ in range(THREADS)]
 
     def send_all(self, *, within_s: float) -> None:
-        """Returns when every request has its answer."""
-        deadline = time.monotonic() + within_s
+        """Returns when every request has its answer; ``within_s`` as in ``wait_until``."""
+        deadline = time.monotonic() + within_s * PATIENCE
         for thread in self._threads:
             thread.start()
         for thread in self._threads:
@@ -221,7 +222,7 @@ class MixedLoad:
             assert not thread.is_alive(), "requests without an answer"
 
     def _serve(self) -> None:
-        connection = http.client.HTTPConnection(self._address, timeout=20)
+        connection = http.client.HTTPConnection(self._address, timeout=60)
         try:
             while not self._failures:
                 sent = self._left.get_nowait()

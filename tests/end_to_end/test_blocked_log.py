@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.end_to_end.running_node import wait_until
+from tests.end_to_end.running_node import STOP_WITHIN_S, wait_until
 
 SENDS = 200
 
@@ -54,13 +54,13 @@ def test_ingest_goes_on_while_nobody_reads_the_log(tmp_path: Path) -> None:
                 assert client.post("/v1/ingest", json={"event": f"e{number}"}).status_code == 202
 
             def stored() -> bool:
-                told = httpx.get(f"http://127.0.0.1:{metrics}/metrics").text
+                told = httpx.get(f"http://127.0.0.1:{metrics}/metrics", timeout=60).text
                 found = re.search(r'weir_outcomes_total\{outcome="stored"\} (\S+)', told)
                 return found is not None and float(found[1]) == SENDS
 
             wait_until(stored, within_s=20, what="commits although nobody reads the log")
         process.terminate()
-        assert process.wait(40) == 0
+        assert process.wait(STOP_WITHIN_S) == 0
     finally:
         process.kill()
         process.wait()

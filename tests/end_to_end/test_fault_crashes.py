@@ -114,7 +114,7 @@ def _cut_under(rig: Rig, calls: str, fault: str, tmp_path: Path) -> int:
             with injected(child.pid, calls, fault, tmp_path / "strace.log"):
                 child.stdin.write("go\n")
                 child.stdin.flush()
-                return child.wait(60)
+                return child.wait(300)
         finally:
             child.kill()
 

@@ -20,13 +20,13 @@ def test_open_connections_work_while_no_more_can_be_opened(start_node: StartNode
     node = start_node(workers=1, wrapper=["prlimit", f"--nofile={FILES_MAX}:{FILES_MAX}"])
     [worker] = node.pids("edge")
     address = urlsplit(node.url)
-    first = http.client.HTTPConnection(address.netloc, timeout=20)
+    first = http.client.HTTPConnection(address.netloc, timeout=60)
     body = '{"event": "served"}'
     with contextlib.ExitStack() as clients, contextlib.closing(first):
         first.request("POST", "/v1/ingest", body, node.headers)
         assert first.getresponse().read()
         for _ in range(CLIENTS):
-            client = socket.create_connection((address.hostname or "", address.port or 0), 20)
+            client = socket.create_connection((address.hostname or "", address.port or 0), 60)
             clients.enter_context(client)
         for _ in range(20):
             first.request("POST", "/v1/ingest", body, node.headers)

@@ -12,7 +12,7 @@ import pytest
 
 from tests.end_to_end.acknowledged_load import Load
 from tests.end_to_end.recorded import assert_all_there, await_more
-from tests.end_to_end.running_node import Node, StartNode, wait_until
+from tests.end_to_end.running_node import STOP_WITHIN_S, Node, StartNode, wait_until
 
 
 def test_supervisor_killed_under_load_loses_nothing(start_node: StartNode) -> None:
@@ -24,7 +24,7 @@ def test_supervisor_killed_under_load_loses_nothing(start_node: StartNode) -> No
         children = [pid for role in ("edge", "loader", "api") for pid in node.pids(role)]
         os.kill(node.pids("edge")[0], signal.SIGSTOP)
         os.kill(node.process.pid, signal.SIGKILL)
-        node.process.wait(20)
+        node.process.wait(STOP_WITHIN_S)
         wait_until(lambda: not any(map(_lives, children)), within_s=10, what="children ended")
         node.forget()
         node.start()
@@ -48,7 +48,7 @@ def test_loader_that_wakes_after_a_takeover_commits_nothing(start_node: StartNod
             os.kill(paused, signal.SIGCONT)
             wait_until(lambda: not _lives(paused), within_s=30, what="the first one ended")
             second.terminate()
-            assert second.wait(30) == 0
+            assert second.wait(STOP_WITHIN_S) == 0
         await_more(load)
     assert "loader_fenced" in node.log.read_text()
     assert_all_there(node, load)

@@ -18,7 +18,7 @@ from weir.settings import MIB
 
 CLIENTS = 2000
 HONEST = 100
-RECEIVE_TIMEOUT_S = 2
+RECEIVE_TIMEOUT_S = 10
 GROWTH_BYTES_MAX = 192 * MIB
 """Of TLS most: 50 KiB for a handshake. Heads and bodies are kept as they were sent."""
 
@@ -65,7 +65,7 @@ def test_half_sent_requests_do_not_hurt_others(
     with ExitStack() as stack:
         clients = []
         for number in range(CLIENTS):
-            client = stack.enter_context(socket.create_connection(("127.0.0.1", port), 20))
+            client = stack.enter_context(socket.create_connection(("127.0.0.1", port), 60))
             client.sendall(halves[number % len(halves)])
             clients.append(client)
         assert _honest(node, trust) == {202}
@@ -85,7 +85,7 @@ def _honest(node: Node, trust: ssl.SSLContext) -> set[int]:
     def send(number: int) -> int:
         event = {"event": "honest", "user_id": str(number)}
         return httpx.post(
-            node.url + "/v1/ingest", json=event, headers=node.headers, timeout=20, verify=trust
+            node.url + "/v1/ingest", json=event, headers=node.headers, timeout=60, verify=trust
         ).status_code
 
     with ThreadPoolExecutor(8) as pool:

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from tests.end_to_end.acknowledged_load import Load
-from tests.end_to_end.running_node import Node, StartNode, wait_until
+from tests.end_to_end.running_node import STOP_WITHIN_S, Node, StartNode, wait_until
 
 LOAD_THREADS = 6
 ROWS_MAX = 50_000
@@ -114,7 +114,7 @@ def test_children_end_with_their_supervisor_and_the_directory_is_free(
     assert len(children) == 4
     assert node.send("/v1/ingest", {"event": "before"}).status_code == 202
     os.kill(node.process.pid, signal.SIGKILL)
-    node.process.wait(20)
+    node.process.wait(STOP_WITHIN_S)
     wait_until(lambda: not any(map(_is_alive, children)), within_s=10, what="children ended")
     node.forget()
     node.start()

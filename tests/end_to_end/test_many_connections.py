@@ -17,7 +17,7 @@ def test_clients_beyond_the_file_limit_do_not_end_the_worker(start_node: StartNo
     address = urlsplit(node.url)
     with contextlib.ExitStack() as clients:
         for _ in range(CLIENTS):
-            client = socket.create_connection((address.hostname or "", address.port or 0), 10)
+            client = socket.create_connection((address.hostname or "", address.port or 0), 60)
             clients.enter_context(client)
         # Told so, or, when even that takes one descriptor too many, closed.
         told = client.recv(4096)

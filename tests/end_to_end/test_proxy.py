@@ -29,7 +29,7 @@ def test_mixed_requests_on_one_connection_get_their_own_answers(
     def ask(number: int) -> bool:
         kind = number % 4
         headers = shared_node.headers
-        with httpx.Client(base_url=proxy, headers=headers, timeout=30) as client:
+        with httpx.Client(base_url=proxy, headers=headers, timeout=120) as client:
             if kind == 0:
                 answer = client.post("/v1/ingest", json={"event": f"proxied-{number}"})
                 return bool(answer.json() == {"accepted": True, "queued": 1})

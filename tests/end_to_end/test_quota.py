@@ -47,7 +47,8 @@ def test_monthly_quota_holds_over_workers_duplicates_and_kills(start_node: Start
     assert refusal.headers["x-ratelimit-remaining"] == "0"
     reset_s = int(refusal.headers["x-ratelimit-reset"])
     assert datetime.fromtimestamp(reset_s, UTC).strftime("%d %H:%M:%S") == "01 00:00:00"
-    assert 0 <= reset_s - time.time() - int(refusal.headers["retry-after"]) + 60 < 120
+    retry_at_s = time.time() + int(refusal.headers["retry-after"])
+    assert abs(reset_s - retry_at_s) < 600  # of a month; time has gone by since the answer
 
     # What the loader makes of it is the same, and who sent more in one request learns it too.
     wait_until(lambda: _used(node) == len(ids) + taken, within_s=20, what="all is in the lake")

@@ -9,7 +9,7 @@ from tests.end_to_end.running_node import Node, wait_until
 def curl(*arguments: str) -> tuple[int, dict[str, object]]:
     """Status and JSON body of a curl call."""
     done = subprocess.run(
-        ["curl", "-s", "-m", "20", "-w", "\n%{http_code}", *arguments],
+        ["curl", "-s", "-m", "120", "-w", "\n%{http_code}", *arguments],
         capture_output=True,
         text=True,
         check=True,

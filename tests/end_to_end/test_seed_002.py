@@ -123,7 +123,7 @@ def test_foreign_and_unknown_endpoints_are_the_same_404(node: Node) -> None:
     assert answers == [answers[0]] * 5
     assert answers[0]["error"] == "endpoint_not_found"
     assert set(answers[0]) == {"error", "message"}
-    anonymous = httpx.post(f"{node.url}/v1/endpoints/{foreign}/ingest", content=b"{}")
+    anonymous = httpx.post(f"{node.url}/v1/endpoints/{foreign}/ingest", content=b"{}", timeout=60)
     assert anonymous.status_code == 401
     ledger = httpx.get(
         node.url + "/v1/ledger", params={"by": "total"}, headers=node.headers, timeout=20
@@ -149,7 +149,7 @@ def test_vendors_curl_gets_a_token_that_works_until_its_key_ends(node: Node) -> 
         text = CURL.replace("https://api.edge.mq", node.url)
         text = text.replace("emq_live_a1b2c3d4e5f6g7h8i9j0", key["key"])
         command = shlex.split(text.replace('"admin"', f'"{scope}"').replace("\\\n", " "))
-        ran = subprocess.run([*command, "-s"], capture_output=True, timeout=30, check=True)
+        ran = subprocess.run([*command, "-s"], capture_output=True, timeout=120, check=True)
         reply = json.loads(ran.stdout)
         assert (reply["token_type"], reply["expires_in"]) == ("Bearer", 900)
         return str(reply["access_token"])

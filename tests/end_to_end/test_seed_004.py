@@ -114,6 +114,7 @@ def test_beacon_example_is_taken(shared_node: Node) -> None:
             f"{shared_node.url}/v1/ingest/beacon?api_key={_public_key(shared_node)}",
             content=payload,
             headers={"Content-Type": content_type, "Origin": "https://a.example", "Cookie": "a=b"},
+            timeout=60,
         )
         assert answer.status_code == 200
         assert answer.json() == {"accepted": 1, "rejected": 0, "queued": True}
@@ -150,7 +151,7 @@ def test_node_example_is_taken(shared_node: Node) -> None:
         text=True,
         check=True,
         env=environment,
-        timeout=30,
+        timeout=120,
     )
     assert json.loads(done.stdout) == {"accepted": 1, "rejected": 0, "queued": True}
     _wait_for(shared_node, "js_event", 1)
@@ -171,6 +172,7 @@ def test_python_example_is_taken(shared_node: Node) -> None:
         f"{shared_node.url}/v1/ingest/events",
         json={"events": [event]},
         headers={"X-API-Key": _public_key(shared_node)},
+        timeout=60,
     )
     assert (answer.status_code, answer.json()["accepted"]) == (200, 1)
     _wait_for(shared_node, "py_event", 1)
@@ -203,6 +205,7 @@ def test_text_that_cannot_be_stored_costs_its_event_alone(shared_node: Node) -> 
         f"{shared_node.url}/v1/ingest/events",
         content=b'{"events":[%s,%s,%s]}' % (good, bad, good),
         headers=shared_node.headers,
+        timeout=60,
     )
     told = answer.json()
     assert (answer.status_code, told["accepted"], told["rejected"]) == (200, 2, 1)
@@ -220,11 +223,12 @@ def test_imported_key_goes_on_working(shared_node: Node) -> None:
         text=True,
         check=True,
         capture_output=True,
-        timeout=60,
+        timeout=300,
     )
     body = EXAMPLE.replace("play_start", "imported")
     key = {"X-API-Key": text}
     url = f"{shared_node.url}/v1/ingest"
-    assert httpx.post(f"{url}/events", content=body, headers=key).status_code == 200
-    assert httpx.post(f"{url}/beacon?api_key={text}", content=body).json()["accepted"] == 1
+    with httpx.Client(timeout=60) as client:
+        assert client.post(f"{url}/events", content=body, headers=key).status_code == 200
+        assert client.post(f"{url}/beacon?api_key={text}", content=body).json()["accepted"] == 1
     _wait_for(shared_node, "imported", 2)

@@ -38,7 +38,7 @@ def name_shown(node: Node) -> str:
 def test_events_and_queries_go_over_tls(node: Node, tmp_path: Path) -> None:
     """Sent, kept alive, relayed, and asked for by the commands with --cacert."""
     assert node.url.startswith("https://")
-    with httpx.Client(verify=trusting(tmp_path), headers=node.headers) as client:
+    with httpx.Client(verify=trusting(tmp_path), headers=node.headers, timeout=60) as client:
         for number in range(3):
             sent = client.post(
                 f"{node.url}/v1/ingest", json={"event": "e", "user_id": f"u{number}"}
@@ -81,7 +81,7 @@ def test_old_versions_and_plain_http_are_refused(node: Node) -> None:
 def test_new_files_are_used_and_wrong_ones_are_not(node: Node, tmp_path: Path) -> None:
     """Without a restart; connections that are open stay."""
     context = trusting(tmp_path)
-    with httpx.Client(verify=context, headers=node.headers) as client:
+    with httpx.Client(verify=context, headers=node.headers, timeout=60) as client:
         assert client.get(f"{node.url}/livez").status_code == 200
         make_certificate(tmp_path, "second")
         wait_until(lambda: name_shown(node) == "second", within_s=20, what="the new certificate")

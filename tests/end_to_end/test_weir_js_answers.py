@@ -414,6 +414,9 @@ def test_tabs_share_visitor_and_choice_and_no_event_twice(site: Site) -> None:
     site.run('frames[0].weir.track("other"); return frames[0].weir.flush()')
     site.run('document.querySelector("iframe").remove()')
     site.node.answer = take
+    site.leave()
+    held = "return navigator.locks.query().then((all) => all.held.length)"
+    wait_until(lambda: site.run(held) == 0, within_s=WITHIN_S, what="the end of both tabs")
     site.open()
     site.await_taken("back", "other")
     assert [event.get("user_id") for event in site.node.taken] == [None, None]

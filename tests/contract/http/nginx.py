@@ -17,7 +17,7 @@ worker_processes 1; daemon off; pid {directory}/pid; error_log {directory}/error
 events {{ worker_connections 256; }}
 http {{
   access_log off;
-  client_body_timeout 1s; client_header_timeout 1s; underscores_in_headers on;
+  client_body_timeout 60s; client_header_timeout 60s; underscores_in_headers on;
   client_max_body_size 0; client_body_buffer_size 8m;
   large_client_header_buffers 8 64k;
   client_body_temp_path {directory}/body; proxy_temp_path {directory}/proxy;

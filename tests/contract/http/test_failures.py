@@ -57,7 +57,7 @@ def test_failed_sync_is_503_for_all_of_its_batch_and_ends_the_worker(tmp_path: P
             assert all(answer["retry-after"] == "2" for answer in answers)
             assert answers[0].json["error"] == "journal_failed"
             wire.socket.close()
-        node.thread.join(20)
+        node.thread.join(DEADLINE_S)
         assert node.exit_codes == [EXIT_JOURNAL]
         assert node.bodies() == [b'{"event":"before"}']
 
@@ -69,7 +69,7 @@ def test_tally_on_a_dying_journal_does_not_hide_its_death(tmp_path: Path) -> Non
         with node.connect() as wire:
             assert wire.ask(request("/v1/ingest", b"{}", key=INGEST)).status == 400
         node.call(node.door.tick)
-        node.thread.join(20)
+        node.thread.join(DEADLINE_S)
         assert node.exit_codes == [EXIT_JOURNAL]
 
 

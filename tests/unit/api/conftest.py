@@ -109,7 +109,7 @@ def serve(
                 listeners=listeners,
                 board=board,
                 clock=clock,
-                settings=Settings(drain_timeout_s=5),
+                settings=Settings(drain_timeout_s=60),
                 stop=stop,
             )
 
@@ -125,15 +125,15 @@ def serve(
         finally:
             loop, stop = entered[0]
             loop.call_soon_threadsafe(stop.set)
-            thread.join(timeout=60)
+            thread.join(timeout=120)
 
     return running
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    """Waits for a condition, a minute at most."""
+    """Waits for a condition, two minutes at most."""
     pause = threading.Event()
-    for _ in range(6000):
+    for _ in range(12000):
         if condition():
             return
         pause.wait(0.01)

@@ -136,7 +136,7 @@ def test_starting_node_waits_for_an_operators_command(directory: Directory, cloc
     )
     thread.start()
     lock.release()
-    thread.join(timeout=60)
+    thread.join(timeout=120)
     opened[0].close()
 
 

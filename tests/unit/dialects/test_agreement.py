@@ -124,14 +124,14 @@ def _comparable(values: dict[str, object]) -> dict[str, object]:
 
 
 @given(native_events)
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 def test_native_reference_agrees_with_the_oracle(text: str) -> None:
     """Field by field: what is taken, and every value of it."""
     _check_reference(text, native.FIELDS)
 
 
 @given(nova_events)
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 def test_novamesh_reference_agrees_with_the_oracle(text: str) -> None:
     """Field by field: what is taken, and every value of it."""
     _check_reference(text, novamesh.FIELDS)
@@ -149,7 +149,7 @@ def _check_reference(text: str, fields: dict[str, Field]) -> None:
 
 
 @given(st.lists(native_events, min_size=1, max_size=4))
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 def test_native_array_is_stored_as_the_oracle_says(texts: list[str]) -> None:
     """Taken together, fast or not, each event is what it is alone; refused ones are left out."""
     body = f"[{','.join(texts)}]".encode()
@@ -164,7 +164,7 @@ def test_native_array_is_stored_as_the_oracle_says(texts: list[str]) -> None:
 
 
 @given(st.lists(native_events, min_size=1, max_size=4), st.sampled_from(["lines", "envelope"]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_all_forms_of_a_native_body_mean_the_same(texts: list[str], form: str) -> None:
     """NDJSON and the envelope store what the array stores."""
     array = f"[{','.join(texts)}]".encode()
@@ -176,7 +176,7 @@ def test_all_forms_of_a_native_body_mean_the_same(texts: list[str], form: str) -
 
 
 @given(st.lists(nova_events, min_size=1, max_size=4), st.sampled_from(["null", *OBJECTS]))
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=600)
 def test_novamesh_batch_is_stored_whole_or_not_at_all(texts: list[str], context: str) -> None:
     """With the shared context under each event's own."""
     body = f'{{"events":[{",".join(texts)}],"context":{context}}}'.encode()
@@ -212,7 +212,7 @@ def _first_of_each(text: str) -> dict[str, str]:
 
 
 @given(nova_events)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_novamesh_single_event_is_what_it_is_in_a_batch(text: str) -> None:
     """The two routes differ in nothing but their number of events."""
     expected: list[dict[str, Any]] | None
@@ -233,7 +233,7 @@ def test_novamesh_single_event_is_what_it_is_in_a_batch(text: str) -> None:
     ("body", "between"), [("[{}]", ","), ('{{"events":[{}]}}', ","), ("{}", ","), ("{}\n", "\n")]
 )
 @given(texts=st.lists(native_events, max_size=5))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_fast_decoder_takes_nothing_that_the_reference_refuses(
     body: str, between: str, texts: list[str]
 ) -> None:

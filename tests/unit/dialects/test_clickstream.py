@@ -423,7 +423,7 @@ events = st.fixed_dictionaries(
 
 
 @given(st.lists(events, min_size=1, max_size=3), st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_whatever_is_taken_comes_out_with_its_values(
     sent: list[dict[str, Any]], is_ascii: bool
 ) -> None:
@@ -438,7 +438,7 @@ def test_whatever_is_taken_comes_out_with_its_values(
 
 
 @given(events)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_fast_decoder_agrees_with_the_reference(sent: dict[str, Any]) -> None:
     """The loader makes an event of the same values by either way."""
     text = json.dumps(sent)

@@ -158,7 +158,7 @@ def test_what_is_no_object_survives_as_it_is(body: bytes) -> None:
 
 
 @given(st.binary(min_size=1, max_size=40) | st.text(min_size=1).map(lambda text: text.encode()))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_bytes_survive(body: bytes) -> None:
     """Whatever they are."""
     (event,) = _stored(body)
@@ -178,7 +178,7 @@ OBJECTS = st.dictionaries(
 
 
 @given(st.lists(OBJECTS, min_size=1, max_size=5))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_objects_come_out_with_the_same_values(sent: list[dict[str, object]]) -> None:
     """A line each, in order."""
     body = b"\n".join(msgspec.json.encode(each) for each in sent)

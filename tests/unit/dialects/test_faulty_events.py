@@ -194,7 +194,7 @@ PIECES = [
     st.sampled_from(FORMS),
     st.lists(st.lists(st.sampled_from(PIECES), max_size=4), min_size=2, max_size=5),
 )
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_an_event_is_taken_exactly_when_its_text_is_sound(
     form: tuple[str, bytes, bytes], literals: list[list[bytes]]
 ) -> None:

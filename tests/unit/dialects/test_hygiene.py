@@ -100,7 +100,7 @@ def test_byte_order_mark_is_refused() -> None:
         max_size=8,
     )
 )
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_escapes_are_judged_as_the_decoded_text_is(pieces: list[str]) -> None:
     """Refused exactly when the decoded string holds NUL or a lone surrogate."""
     literal = '"' + "".join(pieces) + '"'
@@ -116,7 +116,7 @@ def test_escapes_are_judged_as_the_decoded_text_is(pieces: list[str]) -> None:
 
 
 @given(st.lists(st.sampled_from(ESCAPES), max_size=8))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_mended_text_differs_in_lone_surrogates_alone(pieces: list[str]) -> None:
     """Each is NUL then, and all else is what and where it was."""
     literal = '"' + "".join(pieces) + '"'
@@ -231,7 +231,7 @@ def test_depth_cannot_hide_in_a_batch(place: str, company: str, levels: int) -> 
     ),
     st.integers(4, 9),
 )
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_depth_agrees_with_walking_the_value(
     events: list[dict[str, object]], depth_max: int
 ) -> None:

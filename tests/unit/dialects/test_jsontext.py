@@ -74,7 +74,7 @@ def _text(raw: msgspec.Raw) -> str:
 
 
 @given(objects())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_members_are_names_and_the_texts_of_values(text: str) -> None:
     """In order, repeated names too, every value exactly as written."""
     found = members(text)
@@ -88,7 +88,7 @@ def _value(text: str) -> object:
 
 
 @given(objects())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_composing_members_gives_them_back(text: str) -> None:
     """And what is composed is valid JSON for every decoder we use."""
     values = dict(members(text))
@@ -98,7 +98,7 @@ def test_composing_members_gives_them_back(text: str) -> None:
 
 
 @given(objects(), objects())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_extending_keeps_own_text_and_adds_what_is_missing(own: str, other: str) -> None:
     """Own members win, and their text stands there byte for byte."""
     extended = _text(extend(_raw(own), share(_raw(other))))
@@ -112,7 +112,7 @@ def test_extending_keeps_own_text_and_adds_what_is_missing(own: str, other: str)
 
 
 @given(st.dictionaries(NAMES, values(), max_size=3), st.none() | objects())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_folding_loses_nothing(extras: dict[str, str], sent: str | None) -> None:
     """Every unknown field and every property is there; on a clash the sent object moves."""
     extras.pop("properties", None)

@@ -338,7 +338,7 @@ good_events = st.fixed_dictionaries(
 
 
 @given(st.lists(good_events, min_size=1, max_size=3), st.booleans())
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_what_is_taken_comes_out_with_the_same_values(
     events: list[dict[str, Any]], beside_bad: bool
 ) -> None:

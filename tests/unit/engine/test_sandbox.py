@@ -35,7 +35,7 @@ def confined(code: str) -> tuple[object, int]:
         os.close(writing)
         with os.fdopen(reading, "rb") as told:
             text = told.read()
-        status = process.wait(30)
+        status = process.wait(120)
     return (json.loads(text) if text else None), status
 
 

@@ -29,7 +29,7 @@ def _run_all(works: list[Callable[[], int]]) -> list[int | BaseException | None]
 
         for number, work in enumerate(works):
             offload.run(1, work, partial(keep, number))
-        await asyncio.wait_for(all_done.wait(), 20)
+        await asyncio.wait_for(all_done.wait(), 120)
         return results
 
     return asyncio.run(main())
@@ -62,7 +62,7 @@ def test_few_run_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
         with lock:
             running += 1
             most = max(most, running)
-        together.wait(20)
+        together.wait(120)
         with lock:
             running -= 1
         return 1
@@ -80,7 +80,7 @@ def test_tenant_that_comes_later_does_not_wait_behind_all_of_another() -> None:
     go = threading.Event()
 
     def work(tenant: int) -> None:
-        assert go.wait(20)
+        assert go.wait(120)
         begun.append(tenant)
 
     async def main() -> None:
@@ -90,7 +90,7 @@ def test_tenant_that_comes_later_does_not_wait_behind_all_of_another() -> None:
             offload.run(tenant, partial(work, tenant), lambda _: done.release())
         go.set()
         for _ in range(others + 1):
-            await asyncio.wait_for(done.acquire(), 20)
+            await asyncio.wait_for(done.acquire(), 120)
 
     asyncio.run(main())
     assert begun.index(2) <= 3 * RUNNING_MAX

@@ -12,7 +12,7 @@ from typing import Self
 
 import msgspec
 
-TIMEOUT_S = 20.0
+TIMEOUT_S = 120.0
 
 
 @dataclass(frozen=True, slots=True)

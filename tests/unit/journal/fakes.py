@@ -10,7 +10,7 @@ from weir.journal.disk import LocalDisk
 from weir.journal.reader import JournalReader, ReadResult
 from weir.journal.writer import JournalWriter
 
-DEADLINE_S = 30
+DEADLINE_S = 120
 FILE_BYTES = 1 << 16
 SECTOR_BYTES = 512
 PLACE = Place(tenant_id=1, project_id=2, endpoint_id=3, key_id=4)

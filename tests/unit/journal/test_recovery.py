@@ -269,7 +269,7 @@ def test_recovery_that_crashes_can_be_repeated(
     pytest.fail("recovery never finished")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     batches=st.lists(st.lists(st.integers(0, 900), min_size=1, max_size=4), max_size=12),
     operations=st.integers(8, 40),

@@ -50,7 +50,7 @@ def test_nothing_is_answered_before_its_sync(open_writer: Open, directory: Path)
     disk.waiting.clear()
     answer = Answer()
     writer.append(draft(), answer)
-    assert disk.waiting.wait(30)
+    assert disk.waiting.wait(120)
     assert not answer.told
     reader = JournalReader(directory)
     assert reader.durable_position() == 0
@@ -74,7 +74,7 @@ def test_one_sync_takes_all_that_gathered(open_writer: Open, directory: Path) ->
     disk.waiting.clear()
     answers = [Answer() for _ in range(1501)]
     writer.append(draft(), answers[0])
-    assert disk.waiting.wait(30)
+    assert disk.waiting.wait(120)
     for answer in answers[1:]:
         writer.append(draft(), answer)
     before = disk.syncs
@@ -162,7 +162,7 @@ def test_frames_gathered_behind_a_failed_batch_fail_too(open_writer: Open) -> No
     disk.waiting.clear()
     answers = [Answer() for _ in range(4)]
     writer.append(draft(), answers[0])
-    assert disk.waiting.wait(30)
+    assert disk.waiting.wait(120)
     for answer in answers[1:]:
         writer.append(draft(), answer)
     disk.error = OSError(errno.EIO, "no")

@@ -37,7 +37,7 @@ from weir.settings import Settings
 from weir.storage.database import sqlite_url
 
 START_US = 1_790_000_000_000_000
-DEADLINE_S = 30.0
+DEADLINE_S = 180.0
 
 
 class RigClock:

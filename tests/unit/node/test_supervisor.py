@@ -49,7 +49,7 @@ def supervisor(clock: _Clock) -> Supervisor:
 def _restart_when_gone(supervisor: Supervisor, clock: _Clock, *, times: int) -> None:
     """Looks again and again, at standing time, until the child's end was noticed."""
     pause = threading.Event()
-    for _ in range(1000):
+    for _ in range(6000):
         supervisor.restart_ended()
         if len(clock.gone) == times:
             return

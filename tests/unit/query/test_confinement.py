@@ -86,7 +86,7 @@ def answer(sql: str, files: tuple[str, ...]) -> tuple[MessageKind, bytes]:
             while True:
                 kind, part = read_message(stream)
                 if kind is not MessageKind.BODY:
-                    process.wait(30)
+                    process.wait(120)
                     return kind, body or part
                 body += part
 

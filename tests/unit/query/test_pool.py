@@ -1,6 +1,7 @@
 """The whole path: pool, zygote, worker, engine, over real files and a tail."""
 
 import asyncio
+import contextlib
 import csv
 import io
 import json
@@ -240,27 +241,30 @@ def test_query_past_its_deadline_is_killed_and_the_pool_goes_on(
     with pytest.raises(TimedOut) as caught:
         node.ask(SLOW)
     assert caught.value.code == "query_timeout"
-    assert node.answer("SELECT 1")["rows"] == [[1]]
+    _await_an_answer(node)
 
 
 def test_ndjson_past_its_deadline_ends_with_the_error(make_node: Callable[..., Node]) -> None:
     """After the first bytes the error is the last line; other formats break off."""
-    node = make_node(query_timeout_s=2.0, query_workers=1)
     streamed = (
         "SELECT repeat('x', 10000) FROM range(1000000) a(x), range(1000000) b(y)"
         # Fewer rows than the limit, found at once; then a search that takes for ever.
         " WHERE (x < 2048 AND y < 20) OR hash(x + y) = 1"
     )
-    body = node.ask(streamed, format=Format.NDJSON, row_limit=50_000)
-    *lines, last = body.splitlines()
+    for timeout_s in (2.0, 8.0, 32.0):  # a busy machine may not come to the first bytes before
+        node = make_node(query_timeout_s=timeout_s, query_workers=1)
+        with contextlib.suppress(TimedOut):
+            *lines, last = node.ask(streamed, format=Format.NDJSON, row_limit=50_000).splitlines()
+            break
     assert lines
     assert json.loads(last)["error"] == "query_timeout"
     with pytest.raises(TimedOut):
         node.ask(streamed, format=Format.CSV, row_limit=50_000)
 
 
-def test_many_rows_are_streamed_and_not_gathered(node: Node) -> None:
+def test_many_rows_are_streamed_and_not_gathered(make_node: Callable[..., Node]) -> None:
     """A result larger than the worker's memory passes through it, when the reader keeps up."""
+    node = make_node(query_timeout_s=300)
     sql = "SELECT repeat('x', 20000) AS wide FROM range(50000)"
 
     async def read() -> int:
@@ -282,7 +286,7 @@ def test_no_more_queries_run_than_allowed(make_node: Callable[..., Node]) -> Non
         query_workers=2,
         query_tenant_workers_max=1,
         query_queue_wait_s=0.2,
-        query_timeout_s=4.0,
+        query_timeout_s=120.0,
     )
 
     async def crowd() -> list[object]:
@@ -368,7 +372,7 @@ def test_query_whose_client_left_does_not_get_its_turn(make_node: Callable[..., 
 
 def test_deadline_holds_while_a_query_waits_for_its_turn(make_node: Callable[..., Node]) -> None:
     """Whose deadline comes before its turn is told of the deadline."""
-    node = make_node(query_workers=1, query_timeout_s=0.5)
+    node = make_node(query_workers=1, query_timeout_s=2.0)
 
     async def hold(tenant_id: int) -> None:
         async with node.pool.slot(tenant_id):
@@ -502,9 +506,18 @@ def test_api_process_does_not_load_the_engine() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def _await_an_answer(node: Node) -> None:
+    """Asks until a query is answered: a short deadline may be over before it has begun."""
+    for _ in range(20):
+        with contextlib.suppress(TimedOut):
+            assert node.answer("SELECT 1")["rows"] == [[1]]
+            return
+    pytest.fail("no query was answered")
+
+
 async def _until(holds: Callable[[], bool]) -> None:
-    """Waits for a condition in other processes, which send no event; fails after 20 s."""
-    async with asyncio.timeout(20):
+    """Waits for a condition in other processes, which send no event; fails after two minutes."""
+    async with asyncio.timeout(120):
         while not holds():  # noqa: ASYNC110  # the kernel's tables cannot be awaited
             await asyncio.sleep(0.01)
 

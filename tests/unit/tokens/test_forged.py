@@ -229,7 +229,7 @@ def test_forged_token_is_refused(kind: str) -> None:
     assert "attacker" not in str(caught.value)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.data())
 def test_token_with_one_character_changed_is_refused(draw: Any) -> None:
     """Wherever it is changed, also where base64 has bits to spare."""
@@ -243,7 +243,7 @@ def test_token_with_one_character_changed_is_refused(draw: Any) -> None:
         TokenMemory().authenticate_bearer(registry(), changed, now_us=NOW_US)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.text(min_size=1, max_size=300))
 def test_no_text_is_more_than_refused(text: str) -> None:
     """Whatever stands behind Bearer, the answer is a 401."""

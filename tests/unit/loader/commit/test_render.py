@@ -86,7 +86,7 @@ def split(frames: list[Frame], cuts: list[int]) -> list[list[Frame]]:
     return [frames[start:stop] for start, stop in pairwise(edges)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(_journals, st.lists(st.integers(0, 20), max_size=3), st.booleans(), st.integers(0, 3))
 def test_every_accepted_event_has_one_outcome(
     journals: list[list[tuple[Any, ...]]], cuts: list[int], backwards: bool, lost: int

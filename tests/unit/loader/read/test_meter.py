@@ -172,7 +172,7 @@ _STEPS = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(steps=st.lists(_STEPS, max_size=30))
 def test_count_is_exact_once_all_is_read(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int]]
@@ -185,7 +185,7 @@ def test_count_is_exact_once_all_is_read(
     assert [world.used(each) for each in TENANTS] == [world.truth(each) for each in TENANTS]
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(steps=st.lists(_STEPS, max_size=30))
 def test_nothing_acknowledged_is_forgotten_on_the_way(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int]]

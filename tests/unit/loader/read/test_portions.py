@@ -28,7 +28,7 @@ from weir.loader.tail.tail import Generation
 
 MIB = 1024 * 1024
 LOOK_S = 0.5
-LOOKS = 240
+LOOKS = 1000
 
 
 def committed_rows(rig: Rig) -> int:

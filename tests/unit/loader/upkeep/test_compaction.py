@@ -133,7 +133,7 @@ def test_merged_file_is_dropped_when_an_input_has_gone(new_rig: Callable[..., Ri
     )
     with rig.running() as loader:
         write_cuts(rig, loader, 3)
-        assert tried.wait(20)
+        assert tried.wait(120)
         assert file_count(loader) == 3
         assert ids_seen(rig, loader) == expected_ids(9)
     assert not [name for name in rig.file_names() if "merged" in name]

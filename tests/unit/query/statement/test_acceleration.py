@@ -137,7 +137,6 @@ def answers(sources: list[Source], tail: pa.Table, pointers: set[str], sql: str)
 
 @settings(
     max_examples=15,
-    deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # shrinking takes minutes
 )

@@ -309,7 +309,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     return Lake(files, held, rows_at([-1, 3], 0, count))
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(sql=statements())
 def test_pruned_and_whole_lake_answer_alike(sql: str, lake: Lake) -> None:
     """Whatever the conditions, wherever ``events`` stands."""

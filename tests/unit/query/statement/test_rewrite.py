@@ -135,7 +135,7 @@ def test_property_reads_as(expression: str, expected: object) -> None:
     assert value(expression) == expected
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     st.dictionaries(
         st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")),
