@@ -10,8 +10,8 @@ from tools.reference import FOLDER as REFERENCE
 from tools.reference import ROOT
 from weir.dialects.native import events as native
 from weir.dialects.novamesh import events as novamesh
+from weir.domain.event_time import TsSource
 from weir.domain.outcome import LedgerRow
-from weir.domain.times import TsSource
 from weir.settings import load_settings
 
 GUIDE = ROOT / "docs" / "guide"

@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from weir.api.control_app import build_control_app
 from weir.clock import Clock
 from weir.control.service import ControlService
-from weir.domain.outcome import MINUTE_US
+from weir.domain.times import MINUTE_US
 from weir.errors import WeirError
 from weir.node.board import Board, Slot
 from weir.settings import Settings

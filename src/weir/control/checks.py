@@ -8,15 +8,9 @@ from ipaddress import ip_network
 import msgspec
 
 from weir.control.origins import browser_origin
-from weir.control.records import (
-    KEY_LIMITS,
-    LIMITS,
-    KeyChange,
-    KeyRequest,
-    set_fields,
-    to_microseconds,
-)
+from weir.control.records import KEY_LIMITS, LIMITS, KeyChange, KeyRequest, set_fields
 from weir.domain.keys import KEY_CHARS_MAX, KEY_CHARS_MIN, Scope, is_public
+from weir.domain.times import to_us
 from weir.errors import InvalidInput
 
 KEY_NAME_CHARS_MAX = 100
@@ -138,7 +132,7 @@ def _check_origins(origins: tuple[str, ...]) -> None:
 def _check_expiry(expires_at: datetime, *, now_us: int) -> None:
     if expires_at.tzinfo is None:
         raise _invalid("expires_at", "must have a time zone, for example 2027-01-31T00:00:00Z")
-    if to_microseconds(expires_at) <= now_us:
+    if to_us(expires_at) <= now_us:
         raise _invalid("expires_at", "must lie in the future")
 
 

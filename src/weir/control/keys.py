@@ -31,13 +31,12 @@ from weir.control.records import (
     KeyRequest,
     NewKey,
     set_fields,
-    to_microseconds,
-    to_time,
 )
 from weir.control.store.tables import ENDPOINTS, KEYS, PROJECTS, TENANTS
 from weir.control.store.transactions import Transactions
 from weir.domain.keys import Scope, digest_of, is_public, make_key, make_key_id
 from weir.domain.registry import KEY_SLOTS_MAX
+from weir.domain.times import to_datetime, to_us
 from weir.errors import Conflict, LimitExceeded, NotFound
 
 SLOT_REST_US = 120_000_000
@@ -213,7 +212,7 @@ def _columns(fields: Mapping[str, Any]) -> dict[str, object]:
             case "origins":
                 columns[field] = list(dict.fromkeys(map(browser_origin, value)))
             case "expires_at":
-                columns["expires_at_us"] = value and to_microseconds(value)
+                columns["expires_at_us"] = value and to_us(value)
             case _ if field in KEY_LIMITS:
                 columns[field] = None if value == AS_TENANT else value or 0
     return columns
@@ -290,9 +289,9 @@ def _record(row: Row[tuple[object, ...]]) -> KeyRecord:
         origins=tuple(row.origins),
         requests_per_minute=_limit(row.requests_per_minute),
         events_per_minute=_limit(row.events_per_minute),
-        created_at=to_time(row.created_at_us),
-        expires_at=None if row.expires_at_us is None else to_time(row.expires_at_us),
-        revoked_at=None if row.revoked_at_us is None else to_time(row.revoked_at_us),
+        created_at=to_datetime(row.created_at_us),
+        expires_at=None if row.expires_at_us is None else to_datetime(row.expires_at_us),
+        revoked_at=None if row.revoked_at_us is None else to_datetime(row.revoked_at_us),
     )
 
 

@@ -5,9 +5,10 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from weir.clock import Clock
 from weir.control.checks import check_limits, check_slug
-from weir.control.records import PlanChange, PlanRecord, PlanRequest, set_fields, to_time
+from weir.control.records import PlanChange, PlanRecord, PlanRequest, set_fields
 from weir.control.store.tables import PLANS
 from weir.control.store.transactions import Transactions
+from weir.domain.times import to_datetime
 from weir.errors import Conflict, NotFound
 
 
@@ -80,5 +81,5 @@ def _record(row: Row[tuple[object, ...]]) -> PlanRecord:
         requests_per_minute=row.requests_per_minute,
         events_per_minute=row.events_per_minute,
         events_per_month=row.events_per_month,
-        created_at=to_time(row.created_at_us),
+        created_at=to_datetime(row.created_at_us),
     )

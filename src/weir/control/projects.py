@@ -8,10 +8,11 @@ from sqlalchemy import Connection, Row, Select, insert, select
 
 from weir.clock import Clock
 from weir.control.checks import check_slug
-from weir.control.records import ProjectFilter, ProjectRecord, ProjectRequest, to_time
+from weir.control.records import ProjectFilter, ProjectRecord, ProjectRequest
 from weir.control.store.tables import DEFAULT_ENDPOINT, ENDPOINTS, PROJECTS, TENANTS
 from weir.control.store.transactions import Transactions
 from weir.control.tenants import find_tenant
+from weir.domain.times import to_datetime
 from weir.errors import Conflict, NotFound
 
 DEFAULT_REGION = "local"
@@ -88,7 +89,7 @@ def add_project(
         endpoint=str(endpoint),
         number=project_id,
         tenant_number=tenant_id,
-        created_at=to_time(now_us),
+        created_at=to_datetime(now_us),
     )
 
 
@@ -156,7 +157,7 @@ def _record(row: Row[tuple[int, int, str, str, str, int]]) -> ProjectRecord:
         endpoint=row.endpoint,
         number=row.id,
         tenant_number=row.tenant_id,
-        created_at=to_time(row.created_at_us),
+        created_at=to_datetime(row.created_at_us),
     )
 
 

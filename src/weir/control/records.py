@@ -4,7 +4,7 @@ Limits: ``None`` is no limit, ``AS_PLAN`` is that of the tenant's plan, ``AS_TEN
 key's tenant. Times are aware datetimes in UTC.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -26,9 +26,6 @@ KeyMode = Literal["live", "test"]
 Limit = int | None
 TenantLimit = int | Literal["plan"] | None
 KeyLimit = int | Literal["tenant"] | None
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 class PlanRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -239,13 +236,3 @@ def set_fields(change: msgspec.Struct) -> dict[str, object]:
     optional = [field.name for field in msgspec.structs.fields(change) if not field.required]
     given = {name: getattr(change, name) for name in optional}
     return {name: value for name, value in given.items() if value is not msgspec.UNSET}
-
-
-def to_time(microseconds: int) -> datetime:
-    """The UTC time of microseconds since 1970."""
-    return _EPOCH + timedelta(microseconds=microseconds)
-
-
-def to_microseconds(time: datetime) -> int:
-    """Microseconds since 1970 of an aware time."""
-    return (time - _EPOCH) // _MICROSECOND

@@ -15,7 +15,7 @@ from weir.control.store.transactions import Transactions, database_errors_told
 from weir.control.tenants import Tenants
 from weir.control.token_keys import TokenKeys
 from weir.control.uptime import Uptime
-from weir.domain.month import month_of
+from weir.domain.times import month_of
 from weir.node.board import Board
 from weir.node.directory import Directory
 from weir.storage.database import Newest, migrate, open_engine, sqlite_url

@@ -15,11 +15,11 @@ from weir.control.records import (
     TenantRecord,
     TenantRequest,
     set_fields,
-    to_time,
 )
 from weir.control.store.tables import IN_FORCE, TENANTS
 from weir.control.store.transactions import Transactions
 from weir.domain.registry import TENANTS_MAX
+from weir.domain.times import to_datetime
 from weir.errors import Conflict, LimitExceeded, NotFound
 
 
@@ -125,5 +125,5 @@ def _record(row: Row[tuple[object, ...]], used: Mapping[int, int]) -> TenantReco
         events_per_month=row.events_per_month or None,
         events_this_month=used.get(row.id, 0),
         overrides=tuple(limit for limit in LIMITS if getattr(row, f"own_{limit}") is not None),
-        created_at=to_time(row.created_at_us),
+        created_at=to_datetime(row.created_at_us),
     )

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from sqlalchemy import Connection, delete, insert, or_, select, update
 
 from weir.clock import Clock
-from weir.control.records import TokenKeyRecord, TokenKeyRotation, to_time
+from weir.control.records import TokenKeyRecord, TokenKeyRotation
 from weir.control.store.tables import TOKEN_KEYS
 from weir.control.store.transactions import Transactions
+from weir.domain.times import to_datetime
 
 if TYPE_CHECKING:
     from weir.tokens.signature import KeyPair
@@ -100,8 +101,8 @@ def _list(connection: Connection, *, now_us: int) -> tuple[TokenKeyRecord, ...]:
         TokenKeyRecord(
             id=row.kid,
             signs=row.ends_at_us is None,
-            created_at=to_time(row.created_at_us),
-            ends_at=None if row.ends_at_us is None else to_time(row.ends_at_us),
+            created_at=to_datetime(row.created_at_us),
+            ends_at=None if row.ends_at_us is None else to_datetime(row.ends_at_us),
         )
         for row in rows
     )

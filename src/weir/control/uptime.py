@@ -5,7 +5,7 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from weir.clock import Clock
 from weir.control.store.tables import CONTROL_STATE, UPTIME_DAYS
 from weir.control.store.transactions import Transactions
-from weir.domain.outcome import MINUTE_US
+from weir.domain.times import MINUTE_US
 
 WINDOW_DAYS = 30
 DAY_MINUTES = 1440

@@ -1,7 +1,7 @@
 """The event: what a dialect makes of one item of a request body.
 
 A dialect's wire types derive from ``Event`` (renaming fields as its clients spell them), so that
-decoding a body gives events at once. Times are as claimed; correction is ``domain.times``.
+decoding a body gives events at once. Times are as claimed; correction is ``domain.event_time``.
 """
 
 from collections.abc import Callable, Sequence

@@ -19,8 +19,6 @@ class Outcome(StrEnum):
 UNATTRIBUTED_KEY = 0
 """Key id for events whose frame cannot be read, so that nobody knows who sent them."""
 
-MINUTE_US = 60_000_000
-
 
 class LedgerRow(msgspec.Struct, frozen=True):
     """Counts of one key in one minute of ``received_at``, in events.

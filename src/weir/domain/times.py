@@ -1,122 +1,49 @@
-"""Event time: what ``ts`` becomes when a client's clock cannot be trusted.
+"""Times: everything counts in microseconds since 1970-01-01 UTC, and turns them here.
 
-Pure rules over the events of one request; all times are microseconds since 1970-01-01 UTC. The
-claim itself stays in ``client_ts``, so that every correction can be undone. The rules, in order:
-
-1. The request asked for the server's time, or the event claims none: ``ts`` is ``received_at``.
-2. With ``sent_at`` the clock's error is known: ``received_at - sent_at``. Up to 30 s it is
-   travel time and nothing moves; up to 24 h the events move by it; beyond, ``sent_at`` itself is
-   not believed: nothing moves, and the event is flagged.
-3. Without ``sent_at`` only the future convicts a clock. More than 24 h ahead: ``received_at``.
-   When all the others are more than 30 s ahead, they move together so that the newest is
-   ``received_at``; otherwise each one that is more than 30 s ahead becomes ``received_at``.
-
-Past times without ``sent_at`` stay: a late event is not a skewed one.
+Months, in which quotas are measured, are calendar months in UTC, counted since January 1970.
 """
 
 from collections.abc import Sequence
-from enum import StrEnum
-from typing import NamedTuple
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
-DAY_US = 86_400_000_000
+SECOND_US: Final = 1_000_000
+MINUTE_US: Final = 60 * SECOND_US
+DAY_US: Final = 86_400 * SECOND_US
 
-SKEW_US = 30_000_000
-"""A clock that is off by no more than this is right."""
-
-BELIEVABLE_US = DAY_US
-"""A clock that is off by more than this says nothing about its error."""
-
-TIME_MIN_US = -62_135_596_800_000_000
-"""0001-01-01 UTC: every time outside of the years 1 to 9999 is clamped to them."""
-
-TIME_MAX_US = 253_402_300_799_999_999
-"""The last microsecond of the year 9999."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
-class TsSource(StrEnum):
-    """How ``ts`` was decided; the column ``ts_source``."""
-
-    CLIENT = "client"
-    """As claimed."""
-    MISSING = "missing"
-    """Nothing was claimed: ``received_at``."""
-    SERVER = "server"
-    """The request asked for the server's time: ``received_at``."""
-    SHIFTED = "shifted"
-    """Moved with its request by the clock's error."""
-    CLAMPED = "clamped"
-    """Claimed to be from the future: ``received_at``."""
-    SKEWED = "skewed"
-    """As claimed, though ``sent_at`` was off by more than 24 h."""
+def to_datetime(time_us: int) -> datetime:
+    """The moment in UTC; raises ``OverflowError`` outside of the years 1 to 9999."""
+    return _EPOCH + timedelta(microseconds=time_us)
 
 
-class Corrected(NamedTuple):
-    """``ts`` and its source, one of each per event."""
-
-    ts_us: list[int]
-    sources: list[TsSource]
+def to_us(moment: datetime) -> int:
+    """Microseconds since 1970 of a moment; one without a zone is UTC."""
+    return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH) // _MICROSECOND
 
 
-def correct_times(
-    client_us: Sequence[int | None],
-    sent_us: Sequence[int | None],
-    *,
-    received_us: int,
-    server_ts: bool,
-) -> Corrected:
-    """The times of one request's events, in their order.
-
-    ``client_us`` and ``sent_us`` have one entry per event, ``None`` where nothing was claimed. An
-    event with ``sent_at`` is judged by it; the others of the request are judged together.
-    """
-    if server_ts:
-        count = len(client_us)
-        return Corrected([received_us] * count, [TsSource.SERVER] * count)
-    move_us = _move_together(client_us, sent_us, received_us)
-    ts_us, sources = [], []
-    for client, sent in zip(client_us, sent_us, strict=True):
-        if client is None:
-            time, source = received_us, TsSource.MISSING
-        elif sent is not None:
-            time, source = _by_sent_at(client, received_us - sent)
-        else:
-            time, source = _by_future(client, received_us, move_us)
-        ts_us.append(clamp_us(time))
-        sources.append(source)
-    return Corrected(ts_us, sources)
+def all_to_us(moments: Sequence[datetime | None], *, absent: int) -> list[int]:
+    """``to_us`` of many moments, ``absent`` in the place of none; made fast: every event has some."""
+    try:
+        return [absent if each is None else (each - _EPOCH) // _MICROSECOND for each in moments]
+    except TypeError:  # some have no zone
+        return [absent if each is None else to_us(each) for each in moments]
 
 
-def clamp_us(time_us: int) -> int:
-    """The nearest time within the years 1 to 9999."""
-    return min(max(time_us, TIME_MIN_US), TIME_MAX_US)
+def to_iso(time_us: int) -> str:
+    """The moment as ISO 8601 in UTC, ``2026-11-20T12:00:00.000123Z``."""
+    return to_datetime(time_us).isoformat().replace("+00:00", "Z")
 
 
-def _move_together(
-    client_us: Sequence[int | None], sent_us: Sequence[int | None], received_us: int
-) -> int:
-    """By how much events without ``sent_at`` move together; 0 when they do not."""
-    aheads = [
-        client - received_us
-        for client, sent in zip(client_us, sent_us, strict=True)
-        if client is not None and sent is None and client - received_us <= BELIEVABLE_US
-    ]
-    if not aheads or min(aheads) <= SKEW_US:
-        return 0
-    return -max(aheads)
+def month_of(time_us: int) -> int:
+    """The month that a moment lies in."""
+    moment = to_datetime(time_us)
+    return (moment.year - 1970) * 12 + moment.month - 1
 
 
-def _by_sent_at(client_us: int, error_us: int) -> tuple[int, TsSource]:
-    if abs(error_us) <= SKEW_US:
-        return client_us, TsSource.CLIENT
-    if abs(error_us) <= BELIEVABLE_US:
-        return client_us + error_us, TsSource.SHIFTED
-    return client_us, TsSource.SKEWED
-
-
-def _by_future(client_us: int, received_us: int, move_us: int) -> tuple[int, TsSource]:
-    ahead_us = client_us - received_us
-    if ahead_us <= SKEW_US:
-        return client_us, TsSource.CLIENT
-    if ahead_us > BELIEVABLE_US or not move_us:
-        return received_us, TsSource.CLAMPED
-    return client_us + move_us, TsSource.SHIFTED
+def month_start_us(month: int) -> int:
+    """The first microsecond of a month."""
+    return to_us(datetime(1970 + month // 12, month % 12 + 1, 1, tzinfo=UTC))

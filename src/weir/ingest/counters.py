@@ -11,7 +11,7 @@ from collections.abc import Callable
 import msgspec
 
 from weir.domain.frame import Draft, FrameFlag, Place
-from weir.domain.outcome import MINUTE_US
+from weir.domain.times import MINUTE_US
 from weir.telemetry import DOOR_BYTES, EVENTS, REQUESTS, Happening, emit
 
 TALLY_VERSION = 1

@@ -8,11 +8,9 @@ from typing import Protocol, Self
 
 from weir.clock import Clock
 from weir.dialects.port import Usage
-from weir.domain.month import month_of, month_start_us
+from weir.domain.times import SECOND_US, month_of, month_start_us
 from weir.errors import LimitExceeded
 from weir.node.usage import UsageTable
-
-_SECOND_US = 1_000_000
 
 
 class CountedJournal(Protocol):
@@ -57,8 +55,8 @@ class Quota:
         raise LimitExceeded(
             f"The quota of {limit} events per month of this account is reached.",
             code="quota_exceeded",
-            retry_after_s=-((now_us - self._ends_us) // _SECOND_US),
-            usage=Usage(limit, left, self._ends_us // _SECOND_US),
+            retry_after_s=-((now_us - self._ends_us) // SECOND_US),
+            usage=Usage(limit, left, self._ends_us // SECOND_US),
             refused_count=events,
         )
 

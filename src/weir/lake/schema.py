@@ -3,7 +3,7 @@
 ``properties`` and ``context`` are JSON text exactly as sent. ``user_key`` is the low 64 bits,
 signed, of the MD5 of a kind byte (``u`` or ``a``) and the UTF-8 of ``user_id``, else
 ``anonymous_id``; null without either. ``ts_source`` tells how ``ts`` was decided
-(``domain/times.py``). Layout 0 has these columns and no accelerated ones.
+(``domain/event_time.py``). Layout 0 has these columns and no accelerated ones.
 """
 
 import pyarrow as pa

@@ -1,10 +1,10 @@
 """Ranges of time: what a file may hold, and what a query can need of it."""
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final, NamedTuple
 
-from weir.domain.times import DAY_US
+from weir.domain.times import DAY_US, to_us
 
 
 class Range(NamedTuple):
@@ -44,5 +44,5 @@ def is_needed(held: Window, asked: Iterable[Window]) -> bool:
 
 def day_range(day: str) -> Range:
     """Returns the moments of a UTC day, ``YYYY-MM-DD``."""
-    start = int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp()) * 1_000_000
+    start = to_us(datetime.fromisoformat(day))
     return Range(start, start + DAY_US - 1)

@@ -7,13 +7,13 @@ import mmap
 import os
 import socket
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 import msgspec
 import pyarrow as pa
 
 from weir.clock import Clock
+from weir.domain.times import to_iso
 from weir.engine.session import Engine, Session, translate
 from weir.engine.sources import SessionTable, Source
 from weir.errors import InvalidInput, WeirError
@@ -38,7 +38,6 @@ _WARM_UP = (
     " GROUP BY 1 ORDER BY 2 DESC LIMIT 3"
 )
 _SHAPE: Final = TableShape(tuple(CANONICAL.names))
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def warm_up(session: Session) -> None:
@@ -126,7 +125,7 @@ def _answer(
         truncated=truncated,
         rows_scanned=sum(each.row_count for each in reads),
         bytes_scanned=sum(each.byte_count for each in reads),
-        watermark=_iso(_watermark_us(job, passed)),
+        watermark=to_iso(_watermark_us(job, passed)),
     )
     waiting += writer.tail(meta)
     send_message(connection, MessageKind.BODY, waiting)
@@ -198,8 +197,3 @@ def _translate(error: Exception) -> WeirError:
         words = "A column of this result has a type that the format cannot hold: cast it."
         return InvalidInput(words, code="invalid_query")
     return translate(error)
-
-
-def _iso(time_us: int) -> str:
-    moment = _EPOCH + timedelta(microseconds=time_us)
-    return moment.isoformat().replace("+00:00", "Z")

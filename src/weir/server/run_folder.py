@@ -10,7 +10,7 @@ from pathlib import Path
 
 from weir.catalog.month_usage import used_in_month
 from weir.clock import Clock
-from weir.domain.month import month_of
+from weir.domain.times import month_of
 from weir.errors import Unavailable
 from weir.ingest.limits import create_limit_table
 from weir.node.board import Board

@@ -7,8 +7,9 @@ import pytest
 from starlette.requests import Request
 
 from weir.api.auth import Authenticate, authenticator
-from weir.control.records import KeyRequest, to_microseconds
+from weir.control.records import KeyRequest
 from weir.control.service import ControlService
+from weir.domain.times import to_us
 from weir.errors import Forbidden, Unauthenticated, Unavailable
 from weir.node.board import Board
 from weir.node.directory import Directory
@@ -74,7 +75,7 @@ def test_revoked_and_expired_keys_are_refused(
     )
     assert authenticate(request(x_api_key=expiring.text))
     service.keys.revoke(revoked.key.id)
-    clock.us = to_microseconds(end)
+    clock.us = to_us(end)
     for made in (revoked, expiring):
         with pytest.raises(Unauthenticated):
             authenticate(request(x_api_key=made.text))

@@ -15,12 +15,11 @@ from weir.control.records import (
     ProjectFilter,
     ProjectRequest,
     TenantChange,
-    to_microseconds,
-    to_time,
 )
 from weir.control.service import ControlService
 from weir.domain.keys import Scope
 from weir.domain.registry import Principal
+from weir.domain.times import to_datetime, to_us
 from weir.errors import Conflict, Forbidden, InvalidInput, LimitExceeded, NotFound
 from weir.node.registry import RegistryView
 
@@ -54,7 +53,7 @@ def test_mistake_at_import_can_be_mended(service: ControlService, view: Registry
     found = principal(view, IMPORTED)
     assert found.scopes == {"ingest", "query"}
     assert (found.networks, found.origins) == (("10.0.0.0/8",), ("https://app.example",))
-    assert found.expires_at_us == to_microseconds(FAR)
+    assert found.expires_at_us == to_us(FAR)
     assert (found.requests_per_minute, found.events_per_minute) == (5, 7)
     assert (changed.id, changed.name, changed.kind) == (key.id, "novamesh", "imported")
     assert service.keys.list(KeyFilter()) == (*others, changed)
@@ -208,7 +207,7 @@ def test_expired_key_that_goes_on_takes_no_other_keys_slot(
     service: ControlService, view: RegistryView, clock: Any
 ) -> None:
     """It has its own again while that is free, else the next one; the node's limit holds."""
-    soon = to_time(clock.us) + timedelta(seconds=1)
+    soon = to_datetime(clock.us) + timedelta(seconds=1)
     first, second = (service.keys.create(KeyRequest(expires_at=soon)) for _ in range(2))
     slots = [principal(view, made.text).slot for made in (first, second)]
     clock.us += keys.SLOT_REST_US + 1_000_000
@@ -223,7 +222,7 @@ def test_expired_key_needs_room_to_go_on(
     service: ControlService, clock: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Live keys are as many as the table of limits has slots, however they came to live."""
-    soon = to_time(clock.us) + timedelta(seconds=1)
+    soon = to_datetime(clock.us) + timedelta(seconds=1)
     ended = service.keys.create(KeyRequest(expires_at=soon)).key
     clock.us += keys.SLOT_REST_US + 1_000_000
     service.keys.create(KeyRequest())

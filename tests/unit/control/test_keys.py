@@ -6,18 +6,11 @@ from typing import Any
 import pytest
 
 from weir.control import keys
-from weir.control.records import (
-    KeyFilter,
-    KeyImport,
-    KeyRequest,
-    ProjectRequest,
-    TenantRequest,
-    to_microseconds,
-    to_time,
-)
+from weir.control.records import KeyFilter, KeyImport, KeyRequest, ProjectRequest, TenantRequest
 from weir.control.service import ControlService
 from weir.domain.keys import Scope, is_mistyped
 from weir.domain.registry import admits_address
+from weir.domain.times import to_datetime, to_us
 from weir.errors import Conflict, Forbidden, InvalidInput, LimitExceeded, NotFound, Unauthenticated
 from weir.node.directory import Directory
 from weir.node.registry import RegistryView
@@ -46,7 +39,7 @@ def test_new_key_works_at_once_with_what_it_was_given(
     assert principal.scopes == {"ingest", "query"}
     assert principal.networks == ("10.0.0.0/8", "192.0.2.7/32")
     assert principal.origins == ("https://app.example:8443",)
-    assert principal.expires_at_us == to_microseconds(FAR)
+    assert principal.expires_at_us == to_us(FAR)
     assert (principal.requests_per_minute, principal.events_per_minute) == (5, 7)
     assert made.key.last_four == made.text[-4:]
 
@@ -93,7 +86,7 @@ def test_second_revocation_changes_nothing(service: ControlService) -> None:
 def test_expired_key_is_refused(service: ControlService, view: RegistryView) -> None:
     """From its very microsecond on."""
     made = service.keys.create(KeyRequest(expires_at=FAR))
-    end_us = to_microseconds(FAR)
+    end_us = to_us(FAR)
     assert view.current().authenticate(made.text, now_us=end_us - 1)
     with pytest.raises(Unauthenticated, match="expired"):
         view.current().authenticate(made.text, now_us=end_us)
@@ -254,7 +247,7 @@ def test_slot_is_free_again_only_after_its_limits_have_passed(
         text = service.keys.create(request_).text
         return view.current().authenticate(text, now_us=clock.us).slot
 
-    soon = to_time(clock.us) + timedelta(seconds=1)
+    soon = to_datetime(clock.us) + timedelta(seconds=1)
     assert slot_of(KeyRequest(expires_at=soon)) == 2
     assert slot_of(KeyRequest(name="gone")) == 3
     service.keys.revoke(service.keys.list(KeyFilter())[-1].id)

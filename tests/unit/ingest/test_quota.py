@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from weir.dialects.port import Usage
-from weir.domain.month import month_of, month_start_us
+from weir.domain.times import month_of, month_start_us
 from weir.errors import LimitExceeded
 from weir.ingest.quota import Quota
 from weir.node.usage import UsageTable, create_usage_table

@@ -8,7 +8,7 @@ from tests.unit.catalog.test_adapter import make_commit, put
 from tests.unit.ingest.node import StillClock
 from weir.catalog.adapter import SqlCatalog
 from weir.catalog.month_usage import used_in_month
-from weir.domain.month import month_of
+from weir.domain.times import month_of
 from weir.errors import Unavailable
 from weir.lake.records import UsageRow
 from weir.node.directory import Directory

@@ -5,7 +5,7 @@ It shows the keys of the credential's project alone, revoked ones included.
 
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, Literal, NamedTuple, Protocol
 
 import msgspec
@@ -17,12 +17,12 @@ from weir.api.routing import keyed_route
 from weir.clock import Clock
 from weir.domain.described import Body
 from weir.domain.keys import Scope
-from weir.domain.outcome import MINUTE_US, LedgerRow
+from weir.domain.outcome import LedgerRow
 from weir.domain.registry import Principal
+from weir.domain.times import MINUTE_US, SECOND_US, to_us
 from weir.errors import InvalidInput
 
 DEFAULT_MINUTES = 60
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 By = Literal["minute", "total"]
 
@@ -189,11 +189,10 @@ def _parse_time(text: str | msgspec.UnsetType, field: str) -> int | None:
 
 def _microseconds_of(text: str) -> int:
     if text.isascii() and text.isdecimal() and len(text) <= 11:
-        return int(text) * 1_000_000
+        return int(text) * SECOND_US
     # An unescaped plus sign of a zone arrives as a space.
     time = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
-    aware = time if time.tzinfo else time.replace(tzinfo=UTC)
-    return (aware - _EPOCH) // timedelta(microseconds=1)
+    return to_us(time)
 
 
 def _invalid(field: str, message: str) -> InvalidInput:

@@ -6,7 +6,6 @@ event is stored, the loader every time it was sent, as far as raw payloads are k
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Final, NamedTuple, Protocol
 
@@ -22,13 +21,13 @@ from weir.domain.keys import Scope
 from weir.domain.outcome import Outcome
 from weir.domain.registry import Principal
 from weir.domain.snapshot import LakeFile
+from weir.domain.times import to_datetime, to_iso
 from weir.errors import NotFound
 from weir.loader.serve.wire import Copy, TraceReply
 from weir.query.ask import SnapshotSource, ask
 from weir.query.pool import QueryPool
 from weir.query.request import QueryRequest
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STORED: Final = "SELECT epoch_us(received_at) FROM events WHERE event_id = $event_id ORDER BY 1"
 
 KeyNames = Callable[[int], Mapping[int, str]]
@@ -200,7 +199,7 @@ def _story(
     return Trace(
         event_id=event_id,
         found=True,
-        received_at=None if received_us is None else _iso(received_us),
+        received_at=None if received_us is None else to_iso(received_us),
         dialect=own.dialect if own else None,
         key_id=names.get(own.key_id) if own else None,
         journal=JournalEntry(id=own.journal_id, position=own.position) if own else None,
@@ -210,7 +209,7 @@ def _story(
         segments=(),
         duplicates=tuple(
             Resent(
-                received_at=_iso(each.received_at_us),
+                received_at=to_iso(each.received_at_us),
                 same_body=own is not None and each.body_hash == own.body_hash,
             )
             for each in others
@@ -236,7 +235,7 @@ def _lake_file(root: Path, stored: _Stored, event_id: str) -> str | None:
     # Imported here: it loads Arrow, which the api process needs for nothing else.
     from weir.lake.search import file_with_id
 
-    day = _moment(stored.received_at_us).strftime("%Y-%m-%d")
+    day = to_datetime(stored.received_at_us).strftime("%Y-%m-%d")
     return file_with_id(root, (file for file in stored.files if file.day == day), event_id)
 
 
@@ -246,11 +245,3 @@ def _unknown(project: str) -> NotFound:
         "One that was just sent may take a second.",
         code="event_not_found",
     )
-
-
-def _moment(time_us: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=time_us)
-
-
-def _iso(time_us: int) -> str:
-    return _moment(time_us).isoformat().replace("+00:00", "Z")

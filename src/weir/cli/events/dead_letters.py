@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -17,6 +17,7 @@ from weir.cli.operator.control import open_node
 from weir.cli.output import print_json, print_table, show
 from weir.control.records import ProjectFilter
 from weir.domain.frame import Frame
+from weir.domain.times import to_datetime
 from weir.errors import Corrupt, NotFound
 from weir.lake.raw import decode_raw
 from weir.lake.records import DeadLetter
@@ -25,7 +26,6 @@ from weir.storage.database import sqlite_url
 
 SHOWN_BYTES_MAX = 20_000
 LETTERS_MAX = 10_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @click.group(cls=CommandGroup, name="dead-letters")
@@ -209,4 +209,4 @@ def _id_of(letter: DeadLetter) -> str:
 
 
 def _moment(letter: DeadLetter) -> datetime:
-    return _EPOCH + timedelta(microseconds=letter.received_at_us)
+    return to_datetime(letter.received_at_us)

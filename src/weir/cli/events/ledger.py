@@ -14,7 +14,8 @@ from weir.cli.command import Command, tell
 from weir.cli.node import find_directory, loader_runs
 from weir.cli.output import print_json, print_table
 from weir.clock import SystemClock
-from weir.domain.outcome import MINUTE_US, UNATTRIBUTED_KEY, LedgerRow
+from weir.domain.outcome import UNATTRIBUTED_KEY, LedgerRow
+from weir.domain.times import MINUTE_US
 from weir.errors import NotFound
 from weir.loader.serve.client import LoaderClient
 from weir.node.directory import Directory

@@ -4,7 +4,7 @@ import contextlib
 import re
 import sys
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from time import sleep
 
 import click
@@ -18,6 +18,7 @@ from weir.cli.http import connect, error_of, lost_connection
 from weir.cli.node import Target, find_target
 from weir.cli.output import show
 from weir.clock import SystemClock
+from weir.domain.times import to_datetime, to_us
 from weir.errors import LimitExceeded, Unavailable
 from weir.query.statement.tail import tail_statement
 
@@ -25,7 +26,6 @@ POLL_S = 0.5
 RETRY_S = 1.0
 TIMEOUT_S = 60
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SPAN = re.compile(r"(\d{1,6})([smhd])\Z")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -119,7 +119,7 @@ def _ask(client: httpx.Client, target: Target, sql: str) -> Page:
     if reply.status_code != 200:
         raise error_of(reply.status_code, reply.content)
     answer = msgspec.json.decode(reply.content, type=_Answer)
-    watermark_us = (answer.meta.watermark - _EPOCH) // timedelta(microseconds=1)
+    watermark_us = to_us(answer.meta.watermark)
     return Page(answer.rows, answer.meta.truncated, watermark_us)
 
 
@@ -150,4 +150,4 @@ def _as_json(row: Row) -> str:
 
 
 def _moment(row: Row) -> datetime:
-    return _EPOCH + timedelta(microseconds=row.received_at_us)
+    return to_datetime(row.received_at_us)

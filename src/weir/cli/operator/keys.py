@@ -30,9 +30,9 @@ from weir.control.records import (
     KeyLimit,
     KeyRecord,
     KeyRequest,
-    to_time,
 )
 from weir.domain.keys import KEY_CHARS_MAX, Scope
+from weir.domain.times import to_datetime
 from weir.errors import InvalidInput
 
 _IN_LIST = (
@@ -149,7 +149,7 @@ def list_keys(tenant: str | None, project: str | None, data_dir: str | None, as_
     if as_json:
         print_json(found)
         return
-    now = to_time(SystemClock().now_us())
+    now = to_datetime(SystemClock().now_us())
     print_table(_IN_LIST, [_row(key, now=now) for key in found])
 
 
@@ -208,7 +208,7 @@ def change(ctx: click.Context, /, data_dir: str | None, as_json: bool, **_: obje
     if as_json:
         print_json(changed)
         return
-    now = to_time(SystemClock().now_us())
+    now = to_datetime(SystemClock().now_us())
     click.echo(f"Key {changed.id}, which ends in {changed.last_four}, has now:")
     for column, cell in zip(_IN_LIST, _row(changed, now=now), strict=True):
         if cell and column not in ("id", "last_four"):

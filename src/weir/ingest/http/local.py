@@ -1,16 +1,15 @@
 """What an edge worker answers itself besides ingest: health and readiness."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 
 from weir import __version__
 from weir.clock import Clock
 from weir.dialects.port import Reply
 from weir.dialects.replies import encode_reply
+from weir.domain.times import SECOND_US, to_datetime
 from weir.node.board import Board, Slot
 
 PPM_PER_PERCENT = 10_000
-SECOND_US = 1_000_000
 
 
 def local_routes(
@@ -48,7 +47,7 @@ def _clickstream_health(board: Board, clock: Clock) -> Reply:
     is_healthy = all(parts.values()) and not board.get(Slot.DRAINING)
     value = {
         "status": "healthy" if is_healthy else "unhealthy",
-        "timestamp": datetime.fromtimestamp(clock.now_us() // SECOND_US, UTC),
+        "timestamp": to_datetime(clock.now_us() // SECOND_US * SECOND_US),
         **parts,
     }
     return encode_reply(200 if is_healthy else 503, value)

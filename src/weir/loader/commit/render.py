@@ -16,9 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from weir.domain.frame import Frame
-from weir.domain.month import month_of
-from weir.domain.outcome import MINUTE_US, LedgerRow
-from weir.domain.times import DAY_US
+from weir.domain.outcome import LedgerRow
+from weir.domain.times import DAY_US, MINUTE_US, month_of
 from weir.lake.records import Intent, UsageRow
 from weir.lake.schema import CANONICAL, SORT_KEY
 from weir.lake.sidecar import I64, Flags, Ids, Numbers, concat_ids, merge_ids, sort_ids

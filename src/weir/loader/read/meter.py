@@ -16,7 +16,7 @@ from operator import attrgetter
 import numpy as np
 
 from weir.domain.frame import Frame
-from weir.domain.month import month_of, month_start_us
+from weir.domain.times import month_of, month_start_us
 from weir.lake.records import UsageRow
 from weir.loader.read.rounds import Round
 from weir.loader.read.rows import Block

@@ -9,7 +9,7 @@ than it says becomes a dead letter as a whole and leaves the others alone.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from hashlib import blake2b
 from itertools import pairwise
 from typing import NamedTuple
@@ -19,8 +19,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from weir.domain.event import Dialect, Event
+from weir.domain.event_time import SKEW_US, TIME_MAX_US, TIME_MIN_US, TsSource, correct_times
 from weir.domain.frame import SEQ_PER_US, Frame, FrameFlag, decode_meta, seq_of
-from weir.domain.times import SKEW_US, TIME_MAX_US, TIME_MIN_US, TsSource, correct_times
+from weir.domain.times import all_to_us
 from weir.errors import InvalidInput, LimitExceeded
 from weir.lake.schema import CANONICAL, SCHEMA_VERSION
 from weir.lake.sidecar import I64, U64, Ids, Numbers
@@ -40,8 +41,6 @@ ROW_BYTES = 256
 
 REASON_CHARS_MAX = 500
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _ABSENT = -(2**63)
 _SERVER_TS = int(FrameFlag.SERVER_TS)
 _TIME = pa.timestamp("us", tz="UTC")
@@ -260,16 +259,7 @@ def _instants(times: Sequence[datetime | None]) -> I64:
     """Microseconds within the years 1 to 9999; ``_ABSENT`` where there is no time."""
     if not any(times):
         return np.full(len(times), _ABSENT, dtype=np.int64)
-    try:
-        numbers = [_ABSENT if time is None else (time - _EPOCH) // _MICROSECOND for time in times]
-    except TypeError:  # some have no zone: they are UTC
-        numbers = [
-            _ABSENT
-            if time is None
-            else ((time if time.tzinfo else time.replace(tzinfo=UTC)) - _EPOCH) // _MICROSECOND
-            for time in times
-        ]
-    found = np.array(numbers, dtype=np.int64)
+    found = np.array(all_to_us(times, absent=_ABSENT), dtype=np.int64)
     return np.where(found == _ABSENT, found, np.clip(found, TIME_MIN_US, TIME_MAX_US))
 
 

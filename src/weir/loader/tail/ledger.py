@@ -6,7 +6,8 @@ import msgspec
 import numpy as np
 
 from weir.domain.frame import Frame
-from weir.domain.outcome import MINUTE_US, UNATTRIBUTED_KEY, LedgerRow
+from weir.domain.outcome import UNATTRIBUTED_KEY, LedgerRow
+from weir.domain.times import MINUTE_US
 from weir.lake.sidecar import Flags, Numbers
 from weir.loader.read.rounds import LostEvents
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from weir.clock import Clock
-from weir.domain.outcome import MINUTE_US
+from weir.domain.times import MINUTE_US
 from weir.loader.read.meter import Meter
 from weir.loader.read.replay import Replay, fates_of
 from weir.loader.read.rounds import Round

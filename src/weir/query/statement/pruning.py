@@ -11,12 +11,12 @@ more narrowly: ``now()`` is an hour to both sides, a month 28 to 31 days.
 
 import re
 from collections.abc import Collection, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Final
 
 from sqlglot import exp
 
-from weir.domain.times import DAY_US
+from weir.domain.times import DAY_US, to_us
 from weir.query.ranges import EVER, Range, Window
 from weir.query.statement.scopes import name_of, sources_of, tables_of
 
@@ -183,8 +183,7 @@ def _parsed(text: str, form: re.Pattern[str]) -> Range | None:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return None
-    elapsed = moment.replace(tzinfo=moment.tzinfo or UTC) - datetime(1970, 1, 1, tzinfo=UTC)
-    at_us = (elapsed.days * 86_400 + elapsed.seconds) * 1_000_000 + elapsed.microseconds
+    at_us = to_us(moment)
     return Range(at_us, at_us)
 
 

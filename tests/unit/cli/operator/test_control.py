@@ -117,7 +117,7 @@ def test_key_that_ends_is_shown_with_its_time(run: Run, monkeypatch: pytest.Monk
     run("keys", "create", "--data", "d", "--expires", "2060-01-31T10:30:00", "--name", "guest")
     assert "until 2060-01-31T10:30:00Z" in run("keys", "list", "--data", "d").stdout
     later = datetime(2061, 1, 1, tzinfo=UTC)
-    monkeypatch.setattr("weir.cli.operator.keys.to_time", lambda _: later)
+    monkeypatch.setattr("weir.cli.operator.keys.to_datetime", lambda _: later)
     assert "expired 2060-01-31T10:30:00Z" in run("keys", "list", "--data", "d").stdout
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from weir.domain.frame import Frame, Place
-from weir.domain.month import month_of, month_start_us
+from weir.domain.times import month_of, month_start_us
 from weir.lake.records import UsageRow
 from weir.lake.schema import CANONICAL
 from weir.lake.sidecar import concat_ids

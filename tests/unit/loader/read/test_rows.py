@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.loader.rig import JSON_DIALECT, START_US
+from weir.domain.event_time import correct_times
 from weir.domain.frame import Frame, FrameFlag, FrameMeta, Place, encode_meta, seq_of
-from weir.domain.times import correct_times
 from weir.lake.schema import CANONICAL
 from weir.loader.read.rows import Block, build_block, decode_frames
 
@@ -168,7 +168,7 @@ _offsets = st.none() | st.integers(-3 * 86_400, 3 * 86_400)
 def test_times_equal_the_rules_of_each_request(
     requests: list[tuple[list[tuple[int | None, int | None]], bool]],
 ) -> None:
-    """However frames are batched, ts and its source are what domain.times says."""
+    """However frames are batched, ts and its source are what domain.event_time says."""
     frames, ts, sources = [], [], []
     for number, (offsets, server) in enumerate(requests):
         received_us = START_US + number
