@@ -26,7 +26,7 @@ def to_us(moment: datetime) -> int:
 
 
 def all_to_us(moments: Sequence[datetime | None], *, absent: int) -> list[int]:
-    """``to_us`` of many moments, ``absent`` in the place of none; made fast: every event has some."""
+    """``to_us`` of many moments, ``absent`` in the place of none; each event has some."""
     try:
         return [absent if each is None else (each - _EPOCH) // _MICROSECOND for each in moments]
     except TypeError:  # some have no zone
