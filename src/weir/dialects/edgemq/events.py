@@ -192,7 +192,7 @@ ROUTES = (
         dialect_version=VERSION,
         admit=admit,
         render_error=render_error,
-        is_opaque=True,
+        bodies=None,
     ),
     IngestRoute(
         path=SHARED_PATH,
@@ -200,7 +200,7 @@ ROUTES = (
         dialect_version=VERSION,
         admit=admit,
         render_error=render_error,
+        bodies=None,
         takes=_takes,
-        is_opaque=True,
     ),
 )
