@@ -9,6 +9,7 @@ field (``fields.check_event``); that both agree is held by property-based tests.
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from operator import attrgetter
 from typing import Annotated, Any, Literal
 
@@ -44,14 +45,7 @@ def checking_type(fields: Mapping[str, Field], *, forbid_unknown_fields: bool) -
 
     Where unknown fields are taken, a lenient field is left out: whatever it holds is taken too.
     """
-    looked_at = [field for field in fields.values() if forbid_unknown_fields or not field.lenient]
-    return msgspec.defstruct(
-        "CheckedEvent",
-        [(_attribute(field), *_checked_value(field)) for field in looked_at],
-        kw_only=True,
-        gc=False,
-        forbid_unknown_fields=forbid_unknown_fields,
-    )
+    return _checking_type(tuple(fields.values()), forbid_unknown_fields)
 
 
 def event_type(fields: Mapping[str, Field], *, forbid_unknown_fields: bool) -> type[Any]:
@@ -59,19 +53,7 @@ def event_type(fields: Mapping[str, Field], *, forbid_unknown_fields: bool) -> t
 
     Fields without a target are kept as they were sent, for ``further_encoder``.
     """
-    sources = {field.target: field for field in fields.values() if field.target}
-    further = [field for field in fields.values() if not field.target]
-    return msgspec.defstruct(
-        "ReadEvent",
-        [
-            *((name, *_read_value(name, sources.get(name))) for name in Event.__struct_fields__),
-            *((_attribute(field), msgspec.Raw, _named(field, ABSENT)) for field in further),
-        ],
-        bases=(Event,),
-        kw_only=True,
-        gc=False,
-        forbid_unknown_fields=forbid_unknown_fields,
-    )
+    return _event_type(tuple(fields.values()), forbid_unknown_fields)
 
 
 FindProperties = Callable[[Sequence[Any]], Sequence[bytes] | None]
@@ -121,6 +103,7 @@ def properties_finder(fields: Mapping[str, Field]) -> FindProperties:
     return find
 
 
+@cache
 def envelope_decoder(item: Any, beside: tuple[str, ...]) -> Callable[[bytes], Any]:
     """Decodes ``{"events": [item, …]}``, and the members ``beside`` them as texts."""
     members = [(name, msgspec.Raw, ABSENT) for name in beside]
@@ -159,6 +142,36 @@ def decoder(decoded: Any) -> Callable[[bytes], Any]:
     """Decodes JSON into a type that was made here, of which mypy cannot know."""
     decode: Callable[[bytes], Any] = msgspec.json.Decoder(decoded).decode
     return decode
+
+
+# Types are made once for all routes that have the same fields: each takes a worker's start longer.
+@cache
+def _checking_type(fields: tuple[Field, ...], forbid_unknown_fields: bool) -> type[Any]:
+    looked_at = [field for field in fields if forbid_unknown_fields or not field.lenient]
+    return msgspec.defstruct(
+        "CheckedEvent",
+        [(_attribute(field), *_checked_value(field)) for field in looked_at],
+        kw_only=True,
+        gc=False,
+        forbid_unknown_fields=forbid_unknown_fields,
+    )
+
+
+@cache
+def _event_type(fields: tuple[Field, ...], forbid_unknown_fields: bool) -> type[Any]:
+    sources = {field.target: field for field in fields if field.target}
+    further = [field for field in fields if not field.target]
+    return msgspec.defstruct(
+        "ReadEvent",
+        [
+            *((name, *_read_value(name, sources.get(name))) for name in Event.__struct_fields__),
+            *((_attribute(field), msgspec.Raw, _named(field, ABSENT)) for field in further),
+        ],
+        bases=(Event,),
+        kw_only=True,
+        gc=False,
+        forbid_unknown_fields=forbid_unknown_fields,
+    )
 
 
 def _attribute(field: Field) -> str:
