@@ -15,7 +15,6 @@ from weir.dialects.fields import (
     Checked,
     Field,
     Problem,
-    check_event,
     judge_event,
 )
 from weir.dialects.hygiene import check_depth, find_fault
@@ -142,11 +141,6 @@ def count_array(body: bytes) -> int:
 def count_envelope(body: bytes) -> int:
     """Items of the array ``events`` of a JSON object; raises as the decoder does."""
     return len(_decode_envelope(body).events)
-
-
-def check_each(raws: Sequence[msgspec.Raw], fields: Mapping[str, Field]) -> list[Checked]:
-    """Every event of a body looked at field by field."""
-    return [check_event(raw, fields) for raw in raws]
 
 
 def judge_each(raws: Sequence[msgspec.Raw], fields: Mapping[str, Field]) -> list[list[Problem]]:

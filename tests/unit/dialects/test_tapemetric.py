@@ -6,8 +6,13 @@ import msgspec
 import pytest
 
 from tests.unit.dialects.making import LIMITS, admit, stored, values_of
-from weir.dialects.beacon import FIELDS_MAX, FORM_BYTES_MAX, read_beacon, render_beacon_error
 from weir.dialects.port import AdmissionLimits, BodyTooLarge
+from weir.dialects.tapemetric.beacon import (
+    FIELDS_MAX,
+    FORM_BYTES_MAX,
+    read_beacon,
+    render_beacon_error,
+)
 from weir.dialects.tapemetric.events import EVENTS_MAX, render_refusal
 from weir.dialects.tapemetric.fields import (
     FIELDS,

@@ -13,7 +13,6 @@ from functools import lru_cache
 import msgspec
 
 from weir.dialects.batches import GoodEvents
-from weir.dialects.beacon import read_beacon, render_beacon_error
 from weir.dialects.credentials import ANY_ROUTE, query_parameter
 from weir.dialects.decoding import check_count, check_item_count, check_json, count_envelope
 from weir.dialects.fields import Problem
@@ -21,6 +20,7 @@ from weir.dialects.frame_reader import FrameReader
 from weir.dialects.port import Admission, IngestRoute, RateLimits, Reply, Submission
 from weir.dialects.replies import encode_reply, tell_details
 from weir.dialects.shapes import BodyFormat, Items, envelope_splitter
+from weir.dialects.tapemetric.beacon import read_beacon, render_beacon_error
 from weir.dialects.tapemetric.fields import FIELDS
 from weir.domain.event import Dialect
 from weir.domain.frame import FrameMeta, encode_meta
