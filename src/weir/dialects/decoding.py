@@ -5,6 +5,7 @@ what one accepts the other can process.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import msgspec
 
@@ -14,17 +15,13 @@ from weir.dialects.fields import (
     Checked,
     Field,
     Problem,
-    check_event,
     judge_event,
 )
 from weir.dialects.hygiene import check_depth, find_fault
 from weir.dialects.jsontext import extend, is_absent, member_names, members, share
-from weir.dialects.port import BodyTooLarge, Limits
-from weir.domain.event import ABSENT, Event
+from weir.dialects.port import AdmissionLimits, BodyTooLarge
+from weir.domain.event import Event
 from weir.errors import InvalidInput
-
-_ACCEPTABLE_STARTS = {b"{", b"n", b""}
-"""First byte of an object, of null, and of nothing: what an optional object may be."""
 
 COMMAS_UNCOUNTED = 100_000
 """Commas of a body whose items, however many, are taken apart without being counted first."""
@@ -79,40 +76,6 @@ def malformed(body: bytes, error: Exception) -> InvalidInput:
     return InvalidInput(f"The body is not valid JSON: {error}.")
 
 
-def plain_properties(events: Sequence[Event]) -> list[bytes] | None:
-    """The text of every event's properties; None when one, or a context, is not an object."""
-    if len(events) == 1:
-        piece = plain_piece(events[0])
-        return None if piece is None else [piece]
-    pieces = [bytes(event.properties) for event in events]
-    if not {piece[:1] for piece in pieces} <= _ACCEPTABLE_STARTS:
-        return None
-    contexts = [event.context for event in events if event.context is not ABSENT]
-    if contexts and not all(is_object(context) for context in contexts):
-        return None
-    return pieces
-
-
-def plain_piece(event: Event) -> bytes | None:
-    """``plain_properties`` of a single event."""
-    piece = bytes(event.properties)
-    if piece[:1] not in _ACCEPTABLE_STARTS:
-        return None
-    if event.context is not ABSENT and not is_object(event.context):
-        return None
-    return piece
-
-
-def is_object(raw: msgspec.Raw) -> bool:
-    """Whether valid JSON is an object, null, or absent."""
-    return bytes(raw)[:1] in _ACCEPTABLE_STARTS
-
-
-def pieces_of(events: Sequence[Event]) -> list[bytes]:
-    """The text of every event's properties, for ``hygiene.check_depth``."""
-    return [bytes(event.properties) for event in events]
-
-
 def share_context(events: Sequence[Event], shared: msgspec.Raw) -> None:
     """Lays ``shared`` under every event's own context: the event's names win."""
     if is_absent(shared):
@@ -123,7 +86,7 @@ def share_context(events: Sequence[Event], shared: msgspec.Raw) -> None:
         event.context = shared if is_absent(own) else extend(own, offered)
 
 
-def check_shared(shared: msgspec.Raw, event_count: int, limits: Limits) -> None:
+def check_shared(shared: msgspec.Raw, event_count: int, limits: AdmissionLimits) -> None:
     """Raises ``BodyTooLarge`` when a small request would become a large one by sharing.
 
     And ``InvalidInput`` when the context, of which the depth was checked, has too many members.
@@ -180,11 +143,6 @@ def count_envelope(body: bytes) -> int:
     return len(_decode_envelope(body).events)
 
 
-def check_each(raws: Sequence[msgspec.Raw], fields: Mapping[str, Field]) -> list[Checked]:
-    """Every event of a body looked at field by field."""
-    return [check_event(raw, fields) for raw in raws]
-
-
 def judge_each(raws: Sequence[msgspec.Raw], fields: Mapping[str, Field]) -> list[list[Problem]]:
     """What is wrong with every event, field by field; nothing is made of them.
 
@@ -201,29 +159,9 @@ def judge_each(raws: Sequence[msgspec.Raw], fields: Mapping[str, Field]) -> list
     return found
 
 
-def tell_index(index: int, problem: Problem) -> dict[str, object]:
+def tell_index(_: int, index: int, problem: Problem) -> dict[str, object]:
     """A problem by its event's index, field and message."""
     return {"index": index, "field": problem.field, "message": problem.message}
-
-
-def check_members(
-    body: bytes,
-    raws: Sequence[msgspec.Raw],
-    fields: Mapping[str, Field],
-    tell: Tell = tell_index,
-) -> None:
-    """Raises ``InvalidInput`` as judging events that are known to be valid else would.
-
-    Only events with many commas can have many fields.
-    """
-    if body.count(b",") >= MEMBERS_MAX:
-        refuse_problems(judge_each(raws, fields), tell)
-        return
-    found = [
-        judge_event(raw, fields).problems if bytes(raw).count(b",") >= FIELDS_MAX else []
-        for raw in raws
-    ]
-    refuse_problems(found, tell)
 
 
 def _too_many_members(event_count: int) -> InvalidInput:
@@ -234,7 +172,7 @@ def _too_many_members(event_count: int) -> InvalidInput:
     )
 
 
-def check_sizes(raws: Sequence[msgspec.Raw], limits: Limits) -> None:
+def check_sizes(raws: Sequence[msgspec.Raw], limits: AdmissionLimits) -> None:
     """Raises ``BodyTooLarge`` naming the first event that is over the limit."""
     for index, raw in enumerate(raws):
         if len(bytes(raw)) > limits.event_bytes_max:
@@ -288,7 +226,7 @@ def _field_of_fault(raw: msgspec.Raw) -> str:
 def find_refused(
     raws: Sequence[msgspec.Raw],
     fields: Mapping[str, Field],
-    limits: Limits,
+    limits: AdmissionLimits,
     *,
     levels_around: int,
     faulty: Mapping[int, list[Problem]],
@@ -307,7 +245,7 @@ def find_refused(
     }
 
 
-def _excesses(raw: msgspec.Raw, levels_around: int, limits: Limits) -> list[Problem]:
+def _excesses(raw: msgspec.Raw, levels_around: int, limits: AdmissionLimits) -> list[Problem]:
     """What of one event is over a limit."""
     text = bytes(raw)
     if len(text) > limits.event_bytes_max:
@@ -321,7 +259,7 @@ def _excesses(raw: msgspec.Raw, levels_around: int, limits: Limits) -> list[Prob
     return []
 
 
-def refuse_problems(found: Sequence[Sequence[Problem]], tell: Tell = tell_index) -> None:
+def refuse_problems(found: Sequence[Sequence[Problem]], tell: Tell) -> None:
     """Raises ``InvalidInput`` with every problem of every event, if there is one."""
     refused = sum(1 for problems in found if problems)
     if not refused:
@@ -336,5 +274,6 @@ def refuse_problems(found: Sequence[Sequence[Problem]], tell: Tell = tell_index)
 
 def events_or_refusal(checked: Sequence[Checked]) -> list[Event]:
     """All events, or ``InvalidInput`` with every problem of every event."""
-    refuse_problems([[] if isinstance(item, Event) else item for item in checked])
+    found = [[] if isinstance(item, Event) else item for item in checked]
+    refuse_problems(found, partial(tell_index, 0))
     return [item for item in checked if isinstance(item, Event)]

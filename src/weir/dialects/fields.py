@@ -73,7 +73,7 @@ class Problem(msgspec.Struct, frozen=True):
     message: str
 
 
-class Judged(NamedTuple):
+class Findings(NamedTuple):
     """Everything that is wrong with an event, and how much of it has to be taken apart."""
 
     problems: list[Problem]
@@ -85,19 +85,19 @@ class Judged(NamedTuple):
 Checked = Event | list[Problem]
 
 
-def judge_event(raw: msgspec.Raw, fields: Mapping[str, Field]) -> Judged:
+def judge_event(raw: msgspec.Raw, fields: Mapping[str, Field]) -> Findings:
     """What ``check_event`` finds wrong, and too many fields, without making an event."""
     opened = _open(raw, fields)
     if not isinstance(opened, _Opened):
-        return Judged(opened, 0)
+        return Findings(opened, 0)
     count = opened.field_count
     if count > FIELDS_MAX:
         message = f"has {count} fields; at most {FIELDS_MAX} are taken"
-        return Judged([Problem("", "validation.length", message)], count)
+        return Findings([Problem("", "validation.length", message)], count)
     count += _count_members(opened.values.get("context"))
     if opened.unknown:
         count += _count_members(opened.values.get("properties"))
-    return Judged([], count)
+    return Findings([], count)
 
 
 def check_event(raw: msgspec.Raw, fields: Mapping[str, Field]) -> Checked:

@@ -17,7 +17,7 @@ member_names = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _SPACE = " \t\n\r"
 
 
-class Shared(NamedTuple):
+class OpenedObject(NamedTuple):
     """An object that is laid under many, taken apart once."""
 
     text: msgspec.Raw
@@ -29,6 +29,11 @@ class Shared(NamedTuple):
 def is_absent(raw: msgspec.Raw) -> bool:
     """Whether an optional ``Raw`` field was missing or null."""
     return bytes(raw) in (b"", b"null")
+
+
+def is_object(raw: msgspec.Raw) -> bool:
+    """Whether valid JSON is an object, null, or absent."""
+    return bytes(raw)[:1] in (b"{", b"n", b"")
 
 
 def members(text: str, *, count_max: int | None = None) -> list[tuple[str, str]]:
@@ -54,15 +59,15 @@ def compose(values: Mapping[str, msgspec.Raw]) -> msgspec.Raw:
     return msgspec.Raw(msgspec.json.encode(values))
 
 
-def share(text: msgspec.Raw) -> Shared:
+def share(text: msgspec.Raw) -> OpenedObject:
     """An object made ready for ``extend``."""
     own: dict[str, msgspec.Raw] = {}
     for name, value in members(bytes(text).decode()):
         own.setdefault(name, msgspec.Raw(value.encode()))
-    return Shared(text, own, b"," + bytes(text)[1:])
+    return OpenedObject(text, own, b"," + bytes(text)[1:])
 
 
-def extend(own: msgspec.Raw, shared: Shared) -> msgspec.Raw:
+def extend(own: msgspec.Raw, shared: OpenedObject) -> msgspec.Raw:
     """``own``'s text with those members of ``shared`` behind that it has no name for."""
     names = member_names(own)
     if not names:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import msgspec
 
 from weir.dialects.credentials import ANY_ROUTE, CredentialFinder, Headers
+from weir.dialects.shapes import BodyFormat
 from weir.domain.event import Dialect
 from weir.errors import LimitExceeded, WeirError
 
@@ -38,7 +39,7 @@ class Usage(msgspec.Struct, frozen=True):
     """Unix time at which the window ends."""
 
 
-class Limits(msgspec.Struct, frozen=True):
+class AdmissionLimits(msgspec.Struct, frozen=True):
     """The limits that admission checks, in bytes and levels."""
 
     event_bytes_max: int
@@ -51,7 +52,7 @@ class Submission(msgspec.Struct, frozen=True):
     """A request that reached its dialect: authenticated, received whole, inflated."""
 
     body: bytes
-    limits: Limits
+    limits: AdmissionLimits
     worker: str
     """Random text that names the worker since its start."""
     number: int
@@ -108,6 +109,8 @@ class IngestRoute(msgspec.Struct, frozen=True):
     dialect_version: int
     admit: Admit
     render_error: RenderError
+    bodies: BodyFormat | None
+    """What its bodies hold; None: whatever bytes they are."""
     methods: tuple[bytes, ...] = (b"POST",)
     takes: Takes | None = None
     """Whether a request on the path is this route's; None: each that no other route takes."""
@@ -115,7 +118,10 @@ class IngestRoute(msgspec.Struct, frozen=True):
     """Where its credential may stand, tried in this order."""
     read_body: ReadBody | None = None
     """Where events may also stand in the target; None: they are the body."""
-    is_opaque: bool = False
-    """Whether a body is taken as whatever bytes it is; else it is text."""
     rates: RateLimits | None = None
     """The dialect's own limits per minute, for whom nobody has said anything."""
+
+    @property
+    def is_opaque(self) -> bool:
+        """Whether a body is taken as whatever bytes it is; else it is text."""
+        return self.bodies is None

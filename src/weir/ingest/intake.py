@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from weir.clock import Clock
-    from weir.dialects.port import Admission, IngestRoute, Reply
-    from weir.dialects.port import Limits as AdmissionLimits
+    from weir.dialects.port import Admission, AdmissionLimits, IngestRoute, Reply
     from weir.ingest.allowances import Allowances
     from weir.ingest.authentication import Sender
     from weir.ingest.counters import Counters

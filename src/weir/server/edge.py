@@ -7,7 +7,7 @@ from functools import partial
 from typing import Protocol
 
 from weir.clock import Clock, SystemClock
-from weir.dialects.port import Limits, RateLimits
+from weir.dialects.port import AdmissionLimits, RateLimits
 from weir.dialects.table import ROUTES
 from weir.domain.networks import parse_networks
 from weir.ingest.addresses import Addresses
@@ -151,7 +151,7 @@ def build_door(
 
 
 def _intake_limits(settings: Settings) -> IntakeLimits:
-    admission = Limits(
+    admission = AdmissionLimits(
         settings.event_bytes_max, settings.json_depth_max, settings.shared_context_bytes_max
     )
     return IntakeLimits(admission, settings.inflated_bytes_max)

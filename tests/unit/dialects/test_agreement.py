@@ -1,24 +1,27 @@
-"""The fast decoder, the field-by-field reference and a slow oracle agree on every event."""
+"""The fast decoder, the field-by-field reference and a slow oracle agree on every event.
+
+For every route of the table of dialects: each draws events from the route's own fields.
+"""
 
 import json
+import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.dialects.making import admit, stored, values_of
-from weir.dialects.decoding import check_each
+from tests.unit.dialects.making import FORMATS, admit, body_of, good_value, stored, told, values_of
+from weir.dialects.batches import COMMAS_UNCOUNTED_BYTES
 from weir.dialects.fields import Field, check_event
 from weir.dialects.jsontext import members
-from weir.dialects.native import events as native
 from weir.dialects.novamesh import events as novamesh
+from weir.dialects.shapes import Shape, event_finder
+from weir.dialects.wire_types import checking_type, event_type, properties_finder
 from weir.domain.event import Event
 from weir.errors import InvalidInput
-
-DIALECTS = {"/v1/events": native.FIELDS, "/v1/batch": novamesh.FIELDS}
 
 TEXTS = ['"a"', '""', '"\\u00e9\\ud83c\\udf89"', '"%s"' % ("x" * 200), '"%s"' % ("x" * 257), '"é"']
 TIMES = [
@@ -26,43 +29,65 @@ TIMES = [
     '"2026-01-02"', '"no time"', '"2026-02-30T00:00:00Z"',
 ]  # fmt: skip
 OBJECTS = ["{}", ' { "a" : 1e999 } ', '{"a":{"b":[1,2.50]}}', '{"x":1,"x":2}', '{"y":null}']
-WORDS = ["null", "5", "true", "[]"]
+FITTING = {
+    "text": TEXTS,
+    "time": TIMES,
+    "object": OBJECTS,
+    "labels": ["[]", '["a","b"]', "{}", '{"a":1}'],
+    "integer": ["0", "-7", "4500.0", "9" * 40],
+    "number": ["0", "-1.5", "1e999", "9" * 40],
+}
+WORDS = ["null", "5", "true", "[]", "[1]"]
+SHAPES = [(path, shape) for path, bodies in FORMATS.items() for shape in bodies.shapes]
+
+each_path = pytest.mark.parametrize("path", FORMATS)
+each_shape = pytest.mark.parametrize(("path", "shape"), SHAPES)
+each_unknown = pytest.mark.parametrize("forbid_unknown_fields", [True, False])
 
 
 @st.composite
-def event_texts(draw: st.DrawFn, fields: dict[str, Field]) -> str:
+def event_texts(draw: st.DrawFn, fields: Mapping[str, Field]) -> str:
     """An event's text: known fields with fitting and other values, unknown ones, repeated ones."""
-    fitting = {"text": TEXTS, "time": TIMES, "object": OBJECTS}
     pairs = []
     for name in draw(st.lists(st.sampled_from([*fields, "x", "y", "Event"]), max_size=6)):
         kind = fields[name].kind if name in fields else "object"
-        one = st.sampled_from(fitting[kind])
+        one = st.sampled_from(FITTING[kind])
+        if name in fields and fields[name].choices:
+            one = st.sampled_from([f'"{choice}"' for choice in fields[name].choices])
         other = st.sampled_from(WORDS + TEXTS[:2] + OBJECTS[:1])
         value = draw(st.one_of(one, one, one, other))
         written = name.replace("e", "\\u0065", 1) if draw(st.integers(0, 9)) == 0 else name
         pairs.append(f'"{written}":{value}')
-    if draw(st.integers(0, 5)):
-        pairs.insert(draw(st.integers(0, len(pairs))), '"event":"ok"')
+    needed = [field for field in fields.values() if field.required]
+    for field in needed if draw(st.integers(0, 5)) else needed[1:]:
+        pair = f'"{field.name}":{good_value(field).decode()}'
+        pairs.insert(draw(st.integers(0, len(pairs))), pair)
     return "{" + ",".join(pairs) + "}"
 
 
-native_events = event_texts(native.FIELDS)
-nova_events = event_texts(novamesh.FIELDS)
+def batches(path: str) -> st.SearchStrategy[list[str]]:
+    """A few events of a route."""
+    return st.lists(event_texts(FORMATS[path].fields), min_size=1, max_size=4)
 
 
-def _oracle(text: str, fields: dict[str, Field]) -> dict[str, object] | None:
+def _oracle(text: str, path: str) -> dict[str, object] | None:
     """The values of an event that must be taken, found the slow way; None: to be refused."""
+    fields = FORMATS[path].fields
     sent = dict(_texts(text))
-    found: dict[str, object] = {field.target: None for field in fields.values()}
+    found: dict[str, object] = dict.fromkeys(Event.__struct_fields__)
     for name, field in fields.items():
-        own = sent.pop(name, "null")
+        own = sent.get(name, "null")
         value = None if own == "null" else _fitting(own, field)
-        if value is not None:
-            found[field.target] = value
-        elif own != "null" and field.lenient:
-            sent[name] = own
-        elif own != "null" or field.required:
+        if value is None and (field.required or (own != "null" and not field.lenient)):
             return None
+        if field.target:
+            found[field.target] = value
+            if value is not None or own == "null":
+                sent.pop(name, None)
+            else:
+                sent[name] = sent.pop(name)  # behind the others
+    if FORMATS[path].has_fields_in_order:
+        sent = {name: sent[name] for name in [*fields, *sent] if name in sent}
     found["properties"] = _folded(sent, found["properties"])
     return found
 
@@ -85,16 +110,28 @@ def _texts(text: str) -> list[tuple[str, str]]:
 def _fitting(text: str, field: Field) -> object | None:
     value = json.loads(text)
     if field.kind == "object":
-        return text.encode() if isinstance(value, dict) else None
+        is_small = isinstance(value, dict) and len(value) <= (field.members_max or 1 << 30)
+        return text.encode() if is_small else None
+    if field.kind == "labels":
+        is_list = isinstance(value, list) and all(isinstance(item, str) for item in value)
+        return text if is_list or isinstance(value, dict) else None
+    if field.kind == "integer":
+        return text if re.fullmatch(r"-?\d+(\.0+)?", text) else None
+    if field.kind == "number":
+        return text if re.match(r"-?\d", text) else None
     if field.epoch and value == 5 and value is not True:
         return datetime(1970, 1, 1, 0, 0, 5, tzinfo=UTC)
-    if not isinstance(value, str):
-        return None
+    return _fitting_text(value, field) if isinstance(value, str) else None
+
+
+def _fitting_text(value: str, field: Field) -> object | None:
     if field.kind == "time":
         try:
             return datetime.fromisoformat(value)
         except ValueError:
             return None
+    if field.choices:
+        return value if value in field.choices else None
     return value if field.chars_min <= len(value) <= (field.chars_max or 1 << 30) else None
 
 
@@ -116,30 +153,26 @@ def _instant(time: datetime) -> str:
     return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
 
 
-def _comparable(values: dict[str, object]) -> dict[str, object]:
-    return {
+def _comparable(values: Mapping[str, object]) -> dict[str, object]:
+    """The values of an event; members that came out in another order are the same."""
+    found = {
         name: _instant(value) if isinstance(value, datetime) else value
         for name, value in values.items()
     }
+    properties = found["properties"]
+    if isinstance(properties, bytes):
+        found["properties"] = sorted(members(properties.decode()))
+    return found
 
 
-@given(native_events)
-@settings(max_examples=600)
-def test_native_reference_agrees_with_the_oracle(text: str) -> None:
+@each_path
+@given(drawn=st.data())
+@settings(max_examples=150)
+def test_reference_agrees_with_the_oracle(path: str, drawn: st.DataObject) -> None:
     """Field by field: what is taken, and every value of it."""
-    _check_reference(text, native.FIELDS)
-
-
-@given(nova_events)
-@settings(max_examples=600)
-def test_novamesh_reference_agrees_with_the_oracle(text: str) -> None:
-    """Field by field: what is taken, and every value of it."""
-    _check_reference(text, novamesh.FIELDS)
-
-
-def _check_reference(text: str, fields: dict[str, Field]) -> None:
-    checked = check_event(msgspec.Raw(text.encode()), fields)
-    expected = _oracle(text, fields)
+    text = drawn.draw(event_texts(FORMATS[path].fields))
+    checked = check_event(msgspec.Raw(text.encode()), FORMATS[path].fields)
+    expected = _oracle(text, path)
     if expected is None:
         assert isinstance(checked, list)
         assert checked
@@ -148,102 +181,121 @@ def _check_reference(text: str, fields: dict[str, Field]) -> None:
     assert _comparable(values_of(checked)) == _comparable(expected)
 
 
-@given(st.lists(native_events, min_size=1, max_size=4))
-@settings(max_examples=600)
-def test_native_array_is_stored_as_the_oracle_says(texts: list[str]) -> None:
-    """Taken together, fast or not, each event is what it is alone; refused ones are left out."""
-    body = f"[{','.join(texts)}]".encode()
-    expected = [_oracle(text, native.FIELDS) for text in texts]
+@each_shape
+@pytest.mark.parametrize("pad", [0, COMMAS_UNCOUNTED_BYTES], ids=["small", "large"])
+@given(drawn=st.data())
+@settings(max_examples=50)
+def test_batch_is_stored_as_the_oracle_says(
+    path: str, shape: Shape, pad: int, drawn: st.DataObject
+) -> None:
+    """Taken together, fast or not, each event is what it is alone; the policy is kept."""
+    texts = drawn.draw(batches(path))
+    if shape == "one":
+        texts = texts[:1]
+    if shape == "lines" and len(texts) == 1:
+        return
+    texts[0] = " " * pad + texts[0]
+    body = body_of(path, shape, [text.encode() for text in texts])
+    expected = [_oracle(text.strip(), path) for text in texts]
+    bad = {index for index, values in enumerate(expected) if values is None}
+    if bad:
+        assert shape == "one" or len({str(each) for each in told(path, body)}) >= len(bad)
+    if len(bad) == len(texts) or (bad and FORMATS[path].policy == "all or none"):
+        assert _stored_or_none(path, body) == []
+        return
+    admission = admit(path, body)
+    assert admission.event_count == len(texts) - len(bad)
+    assert admission.refused_count == len(bad)
     taken = [values for values in expected if values is not None]
-    admission = admit("/v1/events", body)
-    assert (admission.event_count, admission.refused_count) == (len(taken), len(texts) - len(taken))
-    found = [_comparable(values_of(event)) for event in stored("/v1/events", body)]
-    assert found == [_comparable(values) for values in taken]
-    told = msgspec.json.decode(admission.reply.body)["results"]
-    assert {each["index"] for each in told} == {n for n, v in enumerate(expected) if v is None}
-
-
-@given(st.lists(native_events, min_size=1, max_size=4), st.sampled_from(["lines", "envelope"]))
-@settings(max_examples=300)
-def test_all_forms_of_a_native_body_mean_the_same(texts: list[str], form: str) -> None:
-    """NDJSON and the envelope store what the array stores."""
-    array = f"[{','.join(texts)}]".encode()
-    other = ("\n".join(texts) if form == "lines" else f'{{"events":[{",".join(texts)}]}}').encode()
-    if form == "lines" and len(texts) == 1 and texts[0].startswith('{"events"'):
-        return
-    expected = [_comparable(values_of(event)) for event in stored("/v1/events", array)]
-    assert [_comparable(values_of(event)) for event in stored("/v1/events", other)] == expected
-
-
-@given(st.lists(nova_events, min_size=1, max_size=4), st.sampled_from(["null", *OBJECTS]))
-@settings(max_examples=600)
-def test_novamesh_batch_is_stored_whole_or_not_at_all(texts: list[str], context: str) -> None:
-    """With the shared context under each event's own."""
-    body = f'{{"events":[{",".join(texts)}],"context":{context}}}'.encode()
-    expected = [_oracle(text, novamesh.FIELDS) for text in texts]
-    if None in expected:
-        with pytest.raises(InvalidInput) as caught:
-            admit("/v1/batch", body)
-        bad = {n for n, values in enumerate(expected) if values is None}
-        assert {each["index"] for each in caught.value.details or []} == bad
-        return
-    for event, values in zip(stored("/v1/batch", body), expected, strict=True):
-        assert values is not None
-        own = values.pop("context")
+    for event, values in zip(stored(path, body), taken, strict=True):
         found = values_of(event)
-        _check_context(found.pop("context"), own, context.strip())
+        if FORMATS[path].beside and shape == "envelope":
+            found["context"] = found["context"] if values["context"] else None
+            found["sent_at"] = found["sent_at"] if values["sent_at"] else None
         assert _comparable(found) == _comparable(values)
 
 
-def _check_context(found: object, own: object, shared: str) -> None:
-    if shared == "null":
-        assert found == own
-    elif own is None:
-        assert found == shared.encode()
-    else:
-        assert isinstance(found, bytes)
-        assert isinstance(own, bytes)
-        mine = _first_of_each(own.decode())
-        assert _first_of_each(found.decode()) == {**_first_of_each(shared), **mine}
+def _stored_or_none(path: str, body: bytes) -> list[Event]:
+    try:
+        return stored(path, body)
+    except InvalidInput:
+        return []
+
+
+@each_path
+@each_unknown
+@given(drawn=st.data())
+@settings(max_examples=50)
+def test_wire_types_take_nothing_that_the_reference_refuses(
+    path: str, *, forbid_unknown_fields: bool, drawn: st.DataObject
+) -> None:
+    """Where they say yes, the reference says the same values."""
+    bodies = FORMATS[path]
+    text = drawn.draw(event_texts(bodies.fields)).encode()
+    find_properties = properties_finder(bodies.fields)
+    try:
+        checking = checking_type(bodies.fields, forbid_unknown_fields=forbid_unknown_fields)
+        checked = msgspec.json.decode(text, type=checking)
+    except msgspec.ValidationError:
+        return
+    if find_properties([checked]) is None:
+        return
+    reference = check_event(msgspec.Raw(text), bodies.fields)
+    assert isinstance(reference, Event), reference
+    try:
+        reading = event_type(bodies.fields, forbid_unknown_fields=forbid_unknown_fields)
+        read = msgspec.json.decode(text, type=reading)
+    except msgspec.ValidationError:
+        return  # a lenient field that is unknown here
+    for name in Event.__struct_fields__:
+        if name != "properties":
+            found, expected = getattr(read, name), getattr(reference, name)
+            assert found == expected or not bytes(found or b"null").strip(b"null")
+
+
+@each_path
+@given(drawn=st.data())
+@settings(max_examples=50)
+def test_all_shapes_of_a_body_mean_the_same(path: str, drawn: st.DataObject) -> None:
+    """What one shape stores every other stores."""
+    texts = [text.encode() for text in drawn.draw(batches(path))]
+    shapes: list[Shape] = [shape for shape in FORMATS[path].shapes if shape != "one"]
+    if len(texts) < 2 or not shapes:
+        return
+    first, *others = (
+        [
+            _comparable(values_of(event))
+            for event in _stored_or_none(path, body_of(path, shape, texts))
+        ]
+        for shape in shapes
+    )
+    assert all(other == first for other in others)
+
+
+@given(st.lists(event_texts(novamesh.FIELDS), min_size=1, max_size=4), st.sampled_from(OBJECTS))
+@settings(max_examples=200)
+def test_shared_context_lies_under_each_events_own(texts: list[str], context: str) -> None:
+    """The event's names win, of repeated ones the first."""
+    beside = f',"context":{context}'.encode()
+    body = body_of("/v1/batch", "envelope", [text.encode() for text in texts], beside)
+    for event, text in zip(_stored_or_none("/v1/batch", body), texts, strict=False):
+        values = _oracle(text, "/v1/batch")
+        assert values is not None
+        own = values["context"]
+        mine = _first_of_each(own.decode()) if isinstance(own, bytes) else {}
+        assert _first_of_each(bytes(event.context).decode()) == {
+            **_first_of_each(context.strip()),
+            **mine,
+        }
 
 
 def _first_of_each(text: str) -> dict[str, str]:
     return dict(reversed(members(text)))
 
 
-@given(nova_events)
-@settings(max_examples=300)
-def test_novamesh_single_event_is_what_it_is_in_a_batch(text: str) -> None:
-    """The two routes differ in nothing but their number of events."""
-    expected: list[dict[str, Any]] | None
-    try:
-        expected = [values_of(e) for e in stored("/v1/batch", f'{{"events":[{text}]}}'.encode())]
-    except InvalidInput:
-        expected = None
-    try:
-        found: list[dict[str, Any]] | None = [
-            values_of(event) for event in stored("/v1/ingest", text.encode())
-        ]
-    except InvalidInput:
-        found = None
-    assert found == expected
-
-
-@pytest.mark.parametrize(
-    ("body", "between"), [("[{}]", ","), ('{{"events":[{}]}}', ","), ("{}", ","), ("{}\n", "\n")]
-)
-@given(texts=st.lists(native_events, max_size=5))
-@settings(max_examples=100)
-def test_fast_decoder_takes_nothing_that_the_reference_refuses(
-    body: str, between: str, texts: list[str]
-) -> None:
-    """Where it says yes, the reference says the same values."""
-    texts = texts[:1] if body == "{}" else texts
-    known = native._known(body.format(between.join(texts)).encode())
-    if known is None:
-        return
-    slow = check_each([msgspec.Raw(text.encode()) for text in texts], native.FIELDS)
-    assert all(isinstance(item, Event) for item in slow)
-    assert [_comparable(values_of(event)) for event in known.events] == [
-        _comparable(values_of(item)) for item in slow if isinstance(item, Event)
-    ]
+def test_finders_find_the_events_of_every_shape() -> None:
+    """As texts, in their order: what limits of single events are measured by."""
+    for path, shape in SHAPES:
+        texts = [b'{"event":1}', b'{"x":2}'] if shape != "one" else [b'{"event":1}']
+        find = event_finder(FORMATS[path], msgspec.Raw)
+        assert [bytes(raw) for raw in find(body_of(path, shape, texts))[0]] == texts

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.unit.dialects.making import LIMITS, route_of
 from weir.dialects.edgemq.events import DEPTH_MAX, ENDPOINT_PATH, LINES_MAX, RAW_EVENT, RECORDS_MAX
 from weir.dialects.hygiene import check_text
-from weir.dialects.port import Admission, BodyTooLarge, Limits, Submission
+from weir.dialects.port import Admission, AdmissionLimits, BodyTooLarge, Submission
 from weir.domain.event import Event
 from weir.domain.frame import Frame, Place, decode_meta
 from weir.errors import InvalidInput
@@ -21,7 +21,9 @@ NDJSON = b"application/x-ndjson"
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
 
-def _admit(body: bytes, content_type: bytes | None = None, limits: Limits = LIMITS) -> Admission:
+def _admit(
+    body: bytes, content_type: bytes | None = None, limits: AdmissionLimits = LIMITS
+) -> Admission:
     return ROUTE.admit(Submission(body, limits, "abcd", 7, content_type))
 
 
@@ -74,7 +76,7 @@ def test_nothing_is_refused(body: bytes, kind: bytes | None) -> None:
 
 def test_records_are_bounded() -> None:
     """In size each, in number together, and so are the lines around them."""
-    limits = Limits(10, 64, 1 << 20)
+    limits = AdmissionLimits(10, 64, 1 << 20)
     assert _admit(b"x" * 10, None, limits).event_count == 1
     assert _admit(b"x" * 10 + b"\n" + b"y" * 10, NDJSON, limits).event_count == 2
     with pytest.raises(BodyTooLarge):

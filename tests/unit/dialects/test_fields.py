@@ -11,17 +11,6 @@ from weir.dialects.native import events as native
 from weir.dialects.novamesh import events as novamesh
 from weir.errors import InvalidInput
 
-EXTREMES = [
-    "\U0010ffff",
-    "\u202e\u05e9",
-    "e\u0301",
-    "\u0001",
-    "\ufeff",
-    "ﷺ",
-    "👩‍👩‍👧",
-    "\u2028",
-    " ",
-]
 TIMES = {
     "2026-01-02T03:04:05Z": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC),
     "2026-01-02T03:04:05.123456Z": datetime(2026, 1, 2, 3, 4, 5, 123456, tzinfo=UTC),
@@ -59,7 +48,6 @@ CASES = [(path, name) for path, fields in DIALECTS.items() for name in fields]
 
 TIME_CASES = [(path, name) for path, name in CASES if DIALECTS[path][name].kind == "time"]
 
-each_field = pytest.mark.parametrize(("path", "name"), CASES)
 each_time = pytest.mark.parametrize(("path", "name"), TIME_CASES)
 
 
@@ -91,79 +79,6 @@ def _problems(path: str, sent: dict[str, object]) -> list[tuple[str, str]]:
 def _stored(path: str, sent: dict[str, object]) -> dict[str, object]:
     (event,) = stored(path, _encode(sent))
     return values_of(event)
-
-
-@each_field
-def test_missing_and_null_are_alike(path: str, name: str) -> None:
-    """A required field is missed, any other is simply not there."""
-    field = _field(path, name)
-    others: dict[str, object] = {} if name == "event" else {"event": "a"}
-    for sent in (others, {**others, name: None}):
-        if field.required:
-            assert _problems(path, sent) == [(name, "is required")]
-        else:
-            assert _stored(path, sent)[field.target] is None
-
-
-@each_field
-def test_wrong_type_is_named_or_kept_as_unknown(path: str, name: str) -> None:
-    """Nothing is coerced; a field that the vendor does not know is kept in the properties."""
-    field = _field(path, name)
-    wrong: list[object] = [0, 1.5, True, False, [], ["a"]]
-    wrong += ["text"] if field.kind == "object" else [{}, {"a": "b"}]
-    if field.epoch:
-        wrong = [value for value in wrong if isinstance(value, bool) or not value]
-        wrong.remove(0)
-    for value in wrong:
-        sent = _event(name, value)
-        if field.lenient:
-            found = _stored(path, sent)
-            assert found[field.target] is None
-            assert found["properties"] == _encode({name: value})
-        else:
-            expected = "must be an object" if field.kind == "object" else "must be a string"
-            expected += " or a number" if field.epoch else ""
-            assert _problems(path, sent) == [(name, expected)]
-
-
-@each_field
-def test_empty_text_is_text_unless_it_must_not_be(path: str, name: str) -> None:
-    """Names and ids need a character; a time is no empty text."""
-    field = _field(path, name)
-    if field.kind == "object":
-        assert _stored(path, _event(name, {}))[name] == b"{}"
-    elif field.kind == "time":
-        told = _problems(path, _event(name, ""))
-        assert told == ([] if field.lenient else [(name, "must be a valid ISO 8601 datetime")])
-    elif field.chars_min:
-        assert _problems(path, _event(name, "")) == [(name, "must not be empty")]
-    else:
-        assert _stored(path, _event(name, ""))[field.target] == ""
-
-
-@each_field
-def test_length_counts_characters(path: str, name: str) -> None:
-    """At the limit it passes, one above it does not, however many bytes a character has."""
-    field = _field(path, name)
-    if field.kind != "text":
-        return
-    for character in ("a", "é", "🎉", "\u0001"):
-        most = field.chars_max or 10_000
-        assert _stored(path, _event(name, character * most))[field.target] == character * most
-        if field.chars_max is not None:
-            told = _problems(path, _event(name, character * (most + 1)))
-            assert told == [(name, f"must have at most {most} characters")]
-
-
-@each_field
-def test_any_character_is_kept(path: str, name: str) -> None:
-    """No normalising, trimming or replacing."""
-    field = _field(path, name)
-    for text in EXTREMES:
-        if field.kind == "text":
-            assert _stored(path, _event(name, text))[field.target] == text
-        elif field.kind == "object":
-            assert _stored(path, _event(name, {text: text}))[name] == _encode({text: text})
 
 
 @each_time
@@ -222,40 +137,3 @@ def test_any_number_is_a_time_or_told_to_be_none(path: str, name: str, value: by
         assert isinstance(_stored(path, sent)[field.target], datetime)
     else:
         assert _problems(path, sent) == [(name, YEARS_MESSAGE)]
-
-
-@pytest.mark.parametrize("path", DIALECTS)
-def test_all_problems_are_told_at_once(path: str) -> None:
-    """Not one a try."""
-    names = [name for name, field in DIALECTS[path].items() if not field.lenient]
-    told = _problems(path, dict.fromkeys(names, True))
-    assert [name for name, _ in told] == names
-
-
-@pytest.mark.parametrize("path", DIALECTS)
-def test_unknown_fields_are_kept_beside_the_properties(path: str) -> None:
-    """With their own types; on a clash the field keeps its name and the object moves."""
-    kept = _stored(path, {"event": "a", "plan": 1, "properties": {"b": 2}, "x": None, "Event": []})
-    assert kept["properties"] == b'{"b":2,"plan":1,"x":null,"Event":[]}'
-    clash = _stored(path, {"event": "a", "b": 1, "properties": {"b": 2, "c": 3}})
-    assert clash["properties"] == b'{"b":1,"properties":{"b":2,"c":3}}'
-    alone = _stored(path, {"event": "a", "b": {"c": 3}})
-    assert alone["properties"] == b'{"b":{"c":3}}'
-
-
-@pytest.mark.parametrize("path", DIALECTS)
-def test_last_of_repeated_fields_wins_and_first_of_repeated_properties(path: str) -> None:
-    """Among an event's own fields the last; inside properties nothing is touched."""
-    body = b'{"event":"a","event":"b","properties":{"x":0},"properties":{"x":1,"x":2}}'
-    (event,) = stored(path, body)
-    assert (event.event, bytes(event.properties)) == ("b", b'{"x":1,"x":2}')
-    folded = b'{"event":"a","y":1,"y":2,"properties":{"x":1,"x":2}}'
-    (event,) = stored(path, folded)
-    assert bytes(event.properties) == b'{"x":1,"x":2,"y":2}'
-
-
-@pytest.mark.parametrize("path", DIALECTS)
-def test_escaped_names_are_the_same_names(path: str) -> None:
-    """A field is known by its name, not by how it is written."""
-    (event,) = stored(path, b'{"\\u0065vent":"a","user\\u005fid":"u"}')
-    assert (event.event, event.user_id, bytes(event.properties)) == ("a", "u", b"")

@@ -1,25 +1,21 @@
 """The Tapemetric dialect: every field, mixed batches, and what comes out of what was taken."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from tests.unit.dialects.making import LIMITS, admit, stored, values_of
-from weir.dialects.beacon import FIELDS_MAX, FORM_BYTES_MAX, read_beacon, render_beacon_error
-from weir.dialects.port import BodyTooLarge, Limits
+from weir.dialects.port import AdmissionLimits, BodyTooLarge
+from weir.dialects.tapemetric.beacon import (
+    FIELDS_MAX,
+    FORM_BYTES_MAX,
+    read_beacon,
+    render_beacon_error,
+)
 from weir.dialects.tapemetric.events import EVENTS_MAX, render_refusal
 from weir.dialects.tapemetric.fields import (
-    CONTENT_TYPES,
-    EVENT_TYPE_CHARS_MAX,
     FIELDS,
-    ID_CHARS_MAX,
-    KEPT,
-    PLANS,
-    TITLE_CHARS_MAX,
 )
 from weir.errors import InvalidInput, Unavailable
 
@@ -31,18 +27,6 @@ GOOD: dict[str, Any] = {
     "session_id": "s",
 }
 REQUIRED = tuple(GOOD)
-TEXTS = [name for name, field in FIELDS.items() if field.kind == "text"]
-NUMBERS = [name for name, field in FIELDS.items() if field.kind in ("integer", "number")]
-INTEGERS = [name for name, field in FIELDS.items() if field.kind == "integer"]
-OBJECTS = ["context", "properties"]
-LONGEST = {
-    "event_type": EVENT_TYPE_CHARS_MAX,
-    "event_id": 256,
-    "user_id": ID_CHARS_MAX,
-    "content_id": ID_CHARS_MAX,
-    "content_title": TITLE_CHARS_MAX,
-}
-EXTREMES = ["\U0010ffff" * 5, "\u202e", "\ufeff", "é" * 30, "\u0001", '"\\/', "😀" * 12]
 
 
 def _body(*events: object) -> bytes:
@@ -81,135 +65,6 @@ def _properties(**fields: object) -> Any:
 # Fields.
 
 
-@pytest.mark.parametrize("name", REQUIRED)
-@pytest.mark.parametrize("value", [..., None], ids=["missing", "null"])
-def test_required_field_must_be_there(name: str, value: object) -> None:
-    """Missing and null are the same."""
-    assert _problems(**{name: value}) == [(name, "is required")]
-
-
-@pytest.mark.parametrize("name", [name for name in FIELDS if name not in REQUIRED])
-def test_optional_field_may_be_missing_or_null(name: str) -> None:
-    """A null of the vendor's fields is kept as it was sent."""
-    assert _properties() is None
-    expected = {name: None} if name in KEPT else None
-    assert _properties(**{name: None}) == expected
-
-
-@pytest.mark.parametrize("name", TEXTS)
-@pytest.mark.parametrize("value", [5, 1.5, True, [], {}, ["a"]])
-def test_text_of_another_type_is_refused(name: str, value: object) -> None:
-    """No coercion."""
-    assert _problems(**{name: value}) == [(name, "must be a string")]
-
-
-@pytest.mark.parametrize("name", OBJECTS)
-@pytest.mark.parametrize("value", [5, "a", True, [], [{}]])
-def test_object_of_another_type_is_refused(name: str, value: object) -> None:
-    """Properties and context are objects."""
-    assert _problems(**{name: value}) == [(name, "must be an object")]
-
-
-@pytest.mark.parametrize("name", NUMBERS)
-@pytest.mark.parametrize("value", ["5", "", True, False, [], {}])
-def test_number_of_another_type_is_refused(name: str, value: object) -> None:
-    """Texts of digits and booleans are no numbers."""
-    article = "an integer" if name in INTEGERS else "a number"
-    assert _problems(**{name: value}) == [(name, f"must be {article}")]
-
-
-@pytest.mark.parametrize("name", INTEGERS)
-@pytest.mark.parametrize("text", [b"1.5", b"1e3", b"-0.1"])
-def test_fraction_is_no_integer(name: str, text: bytes) -> None:
-    """Nor is a number with an exponent."""
-    assert _problems(**{name: msgspec.Raw(text)}) == [(name, "must be an integer")]
-
-
-@pytest.mark.parametrize("name", NUMBERS)
-@pytest.mark.parametrize("text", [b"0", b"-7", b"4500.0", b"1" + b"0" * 400])
-def test_number_is_kept_as_it_was_written(name: str, text: bytes) -> None:
-    """Negative, integral with a point, or of any size."""
-    found = _one(**{name: msgspec.Raw(text)})["properties"]
-    assert found == b'{"%s":%s}' % (name.encode(), text)
-
-
-@pytest.mark.parametrize("text", [b"-199.50", b"1e999", b"0.1e-3"])
-def test_revenue_is_kept_as_it_was_written(text: bytes) -> None:
-    """A refund is negative, and nothing is rounded."""
-    assert _one(revenue_inr=msgspec.Raw(text))["properties"] == b'{"revenue_inr":%s}' % text
-
-
-@pytest.mark.parametrize("name", [*REQUIRED, "event_id"])
-def test_text_that_may_not_be_empty(name: str) -> None:
-    """The required ones, and an id that would make all events one."""
-    message = "must be a valid ISO 8601 datetime" if name == "ts" else "must not be empty"
-    assert _problems(**{name: ""}) == [(name, message)]
-
-
-@pytest.mark.parametrize("name", ["user_id", "content_id", "content_title"])
-def test_text_that_may_be_empty(name: str) -> None:
-    """As clients send it before a user has logged in."""
-    values = _one(**{name: ""})
-    assert values["user_id"] == ("" if name == "user_id" else None)
-
-
-@pytest.mark.parametrize("name", LONGEST)
-@pytest.mark.parametrize("letter", ["x", "é", "\U0001f600"])
-def test_text_has_a_greatest_length(name: str, letter: str) -> None:
-    """In characters, whatever their bytes: at the limit taken, one over it refused."""
-    longest = LONGEST[name]
-    _one(**{name: letter * longest})
-    assert _problems(**{name: letter * (longest + 1)}) == [
-        (name, f"must have at most {longest} characters")
-    ]
-
-
-@pytest.mark.parametrize(
-    ("name", "choices"), [("content_type", CONTENT_TYPES), ("plan", PLANS)], ids=["type", "plan"]
-)
-def test_choice_is_one_of_the_list(name: str, choices: tuple[str, ...]) -> None:
-    """Each of them, written exactly so."""
-    for choice in choices:
-        assert _properties(**{name: choice}) == {name: choice}
-    for other in ("", choices[0].upper(), choices[0] + " ", "podcast"):
-        assert _problems(**{name: other}) == [(name, f"must be one of: {', '.join(choices)}")]
-
-
-@pytest.mark.parametrize("value", ["yesterday", "2026-02-30T00:00:00Z", "1777000000"])
-def test_time_that_is_none_is_refused(value: str) -> None:
-    """Texts of other forms, and days that do not exist."""
-    assert _problems(ts=value) == [("ts", "must be a valid ISO 8601 datetime")]
-
-
-@pytest.mark.parametrize("value", [1777000000, 1777000000.5, True, {}])
-def test_time_of_another_type_is_refused(value: object) -> None:
-    """Numbers are not guessed at."""
-    assert _problems(ts=value) == [("ts", "must be a string")]
-
-
-@pytest.mark.parametrize(
-    ("text", "time"),
-    [
-        ("2026-04-23T18:30:12Z", datetime(2026, 4, 23, 18, 30, 12, tzinfo=UTC)),
-        ("2026-04-23T18:30:12.456789+00:00", datetime(2026, 4, 23, 18, 30, 12, 456789, tzinfo=UTC)),
-        ("2024-02-29", datetime(2024, 2, 29, tzinfo=UTC)),
-    ],
-)
-def test_time_is_read(text: str, time: datetime) -> None:
-    """The forms that the vendor's examples send, and a day alone: its start in UTC."""
-    assert _one(ts=text)["ts"] == time
-
-
-@pytest.mark.parametrize("name", [name for name in TEXTS if name not in ("content_type", "plan")])
-@pytest.mark.parametrize("text", EXTREMES)
-def test_unicode_comes_out_as_it_went_in(name: str, text: str) -> None:
-    """Characters of every plane, and those that JSON escapes."""
-    values = _one(**{name: text})
-    target = FIELDS[name].target
-    kept = values[target] if target else msgspec.json.decode(values["properties"])[name]
-    assert kept == text
-
-
 def test_all_problems_of_all_events_are_told() -> None:
     """By index, field by field; nothing is stored."""
     with pytest.raises(InvalidInput) as caught:
@@ -240,12 +95,6 @@ def test_field_keeps_its_name_when_a_property_has_it_too() -> None:
     """The sent properties then stand under ``properties``."""
     found = _properties(plan="svod", properties={"plan": "gold", "n": 1})
     assert found == {"plan": "svod", "properties": {"plan": "gold", "n": 1}}
-
-
-def test_sent_at_is_understood_where_it_fits() -> None:
-    """The vendor does not know it: what is no time is an unknown field."""
-    assert _one(sent_at="2026-04-23T18:30:12Z")["sent_at"] is not None
-    assert _properties(sent_at=5) == {"sent_at": 5}
 
 
 def test_refused_events_leave_the_others_in_order() -> None:
@@ -281,20 +130,9 @@ def test_body_that_is_no_batch_is_refused(body: bytes, message: str) -> None:
     assert message in f"{caught.value} {details}"
 
 
-@pytest.mark.parametrize("more", [{}, {"x": 1}, {"ts": "2026-01-02"}], ids=str)
-def test_five_hundred_events_are_taken_and_one_more_is_not(more: dict[str, object]) -> None:
-    """Quick, with unknown fields, and one by one."""
-    events = [GOOD] * (EVENTS_MAX - 1) + [_event(**more)]
-    assert len(stored(PATH, _body(*events))) == EVENTS_MAX
-    with pytest.raises(InvalidInput) as caught:
-        admit(PATH, _body(*events, GOOD))
-    assert caught.value.code == "batch_too_large"
-    assert caught.value.context["refused_count"] == EVENTS_MAX + 1
-
-
 def test_event_over_a_limit_is_refused_alone() -> None:
     """Too large, too deep, or with too many fields: the others are taken."""
-    limits = Limits(2000, 64, 1 << 20)
+    limits = AdmissionLimits(2000, 64, 1 << 20)
     deep: Any = 1
     for _ in range(62):
         deep = [deep]
@@ -306,54 +144,7 @@ def test_event_over_a_limit_is_refused_alone() -> None:
         assert len(stored(PATH, _body(GOOD, bad, GOOD), fitting)) == 2
 
 
-def test_large_batch_of_small_events_is_taken() -> None:
-    """The limit of an event is not that of a request."""
-    limits = Limits(300, 64, 1 << 20)
-    for more in ({}, {"x": 1}):
-        assert len(stored(PATH, _body(*[_event(**more)] * 20), limits)) == 20
-
-
-VALUES: dict[str, st.SearchStrategy[object]] = {
-    "text": st.sampled_from(["a", "é\u202e", "\U0010ffff", '"\\/\u0001', "x" * 48]),
-    "integer": st.integers(),
-    "number": st.integers() | st.floats(allow_nan=False, allow_infinity=False),
-    "time": st.sampled_from(
-        ["2026-04-23T18:30:12.456Z", "0001-01-01T00:00Z", "2026-04-23 18:30+05:30"]
-    ),
-    "object": st.sampled_from([{}, {"a": 1}, {"plan": [None], "x": {}}, {"season": 1.5}]),
-}
-DRAWN = {
-    name: st.sampled_from(field.choices) if field.choices else VALUES[field.kind]
-    for name, field in FIELDS.items()
-}
-good_events = st.fixed_dictionaries(
-    {name: DRAWN[name] for name in REQUIRED},
-    optional={
-        **{name: values for name, values in DRAWN.items() if name not in REQUIRED},
-        "x": VALUES["object"],
-        "y": VALUES["number"],
-    },
-)
 """Events that must be taken, with any of the optional fields and some unknown ones."""
-
-
-@given(st.lists(good_events, min_size=1, max_size=3), st.booleans())
-@settings(max_examples=200)
-def test_what_is_taken_comes_out_with_the_same_values(
-    events: list[dict[str, Any]], beside_bad: bool
-) -> None:
-    """Every field, whether the batch is read at once or event by event."""
-    found = stored(PATH, _body(*events, *[{}] * beside_bad))
-    for sent, event in zip(events, found, strict=True):
-        for name, field in FIELDS.items():
-            if field.kind == "text" and field.target:
-                assert getattr(event, field.target) == sent.get(name)
-        assert event.ts == datetime.fromisoformat(sent["ts"])
-        own = sent.get("properties", {})
-        further = {n: v for n, v in sent.items() if n not in FIELDS or n in KEPT}
-        taken = bool(own.keys() & further.keys())
-        expected = {**further, "properties": own} if taken else {**own, **further}
-        assert msgspec.json.decode(bytes(event.properties) or b"{}") == expected
 
 
 # Refusals.

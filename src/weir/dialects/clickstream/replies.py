@@ -17,14 +17,9 @@ BATCH_EVENTS_MAX = 50
 _TOO_MANY = f"Maximum batch size is {BATCH_EVENTS_MAX} events"
 
 
-def tell_event(_: int, problem: Problem) -> dict[str, object]:
-    """A problem of the event that is the body."""
-    return tell("", problem)
-
-
-def tell_event_of_batch(index: int, problem: Problem) -> dict[str, object]:
-    """A problem of one event of a batch."""
-    return tell(f"events.{index}", problem)
+def tell_event(levels_around: int, index: int, problem: Problem) -> dict[str, object]:
+    """A problem of the event that is the body, or of one event of a batch."""
+    return tell(f"events.{index}" if levels_around else "", problem)
 
 
 def tell(place: str, problem: Problem) -> dict[str, object]:

@@ -15,10 +15,10 @@ import msgspec
 
 from weir.dialects.credentials import Headers
 from weir.dialects.decoding import check_count
+from weir.dialects.edgemq.media_types import is_ndjson
 from weir.dialects.fields import EVENT_ID_CHARS_MAX
 from weir.dialects.hygiene import check_depth, check_text
 from weir.dialects.jsontext import member_names
-from weir.dialects.media_types import is_ndjson
 from weir.dialects.port import Admission, BodyTooLarge, IngestRoute, Submission
 from weir.dialects.replies import encode_reply, render_error
 from weir.domain.event import Dialect, Event
@@ -192,7 +192,7 @@ ROUTES = (
         dialect_version=VERSION,
         admit=admit,
         render_error=render_error,
-        is_opaque=True,
+        bodies=None,
     ),
     IngestRoute(
         path=SHARED_PATH,
@@ -200,7 +200,7 @@ ROUTES = (
         dialect_version=VERSION,
         admit=admit,
         render_error=render_error,
+        bodies=None,
         takes=_takes,
-        is_opaque=True,
     ),
 )

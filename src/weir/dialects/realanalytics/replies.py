@@ -22,10 +22,13 @@ def render_error(error: WeirError) -> Reply:
     return encode_reply(error.status, {"error": _WORDS.get(error.status) or str(error)})
 
 
-def tell(path: tuple[str, ...] | None, index: int, problem: Problem) -> dict[str, object]:
-    """A problem of the event with that index; its place as names and numbers, all texts."""
-    place = [] if path is None else [*path, str(index)]
-    place += [problem.field] if problem.field else []
+def tell(levels_around: int, index: int, problem: Problem) -> dict[str, object]:
+    """A problem of the event with that index; its path as names and numbers, all texts."""
+    place = [str(index)] if levels_around else []
+    if levels_around > 1:
+        place.insert(0, "events")
+    if problem.field:
+        place.append(problem.field)
     return {"path": place, "code": problem.code, "message": problem.message}
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from weir.cli.send.delivery import Answer, Patience, Tally, backoff_s, deliver
 from weir.cli.send.lines import Line, prepare_line
 from weir.dialects.native.events import admit
-from weir.dialects.port import Limits, Submission
+from weir.dialects.port import AdmissionLimits, Submission
 from weir.dialects.replies import render_error
 from weir.errors import Corrupt, LimitExceeded, Unauthenticated, Unavailable, WeirError
 
@@ -168,7 +168,7 @@ def test_native_dialect_s_own_answers_are_understood() -> None:
     taken: list[bytes] = []
 
     def post(body: bytes) -> Answer:
-        submission = Submission(body, Limits(1 << 20, 64, 20 << 20), "w", 1)
+        submission = Submission(body, AdmissionLimits(1 << 20, 64, 20 << 20), "w", 1)
         try:
             admission = admit(submission)
         except WeirError as error:

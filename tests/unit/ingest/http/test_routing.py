@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from weir.dialects.media_types import NDJSON_TYPES
+from weir.dialects.edgemq.media_types import NDJSON_TYPES
 from weir.dialects.port import IngestRoute
 from weir.dialects.table import ROUTES
 from weir.ingest.http.head import Head

@@ -1,0 +1,128 @@
+"""What the loader makes of a frame: the events that the door took, and no others.
+
+Nothing is asked of them again. A body is decoded whole into events; where that fails (a time in a
+form that is read field by field, some events refused) they are read one by one by the table. The
+event is the same either way, and so it is as long as the frame exists.
+"""
+
+from collections.abc import Container, Mapping, Sequence
+
+import msgspec
+
+from weir.dialects.decoding import events_or_refusal, share_context
+from weir.dialects.fields import Field, check_event
+from weir.dialects.hygiene import mend
+from weir.dialects.jsontext import compose, fold, member_names
+from weir.dialects.shapes import BodyFormat, Envelope, Found, event_finder
+from weir.dialects.wire_types import (
+    event_type,
+    further_encoder,
+    properties_finder,
+)
+from weir.domain.event import ABSENT, Event
+from weir.domain.frame import Frame, decode_meta
+
+
+class FrameReader:
+    """Reads the frames of one format; ``decode`` is what a ``Dialect`` needs."""
+
+    def __init__(self, bodies: BodyFormat) -> None:
+        fields = bodies.fields
+        self._has_further = not all(field.target for field in fields.values())
+        self._bodies = bodies
+        known = (
+            fields
+            if bodies.has_fields_in_order or not self._has_further
+            else _without_lenient(fields)
+        )
+        self._find_known = event_finder(bodies, event_type(known, forbid_unknown_fields=True))
+        self._find_any = event_finder(bodies, event_type(fields, forbid_unknown_fields=False))
+        self._find_members = event_finder(bodies, dict[str, msgspec.Raw])
+        self._properties_of = properties_finder(fields)
+        self._targeted = frozenset(name for name, field in fields.items() if field.target)
+        self._encode_further = further_encoder(fields)
+
+    def decode(self, frame: Frame) -> Sequence[Event]:
+        """The taken events of a frame, in order; raises ``InvalidInput`` when it has others."""
+        refused = decode_meta(frame.meta).refused if frame.meta else ()
+        found = None if refused else self._read_together(frame.body)
+        events, beside = found or self._read_apart(frame.body, frozenset(refused))
+        if beside:
+            _share(self._bodies.read_envelope(*beside), events)
+        return events
+
+    def _read_together(self, body: bytes) -> Found | None:
+        """The events of a body of good ones; None when each must be read by itself."""
+        try:
+            found = self._find_known(body)
+        except (msgspec.DecodeError, RecursionError):
+            return self._read_any(body)
+        if self._properties_of(found[0]) is None:
+            return None
+        if self._has_further:
+            for event in found[0]:
+                text = self._encode_further(event)
+                if text == b"{}":
+                    continue
+                if event.properties is ABSENT:
+                    event.properties = msgspec.Raw(text)
+                else:
+                    _fold(event, member_names(text))
+        return found
+
+    def _read_any(self, body: bytes) -> Found | None:
+        """The events of a body, their unknown fields from a second look at it."""
+        try:
+            events, beside = self._find_any(body)
+            sent, _ = self._find_members(body)
+        except (msgspec.DecodeError, RecursionError):
+            return None
+        if self._properties_of(events) is None:
+            return None
+        for event, members in zip(events, sent, strict=True):
+            _fold(event, self._extras_of(event, members))
+        return events, beside
+
+    def _extras_of(
+        self, event: Event, sent: Mapping[str, msgspec.Raw]
+    ) -> Mapping[str, msgspec.Raw]:
+        """What of an event goes into its properties, in the order of the format."""
+        if not self._bodies.has_fields_in_order:
+            return {name: raw for name, raw in sent.items() if name not in self._targeted}
+        fields = self._bodies.fields
+        unknown = {name: raw for name, raw in sent.items() if name not in fields}
+        return {**member_names(self._encode_further(event)), **unknown}
+
+    def _read_apart(self, body: bytes, refused: Container[int]) -> Found:
+        """The events of a body one by one, without the refused ones."""
+        items = self._bodies.split(mend(body) if refused else body)
+        raws = [raw for index, raw in enumerate(items.raws) if index not in refused]
+        if self._bodies.has_fields_in_order:
+            raws = [self._in_order(raw) for raw in raws]
+        events = events_or_refusal([check_event(raw, self._bodies.fields) for raw in raws])
+        return events, items.beside
+
+    def _in_order(self, raw: msgspec.Raw) -> msgspec.Raw:
+        """An event with the fields that are known first, as they are in events read together."""
+        sent = member_names(raw)
+        known = {name: sent[name] for name in self._bodies.fields if name in sent}
+        return compose({**known, **sent})
+
+
+def _without_lenient(fields: Mapping[str, Field]) -> Mapping[str, Field]:
+    """The fields that the vendor knows: where unknown ones stand among them, an event with a
+    lenient one is read as an event with unknown fields, so that its order is the sent one."""
+    return {name: field for name, field in fields.items() if not field.lenient}
+
+
+def _fold(event: Event, extras: Mapping[str, msgspec.Raw]) -> None:
+    if extras:
+        event.properties = fold(extras, event.properties)
+
+
+def _share(envelope: Envelope, events: Sequence[Event]) -> None:
+    """Gives the events what the envelope says of all of them; their own words win."""
+    share_context(events, envelope.context)
+    if envelope.sent_at is not None:
+        for event in events:
+            event.sent_at = event.sent_at or envelope.sent_at
