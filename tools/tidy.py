@@ -1,7 +1,7 @@
 """The house rules as functions: source in, findings out.
 
 ``tests/tidy`` runs them over the tree and tries each on a sample that breaks it. What may differ
-from project to project (limits, words, fences) is the data at the head; the rules are below.
+from project to project (limits, words, fences) is data, in ``tools/limits.py``.
 """
 
 import ast
@@ -10,61 +10,20 @@ from collections.abc import Callable, Iterator
 from fnmatch import fnmatch
 from typing import NamedTuple
 
-MODULE_LINES_MAX = 500
-TEST_MODULE_LINES_MAX = 800
-FUNCTION_LINES_MAX = 60
-PARAMETERS_MAX = 7
-NESTING_MAX = 4
-FILE_BYTES_MAX = 1_000_000
-
-BANNED_WORDS = {"util", "utils", "helper", "helpers", "common", "manager", "processor", "impl"}
-"""Never a part of a name."""
-
-BANNED_NAMES = {"base", "data", "info"}
-"""Never a whole name."""
-
-IMPOSED_PARAMETERS = {("data_received", "data")}
-"""Function and parameter names that the standard library chose."""
-
-FENCES = {
-    "duckdb": ("engine/*",),
-    "pyarrow": ("loader/*", "lake/*", "outputs/*", "query/*", "engine/*"),
-    "sqlalchemy": ("control/*", "catalog/*", "storage/database.py"),
-    "alembic": ("control/*", "catalog/*", "storage/database.py"),
-    "cryptography": ("tokens/signature.py",),
-    "httptools": ("ingest/*", "server/*", "api/run.py"),
-    "uvloop": ("ingest/*", "server/*", "api/run.py"),
-    "click": ("cli/*",),
-    "rich": ("cli/*",),
-    "time": ("clock.py",),
-}
-"""Where under src/weir a package may be imported. ``from time import sleep`` is free: it reads
-no time."""
-
-CORES = (
-    "domain/*",
-    "journal/frame.py",
-    "query/statement/*",
-    "dialects/port.py",
-    "dialects/decoding.py",
-    "dialects/fields.py",
-    "dialects/hygiene.py",
-    "dialects/jsontext.py",
-    "dialects/native/events.py",
-    "dialects/novamesh/events.py",
-    "dialects/replies.py",
-    "tokens/claims.py",
-    "tokens/issuing.py",
+from tools.limits import (
+    BANNED_NAMES,
+    BANNED_WORDS,
+    DISK_CALLS,
+    FENCES,
+    FUNCTION_LINES_MAX,
+    IMPOSED_PARAMETERS,
+    MAY_TOUCH_THE_WORLD,
+    MODULE_LINES_MAX,
+    NESTING_MAX,
+    PARAMETERS_MAX,
+    TEST_MODULE_LINES_MAX,
+    WORLD,
 )
-"""Modules that decide and touch nothing: bytes and values in, values out."""
-
-NOT_IN_CORES = {"asyncio", "os", "random", "secrets", "socket", "subprocess", "threading", "time"}
-
-EXCEPTIONS: dict[str, str] = {}
-"""``rule path name`` of what may stay for now, each with its reason."""
-
-EXCEPTIONS_MAX = 0
-"""May only be lowered."""
 
 
 class Source(NamedTuple):
@@ -166,7 +125,7 @@ def fences_hold(source: Source) -> Iterator[Finding]:
     inside = source.in_package
     if inside is None:
         return
-    for module, line in _imports(source):
+    for module, line in imports_of(source):
         package = module.partition(".")[0]
         allowed = FENCES.get(package, ("*",))
         if module != "time.sleep" and not any(fnmatch(inside, pattern) for pattern in allowed):
@@ -176,15 +135,19 @@ def fences_hold(source: Source) -> Iterator[Finding]:
         yield from _time_readings(source)
 
 
-def cores_touch_nothing(source: Source) -> Iterator[Finding]:
-    """Modules that decide import nothing that waits, reads the time or rolls dice."""
+def decisions_touch_nothing(source: Source) -> Iterator[Finding]:
+    """A module decides and touches nothing, unless it is listed with its reason."""
     inside = source.in_package
-    if inside is None or not any(fnmatch(inside, pattern) for pattern in CORES):
+    if inside is None or inside in _LISTED:
         return
-    for module, line in _imports(source):
-        package = module.partition(".")[0]
-        if package in NOT_IN_CORES:
-            yield Finding("core", source.path, package, line, f"a core imports {package}")
+    for package, line in _worldly(source):
+        words = f"uses {package}, which reaches the world, and is not listed"
+        yield Finding("world", source.path, package, line, words)
+
+
+def touches_the_world(source: Source) -> bool:
+    """Whether a module uses what waits, reads the time, rolls dice or reaches outside."""
+    return any(True for _ in _worldly(source))
 
 
 def public_things_are_described(source: Source) -> Iterator[Finding]:
@@ -199,6 +162,18 @@ def public_things_are_described(source: Source) -> Iterator[Finding]:
         if not node.name.startswith("_") and ast.get_docstring(node) is None:
             words = f"{node.name} has no docstring"
             yield Finding("docstring", source.path, node.name, node.lineno, words)
+
+
+def docstrings_stand_alone(source: Source) -> Iterator[Finding]:
+    """No docstring of a package begins in the middle of its neighbour's sentence."""
+    if source.in_package is None and not source.path.startswith(CLIENT):
+        return
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            words = ast.get_docstring(node) or ""
+            if _LEANING.match(words):
+                first = words.partition("\n")[0]
+                yield Finding("leaning", source.path, node.name, node.lineno, f"leans on: {first}")
 
 
 def tests_state_their_claim(source: Source) -> Iterator[Finding]:
@@ -241,26 +216,6 @@ def silenced_checks_have_a_reason(source: Source) -> Iterator[Finding]:
             yield Finding("silenced", source.path, line.strip(), number, words)
 
 
-def import_cycles(sources: list[Source]) -> list[list[str]]:
-    """Groups of modules of the package that import one another, imports in functions included."""
-    modules = {_module_name(source.path): source for source in sources if source.in_package}
-    graph = {
-        name: {
-            target
-            for module, _ in _imports(source)
-            if (target := _nearest(module, modules)) and target != name
-        }
-        for name, source in modules.items()
-    }
-    reach = {name: _reachable(name, graph) for name in graph}
-    groups = {
-        tuple(sorted(other for other in reach[name] if name in reach[other]))
-        for name in graph
-        if name in reach[name]
-    }
-    return sorted(list(group) for group in groups)
-
-
 RULES: tuple[Rule, ...] = (
     modules_are_short,
     functions_are_short,
@@ -268,13 +223,44 @@ RULES: tuple[Rule, ...] = (
     functions_are_flat,
     names_are_telling,
     fences_hold,
-    cores_touch_nothing,
+    decisions_touch_nothing,
     public_things_are_described,
+    docstrings_stand_alone,
     tests_state_their_claim,
     packages_are_empty,
     blanket_excepts_have_a_reason,
     silenced_checks_have_a_reason,
 )
+
+
+_LISTED = {path for paths in MAY_TOUCH_THE_WORLD.values() for path in paths}
+
+_LEANING = re.compile(r"(Of|As above|The same|Likewise|Ditto)\b(?! all\b)")
+
+
+def _worldly(source: Source) -> Iterator[tuple[str, int]]:
+    """Imports of ``WORLD`` that are carried out, not only read by a type checker; disk calls."""
+    unread = {
+        id(inner)
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.If)
+        and isinstance(node.test, ast.Name)
+        and node.test.id == "TYPE_CHECKING"
+        for statement in node.body
+        for inner in ast.walk(statement)
+    }
+    for node in ast.walk(source.tree):
+        if id(node) in unread:
+            continue
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            if node.func.attr in DISK_CALLS:
+                yield node.func.attr, node.lineno
+            continue
+        for module, line in _names_of(node):
+            parts = module.split(".")
+            package = parts[0] if parts[0] in WORLD else ".".join(parts[:2])
+            if package in WORLD:
+                yield package, line
 
 
 def _about(source: Source, function: Function, rule: str, words: str) -> Finding:
@@ -344,13 +330,18 @@ def _words(name: str) -> list[str]:
     return re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name).lower().split("_")
 
 
-def _imports(source: Source) -> Iterator[tuple[str, int]]:
-    """Dotted names; for ``from a import b`` that is ``a.b``, whether b is a module or not."""
+def imports_of(source: Source) -> Iterator[tuple[str, int]]:
+    """Dotted names of all imports of a source."""
     for node in ast.walk(source.tree):
-        if isinstance(node, ast.Import):
-            yield from ((alias.name, node.lineno) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            yield from ((f"{node.module}.{alias.name}", node.lineno) for alias in node.names)
+        yield from _names_of(node)
+
+
+def _names_of(node: ast.AST) -> Iterator[tuple[str, int]]:
+    """Dotted names; for ``from a import b`` that is ``a.b``, whether b is a module or not."""
+    if isinstance(node, ast.Import):
+        yield from ((alias.name, node.lineno) for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        yield from ((f"{node.module}.{alias.name}", node.lineno) for alias in node.names)
 
 
 def _time_readings(source: Source) -> Iterator[Finding]:
@@ -367,26 +358,3 @@ def _is_blanket(handler: ast.ExceptHandler) -> bool:
     return caught is None or (
         isinstance(caught, ast.Name) and caught.id in {"Exception", "BaseException"}
     )
-
-
-def _module_name(path: str) -> str:
-    dotted = path.removeprefix("src/").removesuffix(".py").replace("/", ".")
-    return dotted.removesuffix(".__init__")
-
-
-def _nearest(name: str, modules: dict[str, Source]) -> str | None:
-    """The module that a dotted name leads to: itself, or the one that holds it."""
-    while name and name not in modules:
-        name = name.rpartition(".")[0]
-    return name or None
-
-
-def _reachable(start: str, graph: dict[str, set[str]]) -> set[str]:
-    found: set[str] = set()
-    waiting = list(graph[start])
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting.extend(graph[name])
-    return found

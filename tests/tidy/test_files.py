@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.tidy import FILE_BYTES_MAX
+from tools.limits import FILE_BYTES_MAX
 
 PROMISES = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X)\b")
 CLONE = Path(__file__).resolve().parents[2]

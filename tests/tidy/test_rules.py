@@ -2,7 +2,14 @@
 
 import pytest
 
-from tools.tidy import EXCEPTIONS, EXCEPTIONS_MAX, RULES, Source, import_cycles, parse
+from tools.limits import EXCEPTIONS, EXCEPTIONS_MAX, MAY_TOUCH_THE_WORLD, TOUCHING_MAX
+from tools.tidy import RULES, Source, parse, touches_the_world
+from tools.tidy_tree import (
+    confusable_modules,
+    crowded_folders,
+    import_cycles,
+    repeated_class_names,
+)
 
 SAMPLES = {
     "module-size": ("src/weir/a.py", '"""Long."""\n' * 501),
@@ -14,7 +21,8 @@ SAMPLES = {
     ),
     "name": ("src/weir/helpers.py", ""),
     "fence": ("src/weir/journal/a.py", "import duckdb"),
-    "core": ("src/weir/domain/a.py", "from os import path"),
+    "world": ("src/weir/domain/a.py", "from os import path"),
+    "leaning": ("src/weir/a.py", 'def f():\n    """The same of a list."""'),
     "docstring": ("src/weir/a.py", "class Open: ..."),
     "test": ("tests/unit/test_a.py", "def test_it(): ..."),
     "package": ("src/weir/lake/__init__.py", '"""Lake."""\nfrom weir.lake.schema import A'),
@@ -50,6 +58,29 @@ def test_exceptions_only_shrink() -> None:
     """The list of exceptions is exactly as long as its limit, and each has a reason."""
     assert len(EXCEPTIONS) == EXCEPTIONS_MAX
     assert all(EXCEPTIONS.values())
+
+
+def test_what_touches_the_world_only_shrinks(sources: list[Source]) -> None:
+    """The list is exactly as long as its limit; who touches nothing any more is off it."""
+    listed = [path for paths in MAY_TOUCH_THE_WORLD.values() for path in paths]
+    assert len(listed) == len(set(listed)) == TOUCHING_MAX
+    touching = {source.in_package for source in sources if touches_the_world(source)}
+    assert set(listed) - touching == set()
+
+
+def test_no_folder_is_crowded(sources: list[Source]) -> None:
+    """A folder is one room."""
+    assert crowded_folders(sources) == {}
+
+
+def test_public_class_names_are_said_once_in_a_folder(sources: list[Source]) -> None:
+    """One word, one meaning."""
+    assert repeated_class_names(sources) == []
+
+
+def test_module_names_of_a_folder_are_told_apart(sources: list[Source]) -> None:
+    """Nobody has to look twice at which of two he is in."""
+    assert confusable_modules(sources) == []
 
 
 def test_package_has_no_import_cycle(sources: list[Source]) -> None:
@@ -93,3 +124,41 @@ def test_cycle_through_a_function_is_found() -> None:
     }
     sources = [parse(path, text) for path, text in texts.items()]
     assert import_cycles(sources) == [["weir.a", "weir.b", "weir.d"]]
+
+
+def test_what_only_a_type_checker_imports_touches_nothing() -> None:
+    """Annotations may name what a module does not use."""
+    text = "if TYPE_CHECKING:\n    import asyncio\n    import weir.a\n"
+    assert not touches_the_world(parse("src/weir/a.py", text))
+    assert touches_the_world(parse("src/weir/a.py", "def f():\n    import urllib.request"))
+    assert touches_the_world(parse("src/weir/a.py", "def f(path): return path.read_bytes()"))
+
+
+def test_sixteen_modules_are_a_crowd() -> None:
+    """The package's docstring aside."""
+    names = ["__init__", *(f"m{number}" for number in range(15))]
+    sources = [parse(f"src/weir/a/{name}.py", "") for name in names]
+    assert crowded_folders(sources) == {}
+    assert crowded_folders([*sources, parse("src/weir/a/m15.py", "")]) == {"src/weir/a": 16}
+
+
+def test_repeated_class_name_is_found() -> None:
+    """In the same folder; elsewhere, and for private ones, it is another matter."""
+    one, two = (parse(f"src/weir/a/{name}.py", "class Batch: ...\nclass _B: ...") for name in "xy")
+    other = parse("src/weir/b/x.py", "class Batch: ...")
+    assert len(repeated_class_names([one, two, other])) == 1
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        (("replay", "replays"), 1),
+        (("commit", "committer"), 0),
+        (("tail", "tall"), 1),
+        (("a", "b"), 1),
+    ],
+)
+def test_names_that_are_nearly_the_same_are_found(names: tuple[str, str], found: int) -> None:
+    """A letter, or an ending."""
+    sources = [parse(f"src/weir/a/{name}.py", "") for name in names]
+    assert len(confusable_modules(sources)) == found

@@ -15,6 +15,8 @@ from weir.control.service import ControlService
 from weir.domain.described import DescribedOperation
 from weir.domain.registry import Principal
 
+Routes = list[Route]
+
 
 def route(operation: DescribedOperation, answer: Callable[[Request], Awaitable[Response]]) -> Route:
     """The route of a row whose function reads the request and writes the response itself."""

@@ -11,40 +11,44 @@ from weir import __version__
 from weir.cli.command import JSON_WANTED, usage_told
 
 
-class Command(NamedTuple):
+class CommandEntry(NamedTuple):
     """Where a command lives below ``weir.cli``, and its line in the list."""
 
     module: str
     words: str
 
 
-COMMANDS: Mapping[str, Command] = {
-    "serve": Command("processes.serve", "Start a node and keep it running."),
-    "send": Command("send.send", "Send the events of FILE, one JSON object a line."),
-    "query": Command("events.query", "Run one SELECT over the table events and print its rows."),
-    "tail": Command("events.tail", "Print events as they become visible, until Ctrl-C."),
-    "trace": Command("events.trace", "Show what became of one event, and every time it was sent."),
-    "files": Command(
+COMMANDS: Mapping[str, CommandEntry] = {
+    "serve": CommandEntry("processes.serve", "Start a node and keep it running."),
+    "send": CommandEntry("send.send", "Send the events of FILE, one JSON object a line."),
+    "query": CommandEntry(
+        "events.query", "Run one SELECT over the table events and print its rows."
+    ),
+    "tail": CommandEntry("events.tail", "Print events as they become visible, until Ctrl-C."),
+    "trace": CommandEntry(
+        "events.trace", "Show what became of one event, and every time it was sent."
+    ),
+    "files": CommandEntry(
         "events.files", "Print the paths of the Parquet files that hold a project's events now."
     ),
-    "ledger": Command("events.ledger", "Show what became of all events of a node."),
-    "dead-letters": Command(
+    "ledger": CommandEntry("events.ledger", "Show what became of all events of a node."),
+    "dead-letters": CommandEntry(
         "events.dead_letters", "List, show and replay accepted requests that could not become rows."
     ),
-    "backup": Command("backup.backup", "Copy a node into DIR, whether it runs or not."),
-    "restore": Command("backup.restore", "Make a node out of the backup in DIR."),
-    "keys": Command("operator.keys", "Create, import, change, list and revoke API keys."),
-    "tokens": Command("operator.tokens", "List and rotate the keys that sign access tokens."),
-    "tenants": Command("operator.tenants", "Create, list and change tenants."),
-    "plans": Command("operator.plans", "Create, list and change plans."),
-    "projects": Command("operator.projects", "Create and list projects."),
-    "doctor": Command(
+    "backup": CommandEntry("backup.backup", "Copy a node into DIR, whether it runs or not."),
+    "restore": CommandEntry("backup.restore", "Make a node out of the backup in DIR."),
+    "keys": CommandEntry("operator.keys", "Create, import, change, list and revoke API keys."),
+    "tokens": CommandEntry("operator.tokens", "List and rotate the keys that sign access tokens."),
+    "tenants": CommandEntry("operator.tenants", "Create, list and change tenants."),
+    "plans": CommandEntry("operator.plans", "Create, list and change plans."),
+    "projects": CommandEntry("operator.projects", "Create and list projects."),
+    "doctor": CommandEntry(
         "doctor.doctor", "Look at the disk, the machine and the settings, and say what to do."
     ),
-    "completion": Command(
+    "completion": CommandEntry(
         "completion", "Print what makes bash, zsh or fish complete these commands."
     ),
-    "config": Command("config", "Show every setting, its value and where that came from."),
+    "config": CommandEntry("config", "Show every setting, its value and where that came from."),
 }
 """Every command that help shows, in this order."""
 

@@ -128,7 +128,7 @@ class AllOrNone:
         judge: Judge,
         check_large: Callable[[bytes, AdmissionLimits], None],
     ) -> None:
-        """Of a body larger than an event may be, ``check_large`` refuses what else costs much."""
+        """``check_large`` refuses a body larger than an event that costs much to take apart."""
         self._bodies = bodies
         self._events_max = bodies.events_max
         self._has_further_objects = any(

@@ -132,7 +132,7 @@ def time_in(raw: msgspec.Raw, *, epoch: bool) -> datetime | str:
 
 
 def _count_members(value: object) -> int:
-    """Of an object that was sent, or more when it is small: then its colons are quicker."""
+    """The members of an object that was sent; more for a small one, whose colons are counted."""
     if not isinstance(value, msgspec.Raw):
         return 0
     colons = bytes(value).count(b":")

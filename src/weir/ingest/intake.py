@@ -9,8 +9,6 @@ frame is durable, or at once when nothing is written.
 
 from __future__ import annotations
 
-import asyncio
-import os
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -29,6 +27,7 @@ from weir.ingest.offload import Offload
 from weir.telemetry import Happening, emit
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Generator
 
     from weir.clock import Clock
@@ -94,11 +93,13 @@ class Arrival(BodyInFlight, Waiter, Protocol):
         ...
 
 
-class IntakeLimits(NamedTuple):
-    """The limits of a body of events, in bytes and levels."""
+class IntakeTerms(NamedTuple):
+    """What every body is taken on: limits in bytes and levels, and who takes it."""
 
     admission: AdmissionLimits
     inflated_bytes_max: int
+    worker: str
+    """Random text that names the worker since its start."""
 
 
 class Intake:
@@ -113,18 +114,16 @@ class Intake:
         allowances: Allowances,
         counters: Counters,
         in_flight: InFlightBudget,
-        limits: IntakeLimits,
+        terms: IntakeTerms,
     ) -> None:
         self._now_us = clock.now_us
         self._journal = journal
         self._allowances = allowances
         self._counters = counters
         self._in_flight = in_flight
-        self._limits = limits.admission
-        self._inflated_bytes_max = limits.inflated_bytes_max
+        self._terms = terms
         self._offload: Offload[_Decided | WeirError] = Offload(loop)
         self._queue = FairQueue(loop)
-        self._worker = os.urandom(4).hex()
         self._submitted_count = 0
 
     def tick(self) -> None:
@@ -206,7 +205,7 @@ class Intake:
         submission = self._submission(arrival, body)
         self._offload.run(
             sender.place.tenant_id,
-            partial(_decide, route, submission, encoding, bytes_max=self._inflated_bytes_max),
+            partial(_decide, route, submission, encoding, bytes_max=self._terms.inflated_bytes_max),
             go_on,
         )
 
@@ -226,8 +225,9 @@ class Intake:
 
     def _submission(self, arrival: Arrival, body: bytes) -> Submission:
         self._submitted_count += 1
+        terms = self._terms
         return Submission(
-            body, self._limits, self._worker, self._submitted_count, arrival.content_type
+            body, terms.admission, terms.worker, self._submitted_count, arrival.content_type
         )
 
     def _hold_inflated(self, arrival: Arrival, sender: Sender, body: bytes) -> None:

@@ -170,7 +170,7 @@ class UsageTable:
         return [number for number in range(TENANTS_MAX) if noted[number] or before[number]]
 
     def before(self, worker: int, tenant_id: int) -> int:
-        """Of the month, what the worker's journal holds beyond the worker's counts."""
+        """Events of the month that the worker's journal holds beyond the worker's counts."""
         return self._cells[self._rows[worker] + _BEFORE + tenant_id]
 
     def set_before(self, worker: int, tenant_id: int, events: int) -> None:

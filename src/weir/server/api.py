@@ -3,8 +3,6 @@
 import asyncio
 from collections.abc import Callable, Mapping
 
-from starlette.routing import Route
-
 from weir.api.app import build_app
 from weir.api.auth import authenticator
 from weir.api.routes.ledger import ledger_routes
@@ -12,6 +10,7 @@ from weir.api.routes.queries import query_routes
 from weir.api.routes.script import script_routes
 from weir.api.routes.tokens import token_routes
 from weir.api.routes.traces import TraceSources, trace_routes
+from weir.api.routing import Routes
 from weir.api.run import serve_api
 from weir.clock import SystemClock
 from weir.control.service import ControlService
@@ -79,7 +78,7 @@ def _api_routes(
     pool: QueryPool,
     loader: LoaderClient,
     key_names: Callable[[int], Mapping[int, str]],
-) -> list[Route]:
+) -> Routes:
 
     clock = SystemClock()
     authenticate = authenticator(registry, clock=clock, docs_url=settings.docs_url)

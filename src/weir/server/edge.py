@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 from dataclasses import replace
 from functools import partial
 from typing import Protocol
@@ -24,7 +25,7 @@ from weir.ingest.http.relay import Relay
 from weir.ingest.http.routing import Routing
 from weir.ingest.http.tls import Certificate
 from weir.ingest.in_flight import InFlightBudget
-from weir.ingest.intake import Intake, IntakeLimits, Journal
+from weir.ingest.intake import Intake, IntakeTerms, Journal
 from weir.ingest.limits import LimitTable
 from weir.ingest.overload import Overload
 from weir.ingest.quota import CountedJournal, Quota
@@ -127,7 +128,7 @@ def build_door(
         ),
         counters=counters,
         in_flight=in_flight,
-        limits=_intake_limits(settings),
+        terms=_intake_terms(settings),
     )
     authentication = Authentication(limits, docs_url=settings.docs_url)
     relay = Relay(
@@ -150,11 +151,11 @@ def build_door(
     )
 
 
-def _intake_limits(settings: Settings) -> IntakeLimits:
+def _intake_terms(settings: Settings) -> IntakeTerms:
     admission = AdmissionLimits(
         settings.event_bytes_max, settings.json_depth_max, settings.shared_context_bytes_max
     )
-    return IntakeLimits(admission, settings.inflated_bytes_max)
+    return IntakeTerms(admission, settings.inflated_bytes_max, os.urandom(4).hex())
 
 
 def _http_limits(settings: Settings) -> HttpLimits:

@@ -39,7 +39,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class _ReceivedHeader(Header, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The same, with nothing taken for granted."""
+    """The header of a token that was sent: nothing of it is taken for granted."""
 
     alg: Literal["RS256"]
     typ: Literal["JWT"]

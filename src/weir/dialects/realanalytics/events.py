@@ -87,7 +87,7 @@ def find_key(body: bytes) -> str | None:
 
 
 def _without_key(body: bytes) -> bytes | None:
-    """The same envelope without a key; None when there is none in the body."""
+    """The body's envelope without its key; None when no key is in the body."""
     if first_byte(body) != b"{" or (b"apiKey" not in body and b"\\u" not in body):
         return None
     sent = _decode_members(body)

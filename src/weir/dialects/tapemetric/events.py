@@ -47,7 +47,7 @@ def render_refusal(error: WeirError) -> Reply:
 
 @lru_cache(maxsize=EVENTS_MAX)
 def _taken(count: int) -> Admission:
-    """Of a batch without anything to refuse; such are all alike."""
+    """The admission of a batch without anything to refuse; such are all alike."""
     reply = encode_reply(200, {"accepted": count, "rejected": 0, "queued": True})
     return Admission(count, 0, b"", reply)
 
