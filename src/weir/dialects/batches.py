@@ -54,7 +54,7 @@ _UNKNOWN_PIECE = (b"",)
 _NONE_REFUSED: Mapping[int, list[Problem]] = {}
 
 
-class Verdict(msgspec.Struct, frozen=True, gc=False):
+class BatchVerdict(msgspec.Struct, frozen=True, gc=False):
     """What was decided about a request: how many events are taken, and why the others are not."""
 
     taken: int
@@ -192,7 +192,7 @@ class GoodEvents:
         self._find_raws = event_finder(bodies, msgspec.Raw)
         self._read_plain = _PlainReader(bodies).read
 
-    def decide(self, submission: Submission) -> Verdict:
+    def decide(self, submission: Submission) -> BatchVerdict:
         """A verdict on each event; raises ``InvalidInput`` for what is no single event's fault."""
         body, limits = submission.body, submission.limits
         if not is_sound(body):
@@ -211,15 +211,15 @@ class GoodEvents:
             check_depth(body, pieces, depth_max=limits.json_depth_max)
         except InvalidInput:
             return self._judge(body, limits)  # one is too deep: the others are taken
-        return Verdict(len(pieces), _NONE_REFUSED)
+        return BatchVerdict(len(pieces), _NONE_REFUSED)
 
-    def _judge(self, body: bytes, limits: AdmissionLimits) -> Verdict:
+    def _judge(self, body: bytes, limits: AdmissionLimits) -> BatchVerdict:
         """Judges the events of a body one by one."""
         items = self._bodies.split(body)
         self._check_around(len(items.raws), self._bodies.read_envelope(*items.beside), limits)
         return self._verdict_on(items, {}, limits)
 
-    def _judge_unsound(self, body: bytes, limits: AdmissionLimits) -> Verdict:
+    def _judge_unsound(self, body: bytes, limits: AdmissionLimits) -> BatchVerdict:
         """Judges the events of a body some of which may not be stored.
 
         Raises ``InvalidInput`` when that is not the fault of events alone.
@@ -233,7 +233,7 @@ class GoodEvents:
 
     def _verdict_on(
         self, items: Items, faulty: Mapping[int, list[Problem]], limits: AdmissionLimits
-    ) -> Verdict:
+    ) -> BatchVerdict:
         refused = find_refused(
             items.raws,
             self._bodies.fields,
@@ -241,7 +241,7 @@ class GoodEvents:
             levels_around=items.levels_around,
             faulty=faulty,
         )
-        return Verdict(len(items.raws) - len(refused), refused)
+        return BatchVerdict(len(items.raws) - len(refused), refused)
 
     def _has_large_event(self, body: bytes, limits: AdmissionLimits) -> bool:
         bytes_max = limits.event_bytes_max

@@ -12,7 +12,7 @@ import msgspec
 PREFIX = "p_"
 
 
-class Kind(StrEnum):
+class ColumnKind(StrEnum):
     """What an accelerated column holds."""
 
     TEXT = "text"
@@ -43,7 +43,7 @@ class Accelerated(msgspec.Struct, frozen=True, order=True):
     """A property that is chosen for a column. ``pointer`` is a JSON pointer (RFC 6901)."""
 
     pointer: str
-    kind: Kind
+    kind: ColumnKind
 
     @property
     def name(self) -> str:

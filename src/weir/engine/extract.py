@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from weir.domain.layout import Accelerated, Exact, Kind
+from weir.domain.layout import Accelerated, ColumnKind, Exact
 from weir.errors import Unavailable
 
 MEMORY_BYTES: Final = 512 * 1024 * 1024
@@ -19,11 +19,11 @@ BATCH_ROWS: Final = 122_880
 """Rows that are extracted at once: bounds what the texts take beside the rows."""
 
 _ROWS = "rows_to_extract"
-_TYPED: Final[dict[Kind, str]] = {
-    Kind.TEXT: "{text}",
-    Kind.INTEGER: "TRY_CAST({text} AS BIGINT)",
-    Kind.FLOAT: "TRY_CAST({text} AS DOUBLE)",
-    Kind.BOOLEAN: "CASE {text} WHEN 'true' THEN true WHEN 'false' THEN false END",
+_TYPED: Final[dict[ColumnKind, str]] = {
+    ColumnKind.TEXT: "{text}",
+    ColumnKind.INTEGER: "TRY_CAST({text} AS BIGINT)",
+    ColumnKind.FLOAT: "TRY_CAST({text} AS DOUBLE)",
+    ColumnKind.BOOLEAN: "CASE {text} WHEN 'true' THEN true WHEN 'false' THEN false END",
 }
 _ALL_EXACT: Final = Exact.TEXT | Exact.NUMBER | Exact.BOOLEAN
 
@@ -100,7 +100,7 @@ def _statement(choices: Sequence[Accelerated]) -> str:
     for place, choice in enumerate(choices):
         text = f"texts[{place + 1}]"
         values.append(f"{_TYPED[choice.kind].format(text=text)} AS v{place}")
-        if choice.kind is Kind.TEXT:
+        if choice.kind is ColumnKind.TEXT:
             continue
         value = f"v{place}"
         proofs += [
@@ -120,11 +120,13 @@ def _text_proof(value: str, text: str) -> str:
     return f"{text} IS NOT DISTINCT FROM CAST({value} AS VARCHAR)"
 
 
-def _number_proof(kind: Kind, value: str, text: str) -> str:
+def _number_proof(kind: ColumnKind, value: str, text: str) -> str:
     match kind:
-        case Kind.FLOAT:  # the column is the number; but files hold no statistics of NaN
+        case ColumnKind.FLOAT:  # the column is the number; but files hold no statistics of NaN
             return f"({value} IS NULL OR NOT isnan({value}))"
-        case Kind.INTEGER:  # -0.0 equals 0 and is written otherwise; who gives the text, gives all
+        case (
+            ColumnKind.INTEGER
+        ):  # -0.0 equals 0 and is written otherwise; who gives the text, gives all
             number = f"TRY_CAST({text} AS DOUBLE)"
             sign = f"coalesce({value} <> 0 OR NOT signbit({number}), true)"
             same = f"{number} IS NOT DISTINCT FROM CAST({value} AS DOUBLE)"
@@ -133,19 +135,19 @@ def _number_proof(kind: Kind, value: str, text: str) -> str:
             return "false"
 
 
-def _boolean_proof(kind: Kind, value: str, text: str) -> str:
-    if kind is Kind.BOOLEAN:
+def _boolean_proof(kind: ColumnKind, value: str, text: str) -> str:
+    if kind is ColumnKind.BOOLEAN:
         return f"TRY_CAST({text} AS BOOLEAN) IS NOT DISTINCT FROM {value}"
     return "false"
 
 
-def _proven(batch: pa.Table, place: int, kind: Kind) -> Exact:
-    if kind is Kind.TEXT:
+def _proven(batch: pa.Table, place: int, kind: ColumnKind) -> Exact:
+    if kind is ColumnKind.TEXT:
         return _ALL_EXACT
     proven = Exact.NONE
     for letter, read in (("t", Exact.TEXT), ("n", Exact.NUMBER), ("b", Exact.BOOLEAN)):
         if pc.all(batch[f"{letter}{place}"], min_count=0).as_py():
             proven |= read
-    if kind is Kind.FLOAT and not proven & Exact.NUMBER:
+    if kind is ColumnKind.FLOAT and not proven & Exact.NUMBER:
         return Exact.NONE
     return proven

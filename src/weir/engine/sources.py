@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import msgspec
 import pyarrow as pa
 
-from weir.domain.layout import Column, Exact, Kind, Read
+from weir.domain.layout import Column, ColumnKind, Exact, Read
 
 BRANCHES_MAX: Final = 8
 """Layouts that get a branch of their own; the rows of the others are read as JSON."""
@@ -115,7 +115,7 @@ def _column(read: PropertyRead, source: Source) -> str:
 def _answer(column: Column, read: Read) -> str | None:
     """What reads the column in place of the JSON; None where that may differ."""
     value, kind = quoted(column.choice.name), column.choice.kind
-    if kind is Kind.TEXT:
+    if kind is ColumnKind.TEXT:
         return _cast(value, read)
     if column.exact & _EXACT[read]:
         return f"CAST({value} AS {read.value})"

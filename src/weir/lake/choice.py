@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from weir.domain.layout import Accelerated, Kind
+from weir.domain.layout import Accelerated, ColumnKind
 
 SAMPLE_ROWS = 256
 """Rows that are looked at, evenly spaced: what choosing costs does not grow with the file."""
@@ -48,7 +48,7 @@ class Sample:
 
     def __init__(self) -> None:
         self.row_count = 0
-        self._seen: Counter[tuple[str, Kind]] = Counter()
+        self._seen: Counter[tuple[str, ColumnKind]] = Counter()
 
     def observe(self, properties: str) -> None:
         """Counts one row's scalars; its JSON is an object that the door has let in."""
@@ -59,9 +59,9 @@ class Sample:
             return
         self._seen.update(islice(_scalars(row, "", DEPTH_MAX), KEYS_PER_ROW))
 
-    def kinds(self) -> dict[str, Counter[Kind]]:
+    def kinds(self) -> dict[str, Counter[ColumnKind]]:
         """Every property seen, and how often as which kind."""
-        found: dict[str, Counter[Kind]] = {}
+        found: dict[str, Counter[ColumnKind]] = {}
         for (pointer, kind), count in self._seen.items():
             found.setdefault(pointer, Counter())[kind] = count
         return found
@@ -108,23 +108,23 @@ def _rows_needed(sample: Sample, has_column: bool) -> float:
     return sample.row_count * (KEPT_SHARE if has_column else TAKEN_SHARE)
 
 
-def _kind(seen: Counter[Kind], earlier: Kind | None) -> Kind:
+def _kind(seen: Counter[ColumnKind], earlier: ColumnKind | None) -> ColumnKind:
     """The narrowest kind that all values fit, or the earlier one while nearly all do."""
     if earlier is not None:
-        fitting = seen.total() if earlier is Kind.TEXT else _fitting(seen, earlier)
+        fitting = seen.total() if earlier is ColumnKind.TEXT else _fitting(seen, earlier)
         if fitting >= FITTING_SHARE * seen.total():
             return earlier
-    for kind in (Kind.BOOLEAN, Kind.INTEGER, Kind.FLOAT):
+    for kind in (ColumnKind.BOOLEAN, ColumnKind.INTEGER, ColumnKind.FLOAT):
         if _fitting(seen, kind) == seen.total():
             return kind
-    return Kind.TEXT
+    return ColumnKind.TEXT
 
 
-def _fitting(seen: Counter[Kind], kind: Kind) -> int:
-    return seen[kind] + (seen[Kind.INTEGER] if kind is Kind.FLOAT else 0)
+def _fitting(seen: Counter[ColumnKind], kind: ColumnKind) -> int:
+    return seen[kind] + (seen[ColumnKind.INTEGER] if kind is ColumnKind.FLOAT else 0)
 
 
-def _scalars(value: object, above: str, depth: int) -> Iterator[tuple[str, Kind]]:
+def _scalars(value: object, above: str, depth: int) -> Iterator[tuple[str, ColumnKind]]:
     """The pointers and kinds of the scalars below an object; nulls and lists are none."""
     if not isinstance(value, dict):
         return
@@ -134,13 +134,13 @@ def _scalars(value: object, above: str, depth: int) -> Iterator[tuple[str, Kind]
             case dict() if depth > 1:
                 yield from _scalars(inner, pointer, depth - 1)
             case bool():
-                yield pointer, Kind.BOOLEAN
+                yield pointer, ColumnKind.BOOLEAN
             case int():
                 fits = -INTEGER_MAX <= inner <= INTEGER_MAX
-                yield pointer, Kind.INTEGER if fits else Kind.TEXT
+                yield pointer, ColumnKind.INTEGER if fits else ColumnKind.TEXT
             case float():
-                yield pointer, Kind.FLOAT
+                yield pointer, ColumnKind.FLOAT
             case str():
-                yield pointer, Kind.TEXT
+                yield pointer, ColumnKind.TEXT
             case _:
                 pass

@@ -34,14 +34,14 @@ _BEFORE = _AT_START + TENANTS_MAX
 _ZEROES = bytes(TENANTS_MAX * _CELL_BYTES)
 
 
-class Start(NamedTuple):
+class WorkerStart(NamedTuple):
     """One start of a worker. ``offset``: events in its journal then."""
 
     number: int
     offset: int
 
 
-NOT_STARTED = Start(0, sys.maxsize)
+NOT_STARTED = WorkerStart(0, sys.maxsize)
 """Everything in the journal lies before the first start of a run."""
 
 
@@ -141,7 +141,7 @@ class UsageTable:
                 self._clear(row + _BEFORE)
         self._cells[_MONTH] = month
 
-    def open_start(self, worker: int) -> Start | None:
+    def open_start(self, worker: int) -> WorkerStart | None:
         """The worker's last start, or the one to come; None when it is in order."""
         row = self._rows[worker]
         number = self._cells[row + _STARTS]  # first: a later start has a number of its own
@@ -149,9 +149,9 @@ class UsageTable:
             return NOT_STARTED
         if number == self._cells[row + _SETTLED]:
             return None
-        return Start(number, self._cells[row + _START])
+        return WorkerStart(number, self._cells[row + _START])
 
-    def settle(self, worker: int, start: Start) -> None:
+    def settle(self, worker: int, start: WorkerStart) -> None:
         """The loader has put the start in order."""
         self._cells[self._rows[worker] + _SETTLED] = start.number
 

@@ -58,7 +58,7 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     jti: _Name
 
 
-class Parts(NamedTuple):
+class TokenParts(NamedTuple):
     """A token taken apart: what was signed, by which key, what it says, and the signature."""
 
     signed: bytes
@@ -75,13 +75,13 @@ def may_be_token(text: str) -> bool:
     return KEY_CHARS_MAX < len(text) <= TOKEN_CHARS_MAX and text.count(".") == 2
 
 
-def take_apart(text: str) -> Parts:
+def take_apart(text: str) -> TokenParts:
     """The parts of a token whose header is as ours; else ``Unauthenticated``."""
     try:
         header, payload, signature = text.encode("ascii").split(b".")
         kid = _decode_header(_decode(header)).kid
         signed = header + b"." + payload
-        return Parts(signed, kid, _decode(payload), _decode(signature))
+        return TokenParts(signed, kid, _decode(payload), _decode(signature))
     except (ValueError, msgspec.MsgspecError):
         raise no_token() from None
 

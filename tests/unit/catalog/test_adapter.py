@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from weir.catalog.adapter import SqlCatalog
 from weir.catalog.tables import COUNTS
-from weir.domain.layout import Accelerated, Column, Exact, Kind, Layout
+from weir.domain.layout import Accelerated, Column, ColumnKind, Exact, Layout
 from weir.domain.outcome import LedgerRow
 from weir.domain.snapshot import LakeFile
 from weir.errors import Conflict, Corrupt, Unavailable
@@ -41,7 +41,7 @@ def catalog(tmp_path: Path) -> Iterator[SqlCatalog]:
     opened.close()
 
 
-COLUMN = Column(Accelerated("/a b", Kind.FLOAT), Exact.NUMBER)
+COLUMN = Column(Accelerated("/a b", ColumnKind.FLOAT), Exact.NUMBER)
 LAYOUT = Layout(2**62, 1, (COLUMN,))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from tests.unit.lake.test_parquet import make_rows
-from weir.domain.layout import Accelerated, Exact, Kind, layout_of
+from weir.domain.layout import Accelerated, ColumnKind, Exact, layout_of
 from weir.engine.extract import Extractor
 from weir.lake.acceleration import ROWS_MIN, Accelerator
 from weir.lake.choice import KEYS_PER_ROW, choose_columns, sample_rows
@@ -15,7 +15,7 @@ from weir.lake.parquet import encode_rows
 
 def chosen(
     rows: Sequence[object], earlier: Sequence[Accelerated] = (), *, columns_max: int = 10
-) -> dict[str, Kind]:
+) -> dict[str, ColumnKind]:
     """The choice for rows of properties."""
     sample = sample_rows(pa.chunked_array([[json.dumps(row) for row in rows]]))
     choices = choose_columns(sample, earlier, columns_max=columns_max)
@@ -29,12 +29,12 @@ def test_kinds_are_the_narrowest_that_all_values_fit() -> None:
         {"i": -7, "f": 1.5, "b": False, "t": "", "m": "x", "big": 1},
     ]
     assert chosen(rows) == {
-        "/i": Kind.INTEGER,
-        "/f": Kind.FLOAT,
-        "/b": Kind.BOOLEAN,
-        "/t": Kind.TEXT,
-        "/m": Kind.TEXT,
-        "/big": Kind.TEXT,
+        "/i": ColumnKind.INTEGER,
+        "/f": ColumnKind.FLOAT,
+        "/b": ColumnKind.BOOLEAN,
+        "/t": ColumnKind.TEXT,
+        "/m": ColumnKind.TEXT,
+        "/big": ColumnKind.TEXT,
     }
 
 
@@ -54,13 +54,15 @@ def test_the_most_frequent_win_and_rare_ones_get_none() -> None:
 def test_an_earlier_column_stays_while_it_is_of_use() -> None:
     """Although others are more frequent now, and although a few values do not fit its kind."""
     rows = [{"new": 1, **({"old": n} if n % 30 == 0 else {})} for n in range(250)]
-    old = Accelerated("/old", Kind.INTEGER)
-    assert chosen(rows, [old], columns_max=1) == {"/old": Kind.INTEGER}
-    assert chosen(rows, [Accelerated("/gone", Kind.TEXT)], columns_max=1) == {"/new": Kind.INTEGER}
+    old = Accelerated("/old", ColumnKind.INTEGER)
+    assert chosen(rows, [old], columns_max=1) == {"/old": ColumnKind.INTEGER}
+    assert chosen(rows, [Accelerated("/gone", ColumnKind.TEXT)], columns_max=1) == {
+        "/new": ColumnKind.INTEGER
+    }
     nearly = [{"old": n or "x"} for n in range(100)]
-    assert chosen(nearly, [old]) == {"/old": Kind.INTEGER}
+    assert chosen(nearly, [old]) == {"/old": ColumnKind.INTEGER}
     mixed = [{"old": "x" if n % 2 else n} for n in range(100)]
-    assert chosen(mixed, [old]) == {"/old": Kind.TEXT}
+    assert chosen(mixed, [old]) == {"/old": ColumnKind.TEXT}
 
 
 def test_names_that_differ_in_case_only_get_one_column() -> None:
@@ -75,7 +77,7 @@ def test_a_hundred_thousand_distinct_keys_cost_no_more_than_ten() -> None:
     sample = sample_rows(pa.chunked_array([[json.dumps(wide)]]))
     assert len(sample.kinds()) == KEYS_PER_ROW
     rows = [{f"key{n}": 1, "plan": "x"} for n in range(100_000)]
-    assert chosen(rows) == {"/plan": Kind.TEXT}
+    assert chosen(rows) == {"/plan": ColumnKind.TEXT}
 
 
 def test_numbers_that_no_parser_takes_hurt_nobody() -> None:
@@ -99,8 +101,8 @@ def test_widened_rows_have_columns_and_are_the_same_each_time() -> None:
     assert layout is not None
     assert layout == layout_of(1, again.columns)
     assert layout.choices == (
-        Accelerated("/n", Kind.INTEGER),
-        Accelerated("/plan", Kind.TEXT),
+        Accelerated("/n", ColumnKind.INTEGER),
+        Accelerated("/plan", ColumnKind.TEXT),
     )
     assert Accelerator(columns_max=0).widen(rows, ()).columns == ()
     assert Accelerator(columns_max=5).widen(rows.slice(1), ()).columns == ()
@@ -112,10 +114,10 @@ def test_proofs_tell_what_a_column_may_answer() -> None:
         [['{"a": 1, "b": 2, "c": "x", "d": true}', '{"a": 1.0, "b": "7"}']]
     )
     choices = [
-        Accelerated("/a", Kind.FLOAT),
-        Accelerated("/b", Kind.INTEGER),
-        Accelerated("/c", Kind.INTEGER),
-        Accelerated("/d", Kind.BOOLEAN),
+        Accelerated("/a", ColumnKind.FLOAT),
+        Accelerated("/b", ColumnKind.INTEGER),
+        Accelerated("/c", ColumnKind.INTEGER),
+        Accelerated("/d", ColumnKind.BOOLEAN),
     ]
     extractor = Extractor()
     extracted = extractor.extract(properties, choices)

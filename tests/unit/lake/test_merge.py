@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from weir.domain.layout import Accelerated, Kind
+from weir.domain.layout import Accelerated, ColumnKind
 from weir.errors import Corrupt
 from weir.lake import merge as merging
 from weir.lake.merge import Merged, MergeJob, merge
@@ -99,7 +99,7 @@ def test_large_results_get_columns_and_several_row_groups(
 
 def test_earlier_columns_are_kept(tmp_path: Path) -> None:
     """The layout of a project changes seldom."""
-    earlier = (Accelerated("/plan", Kind.TEXT),)
+    earlier = (Accelerated("/plan", ColumnKind.TEXT),)
     found = merge(job_of(tmp_path, shuffled_parts(5000, 2), earlier=earlier, columns_max=1))
     assert [column.choice for column in found.columns] == list(earlier)
 

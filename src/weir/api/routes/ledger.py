@@ -43,7 +43,7 @@ class LedgerSource(Protocol):
         ...
 
 
-class LedgerRequest(msgspec.Struct, frozen=True, kw_only=True):
+class LedgerQuery(msgspec.Struct, frozen=True, kw_only=True):
     """The range of the ledger as it is asked for."""
 
     from_: Annotated[
@@ -97,7 +97,7 @@ LEDGER = Operation(
     name="ledger",
     summary="What became of the project's events, per key and minute.",
     scope=Scope.METRICS,
-    request=LedgerRequest,
+    request=LedgerQuery,
     returns=Ledger,
     reply_words="The counts. `balance` is 0 when every accepted event has an outcome.",
     reply=Body(
@@ -137,7 +137,7 @@ def ledger_routes(
 ) -> list[Route]:
     """The route of the ledger."""
 
-    async def show_ledger(principal: Principal, request: LedgerRequest) -> Ledger:
+    async def show_ledger(principal: Principal, request: LedgerQuery) -> Ledger:
         asked = parse_range(request, now_us=clock.now_us(), minutes_max=minutes_max)
         names = await asyncio.to_thread(key_names, principal.project_id)
         found = await ledger.ledger(
@@ -154,7 +154,7 @@ def ledger_routes(
     return [keyed_route(LEDGER, show_ledger, authenticate)]
 
 
-def parse_range(asked: LedgerRequest, *, now_us: int, minutes_max: int) -> LedgerRange:
+def parse_range(asked: LedgerQuery, *, now_us: int, minutes_max: int) -> LedgerRange:
     """The range asked for: ``from`` rounded down, ``to`` (default now) up to whole minutes.
 
     ``from`` defaults to an hour before ``to``. Raises ``InvalidInput``.

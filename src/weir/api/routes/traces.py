@@ -43,7 +43,7 @@ class CopySource(Protocol):
         ...
 
 
-class TraceRequest(msgspec.Struct, frozen=True, kw_only=True):
+class TraceQuery(msgspec.Struct, frozen=True, kw_only=True):
     """The event whose story is asked for."""
 
     event_id: Annotated[str, msgspec.Meta(description="As it was sent.")]
@@ -88,7 +88,7 @@ TRACE = Operation(
     name="trace",
     summary="What became of one event, and every time it was sent.",
     scope=Scope.METRICS,
-    request=TraceRequest,
+    request=TraceQuery,
     returns=Trace,
     reply_words=(
         "Its story. `outcome` is `in_flight` until the event is in the lake. `duplicates` are the"
@@ -145,7 +145,7 @@ class _Rows(msgspec.Struct):
 def trace_routes(parts: TraceSources, *, authenticate: Authenticate) -> list[Route]:
     """The route of the trace."""
 
-    async def show_trace(principal: Principal, request: TraceRequest) -> Trace:
+    async def show_trace(principal: Principal, request: TraceQuery) -> Trace:
         event_id = request.event_id
         project = parts.slug_of(principal.project_id)
         unknown = _unknown(project)

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
 
-from weir.cli.send.state import Start
+from weir.cli.send.state import ResumePoint
 from weir.errors import InvalidInput
 
 BATCH_EVENTS_MAX = 1000
@@ -29,7 +29,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _COMPRESSED = {b"\x1f\x8b": "zcat", b"\x28\xb5\x2f\xfd": "zstdcat"}
 _MALFORMED = re.compile(r"malformed: (.+) \(byte (\d+)\)")
 _SHOWN_BYTES = 10
-_BEGINNING = Start()
+_BEGINNING = ResumePoint()
 
 
 class Line(NamedTuple):
@@ -53,7 +53,7 @@ class Batch(NamedTuple):
 
     lines: list[Line]
     rejects: list[Reject]
-    end: Start
+    end: ResumePoint
 
 
 class _Event(msgspec.Struct):
@@ -94,7 +94,7 @@ def arriving_lines(fd: int, *, monotonic_s: Callable[[], float]) -> Iterator[byt
 
 
 def read_batches(
-    texts: Iterable[bytes | None], *, run: str, events_max: int, start: Start = _BEGINNING
+    texts: Iterable[bytes | None], *, run: str, events_max: int, start: ResumePoint = _BEGINNING
 ) -> Iterator[Batch]:
     """The batches of the lines from ``start`` on, in order; empty ones count and are not sent.
 
@@ -107,7 +107,7 @@ def read_batches(
     for text in texts:
         if text is None:
             if lines or rejects:
-                yield Batch(lines, rejects, Start(number, read_bytes, checksum))
+                yield Batch(lines, rejects, ResumePoint(number, read_bytes, checksum))
                 lines, rejects, size = [], [], 0
             continue
         number += 1
@@ -116,7 +116,7 @@ def read_batches(
         prepared = prepare_line(number, text, run=run)
         more = len(prepared.event) if isinstance(prepared, Line) else 0
         if len(lines) + len(rejects) >= events_max or (lines and size + more > BATCH_BYTES):
-            yield Batch(lines, rejects, Start(number - 1, read_bytes, checksum))
+            yield Batch(lines, rejects, ResumePoint(number - 1, read_bytes, checksum))
             lines, rejects, size = [], [], 0
         if isinstance(prepared, Line):
             lines.append(prepared)
@@ -126,7 +126,7 @@ def read_batches(
         read_bytes += len(text)
         checksum = zlib.crc32(text, checksum)
     if lines or rejects:
-        yield Batch(lines, rejects, Start(number, read_bytes, checksum))
+        yield Batch(lines, rejects, ResumePoint(number, read_bytes, checksum))
 
 
 def prepare_line(number: int, text: bytes, *, run: str) -> Line | Reject | None:

@@ -21,8 +21,8 @@ from weir.cli.send.delivery import Answer, Patience, Post, Tally, deliver
 from weir.cli.send.lines import BATCH_EVENTS_MAX, arriving_lines, file_lines, read_batches
 from weir.cli.send.state import (
     SUFFIX,
+    ResumePoint,
     SendState,
-    Start,
     StateFile,
     alone,
     load_state,
@@ -134,7 +134,7 @@ def _beside(file: BinaryIO) -> Path | None:
 
 def _begin(
     texts: Iterator[bytes | None], path: Path | None, target: Target
-) -> tuple[StateFile, Start]:
+) -> tuple[StateFile, ResumePoint]:
     """The progress so far, on disk before the first event leaves, and where the input goes on."""
     earlier = load_state(path, url=target.url) if path else None
     state = earlier or SendState(target.url, secrets.token_hex(8))

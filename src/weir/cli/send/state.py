@@ -30,7 +30,7 @@ class SendState(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """CRC-32 of these lines as they were read."""
 
 
-class Start(NamedTuple):
+class ResumePoint(NamedTuple):
     """Where reading goes on: lines and bytes before it, and their checksum."""
 
     lines: int = 0
@@ -147,7 +147,7 @@ def load_state(path: Path, *, url: str) -> SendState | None:
     return state
 
 
-def skip_lines(texts: Iterator[bytes | None], state: SendState) -> Start:
+def skip_lines(texts: Iterator[bytes | None], state: SendState) -> ResumePoint:
     """Passes over what is acknowledged; ``Conflict`` when the input is not the same any more."""
     read_bytes = checksum = lines = 0
     while lines < state.lines:
@@ -165,4 +165,4 @@ def skip_lines(texts: Iterator[bytes | None], state: SendState) -> Start:
             code="send_state",
             hint="Remove the progress file to send all of it, or name another with --state.",
         )
-    return Start(lines, read_bytes, checksum)
+    return ResumePoint(lines, read_bytes, checksum)

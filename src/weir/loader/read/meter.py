@@ -21,7 +21,7 @@ from weir.lake.records import UsageRow
 from weir.loader.read.rounds import Round
 from weir.loader.read.rows import Block
 from weir.loader.tail.dedup import Verdict
-from weir.node.usage import Start, UsageTable
+from weir.node.usage import UsageTable, WorkerStart
 
 Committed = Callable[[int], Sequence[UsageRow]]
 """The catalog's rows of a month."""
@@ -152,7 +152,7 @@ class Meter:
                 table.set_before(worker, tenant_id, least)
         return counts
 
-    def _settle(self, worker: int, start: Start, journal_id: str) -> set[int]:
+    def _settle(self, worker: int, start: WorkerStart, journal_id: str) -> set[int]:
         """Everything before the start has been read: now it is known to the event."""
         table, counts = self._table, self._of(journal_id)
         touched = {*counts, *table.counted_at_start(worker)}

@@ -12,8 +12,8 @@ from weir.api.app import build_app
 from weir.api.auth import authenticator
 from weir.api.routes.ledger import (
     By,
+    LedgerQuery,
     LedgerRange,
-    LedgerRequest,
     ledger_routes,
     parse_range,
 )
@@ -207,7 +207,7 @@ def test_wrong_sum_is_refused(service: ControlService, app: Starlette, call: Cal
 
 def parsed(now_us: int = NOON * 60_000_000, **query: str) -> LedgerRange:
     """The range that is asked for."""
-    return parse_range(LedgerRequest(**query), now_us=now_us, minutes_max=1440)  # type: ignore[arg-type]  # times alone
+    return parse_range(LedgerQuery(**query), now_us=now_us, minutes_max=1440)  # type: ignore[arg-type]  # times alone
 
 
 @pytest.mark.parametrize(

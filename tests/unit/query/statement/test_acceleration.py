@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.query.statement.gating import pass_events
-from weir.domain.layout import Accelerated, Column, Exact, Kind
+from weir.domain.layout import Accelerated, Column, ColumnKind, Exact
 from weir.engine.extract import Extractor
 from weir.engine.sources import (
     BRANCHES_MAX,
@@ -61,7 +61,7 @@ def objects(draw: st.DrawFn) -> str:
 files = st.lists(
     st.tuples(
         st.lists(objects(), min_size=1, max_size=12),
-        st.dictionaries(st.sampled_from(POINTERS), st.sampled_from(Kind), max_size=5),
+        st.dictionaries(st.sampled_from(POINTERS), st.sampled_from(ColumnKind), max_size=5),
     ),
     min_size=1,
     max_size=3,
@@ -142,7 +142,7 @@ def answers(sources: list[Source], tail: pa.Table, pointers: set[str], sql: str)
 )
 @given(made=files, tail=st.lists(objects(), max_size=4))
 def test_columns_and_json_give_the_same_answers(
-    made: list[tuple[list[str], dict[str, Kind]]],
+    made: list[tuple[list[str], dict[str, ColumnKind]]],
     tail: list[str],
     extractor: Extractor,
     tmp_path_factory: pytest.TempPathFactory,
@@ -252,7 +252,7 @@ def test_table_without_columns_is_read_as_it_is() -> None:
 
 def test_many_layouts_become_few_branches() -> None:
     """The layouts of the fewest rows are read as JSON, and no file is left out."""
-    column = Column(Accelerated("/n", Kind.TEXT), Exact.TEXT)
+    column = Column(Accelerated("/n", ColumnKind.TEXT), Exact.TEXT)
     sources = [Source((f"{place}",), (column,), place) for place in range(BRANCHES_MAX + 5)]
     found = merged(sources)
     assert sorted(path for each in found for path in each.files) == sorted(
