@@ -13,48 +13,61 @@ SLOW_S = 5.0
 
 LEFT_TO_ALL = {
     "tests/end_to_end": "starts, disturbs and kills real nodes; KEPT has one test for each promise",
-    "test_client_node.py::test_a_node_killed_while_clients_send_gets_every_event_once": "kills",
-    "test_client_node.py::test_a_program_killed_in_a_loop_loses_and_doubles_nothing": "kills",
-    "test_crash.py::test_kill_at_any_time_loses_and_repeats_nothing": "kills",
+    "test_client_node.py::test_a_node_killed_while_clients_send_gets_every_event_once": (
+        "kills a real node and starts it again"
+    ),
+    "test_client_node.py::test_a_program_killed_in_a_loop_loses_and_doubles_nothing": (
+        "kills programs at their work"
+    ),
+    "test_crash.py::test_kill_at_any_time_loses_and_repeats_nothing": "kills loaders at their work",
     "test_simulation.py::test_simulation_notices_a_mistake": (
-        "looks for each known mistake until a history shows it; the histories themselves stay"
+        "plays each known mistake until a history shows it; the program's own histories stay"
     ),
     "test_app.py::test_requests_leave_no_memory_behind": "thousands of requests before it can tell",
     "test_portions.py::test_expanding_frames_are_loaded_within_little_memory": (
-        "loads frames as large as they may be in a process of their own"
+        "two gigabytes of rows through a loader of its own"
     ),
     "test_acceleration.py::test_columns_and_json_give_the_same_answers": "an oracle at length",
 }
 """Folder, file or test: why ``make test`` leaves it to ``make test-all``."""
 
 KEPT = {
-    "test_kills.py::test_the_whole_tree_killed_in_a_loop_loses_and_doubles_nothing": "a promise",
-    "test_kills.py::test_a_process_killed_in_a_loop_comes_back_and_nothing_is_lost": "a promise",
-    "test_kills.py::test_sigterm_under_load_resets_no_request": "a promise",
-    "test_disk_faults.py::test_a_failed_sync_is_never_acknowledged_and_the_worker_ends": (
-        "a promise"
+    "test_kills.py::test_the_whole_tree_killed_in_a_loop_loses_and_doubles_nothing": (
+        "promised: killed as a whole, a node loses and doubles nothing"
     ),
-    "test_node.py::test_the_ledger_balances_over_taken_and_refused_events": "a promise",
-    "test_node.py::test_events_outlive_a_restart_and_are_not_doubled": "a promise",
-    "test_node.py::test_projects_do_not_see_each_other": "a promise",
-    "test_node.py::test_a_revoked_key_is_refused_by_every_worker": "a promise",
-    "test_query_bombs.py::test_a_bomb_ends_within_its_limits": "a promise",
+    "test_kills.py::test_a_process_killed_in_a_loop_comes_back_and_nothing_is_lost": (
+        "promised: killed in part, it comes back by itself"
+    ),
+    "test_kills.py::test_sigterm_under_load_resets_no_request": (
+        "promised: a stop answers every request that was begun"
+    ),
+    "test_disk_faults.py::test_a_failed_sync_is_never_acknowledged_and_the_worker_ends": (
+        "promised: a disk that failed to sync is not trusted again"
+    ),
+    "test_node.py::test_the_ledger_balances_over_taken_and_refused_events": (
+        "promised: every accepted event has one outcome"
+    ),
+    "test_node.py::test_events_outlive_a_restart_and_are_not_doubled": (
+        "promised: an event_id is stored once, whatever is repeated"
+    ),
+    "test_node.py::test_projects_do_not_see_each_other": "promised: a project sees its own",
+    "test_node.py::test_a_revoked_key_is_refused_by_every_worker": "promised: a revoked key ends",
+    "test_query_bombs.py::test_a_bomb_ends_within_its_limits": "promised: queries have limits",
     "test_readme.py": "the README's own start",
-    "test_every_dialect.py": "every way of sending, to its end",
+    "test_every_dialect.py": "every way of sending, as far as SQL",
     "test_backup.py::test_backup_under_load_restores_every_acknowledged_event_once": (
-        "what the README says to do where it promises nothing"
+        "what the README advises where it promises nothing"
     ),
 }
 """What ``make test`` runs although it is in a folder of ``LEFT_TO_ALL``, and why."""
 
 SLOW = {
     "tests/end_to_end": "a start of a node costs four seconds of processor time",
-    "test_simulation.py::test_no_history_breaks_a_promise": "plays a hundred histories of faults",
+    "test_simulation.py::test_no_history_breaks_a_promise": "plays fifty histories of faults",
     "test_rules.py::test_tree_keeps_every_rule": "parses the whole tree and holds it to every rule",
     "test_crash.py::test_crash_at_every_step_changes_nothing": "a commit for each of its steps",
-    "test_run.py::test_loader_that_was_replaced_ends": "two loaders, and the locks between them",
-    "test_meter.py::test_count_is_exact_once_all_is_read": "150 drawn histories of counts",
-    "test_compaction.py::test_small_files_become_one_while_queries_go_on": "merges in a process",
+    "test_meter.py::test_count_is_exact_once_all_is_read": "150 drawn histories of a journal",
+    "test_compaction.py::test_small_files_become_one_while_queries_go_on": "merges and queries",
     "test_pool.py::test_many_rows_are_streamed_and_not_gathered": "streams a gigabyte",
     "test_pool.py::test_ndjson_past_its_deadline_ends_with_the_error": "two deadlines of a query",
     "test_agreement.py": "hundreds of drawn bodies beside an oracle",

@@ -259,7 +259,7 @@ def test_full_disk_delays_the_commit_and_loses_nothing(
     assert sorted(row["event_id"] for row in rig.committed()) == ["id-1", "id-2"]
 
 
-def test_loader_that_was_replaced_ends(rig: Rig) -> None:
+def test_loader_that_was_replaced_ends(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """Once another one has taken over, nothing can be committed and the loader ends."""
     rig.write([event(1)])
 
@@ -269,6 +269,7 @@ def test_loader_that_was_replaced_ends(rig: Rig) -> None:
             catalog = rig.open_catalog()
             catalog.take_over()
             catalog.close()
+            monkeypatch.setattr(client, "PATIENCE_S", 0.1)  # no other one will come
             with pytest.raises(Unavailable):
                 loader.cut()
 
