@@ -15,7 +15,7 @@ hypothesis.settings.register_profile(
     "weir",
     deadline=None,
     print_blob=True,
-    # Both say how fast the machine is at the moment, which is no matter of the tests.
+    # As a deadline, it would tell how fast the machine is at the moment.
     suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("weir")
