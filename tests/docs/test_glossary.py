@@ -1,0 +1,53 @@
+"""The glossary and the architecture page speak of what is there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "src/weir"
+GLOSSARY = (ROOT / "docs/glossary.md").read_text()
+ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
+ROWS = re.findall(r"^\| ([^|]+?) \| ([^|]+?) \| `([^`]+)` \|$", GLOSSARY, re.MULTILINE)
+WORDS_MAX = 1400
+"""Of the architecture page: what one page holds."""
+
+
+def test_words_stand_once_and_in_order() -> None:
+    """Somebody looks a word up."""
+    words = [word.partition(",")[0] for word, _, _ in ROWS]
+    assert len(words) > 40
+    assert words == sorted(set(words))
+
+
+@pytest.mark.parametrize(("word", "home"), [(word, home) for word, _, home in ROWS])
+def test_word_is_used_where_it_is_at_home(word: str, home: str) -> None:
+    """Its module exists and says it: in a name or in words."""
+    text = (PACKAGE / home).read_text().lower().replace("_", " ")
+    said = [form.strip() for form in word.lower().split(",")]
+    assert any(form in text for form in said), f"{home} does not say {word!r}"
+
+
+@pytest.mark.parametrize("page", ["ARCHITECTURE.md", "CONTRIBUTING.md", "docs/glossary.md"])
+def test_paths_that_a_page_names_are_there(page: str) -> None:
+    """A module or folder below the package, or of the repository."""
+    text = (ROOT / page).read_text()
+    named = set(re.findall(r"`((?:[\w-]+/)+(?:[\w.-]+)?)`", text)) - {"journal/NN/state", "run/"}
+    files = {name for name in named if name.endswith(("/", ".py", ".md"))}
+    missing = {
+        name for name in files if not (PACKAGE / name).exists() and not (ROOT / name).exists()
+    }
+    assert missing == set()
+
+
+def test_every_folder_of_the_package_is_on_the_code_map() -> None:
+    """A stranger finds each room."""
+    folders = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
+    code_map = ARCHITECTURE.partition("## Code map")[2].partition("## ")[0]
+    assert folders - set(re.findall(r"`(\w+)/`", code_map)) == set()
+
+
+def test_architecture_is_one_page() -> None:
+    """What does not fit belongs to the rooms' own pages."""
+    assert len(ARCHITECTURE.split()) <= WORDS_MAX
