@@ -280,7 +280,7 @@ def test_last_of_repeated_fields_counts(case: Case) -> None:
         (alone,) = stored(case.path, case.body(good))
         taken, expected = values_of(event_taken), values_of(alone)
         for each in (taken, expected):
-            each["properties"] = json.loads(each["properties"] or b"{}")  # type: ignore[arg-type]
+            each["properties"] = json.loads(each["properties"] or b"{}")  # type: ignore[arg-type]  # bytes, or None
         assert taken == expected
 
 
