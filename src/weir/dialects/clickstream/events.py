@@ -9,7 +9,7 @@ from functools import partial
 
 import msgspec
 
-from weir.dialects.batches import AllOrNone, Judgement, SingleEvent, judge_all
+from weir.dialects.batches import Accepted, AllOrNone, SingleEvent, judge_all
 from weir.dialects.clickstream.fields import BATCH_FIELDS, CLIENT_FIELDS, FIELDS
 from weir.dialects.clickstream.replies import (
     BATCH_EVENTS_MAX,
@@ -69,8 +69,8 @@ def admit_event(submission: Submission) -> Admission:
 
 def admit_batch(submission: Submission) -> Admission:
     """Up to ``BATCH_EVENTS_MAX`` events, all or none."""
-    judgement = _decide(submission)
-    batch_id, count = judgement.envelope.batch_id, judgement.count
+    accepted = _decide(submission)
+    batch_id, count = accepted.envelope.batch_id, accepted.count
     reply = {"status": "success", "batchId": batch_id, "eventsProcessed": count}
     return Admission(count, 0, b"", encode_reply(200, reply))
 
@@ -97,7 +97,7 @@ def _check_large(body: bytes, _: AdmissionLimits) -> None:
     check_item_count(count_envelope, body, BATCH_EVENTS_MAX)
 
 
-def _judge_batch(body: bytes) -> Judgement:
+def _judge_batch(body: bytes) -> Accepted:
     """Judges a batch; raises ``InvalidInput`` with everything that is wrong with it."""
     check_json(body)
     sent = _members_of(body)
@@ -118,7 +118,7 @@ def _judge_batch(body: bytes) -> Judgement:
             details=details[:PROBLEMS_MAX],
             refused_count=max(1, len(raws)),
         )
-    return Judgement(len(raws), _read_envelope(sent.batch_id, sent.sent_at, sent.client_info))
+    return Accepted(len(raws), _read_envelope(sent.batch_id, sent.sent_at, sent.client_info))
 
 
 def _absence_of_events(events: msgspec.Raw) -> Problem:

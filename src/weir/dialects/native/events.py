@@ -61,11 +61,11 @@ _split_members = envelope_splitter(_BESIDE)
 
 def admit(submission: Submission) -> Admission:
     """Takes the valid events of a body and tells of each of the others why it was refused."""
-    verdict = _decide(submission)
-    if verdict.refused:
-        return _mixed(verdict.taken, verdict.refused, submission.batch_id)
-    reply = Reply(202, _TAKEN % (verdict.taken, submission.batch_id.encode()))
-    return Admission(verdict.taken, 0, b"", reply)
+    selection = _decide(submission)
+    if selection.refused:
+        return _mixed(selection.taken, selection.refused, submission.batch_id)
+    reply = Reply(202, _TAKEN % (selection.taken, submission.batch_id.encode()))
+    return Admission(selection.taken, 0, b"", reply)
 
 
 def _mixed(taken: int, refused: Mapping[int, list[Problem]], batch_id: str) -> Admission:

@@ -69,10 +69,10 @@ _TAKEN_ONE = Admission(1, 0, b"", _TAKEN[1])
 
 def admit(submission: Submission) -> Admission:
     """Up to ``EVENTS_MAX`` events, all or none."""
-    judgement = _decide(submission)
-    if judgement is ONE_EVENT:
+    accepted = _decide(submission)
+    if accepted is ONE_EVENT:
         return _TAKEN_ONE
-    count = judgement.count
+    count = accepted.count
     return Admission(count, 0, b"", _TAKEN[count], _without_key(submission.body))
 
 

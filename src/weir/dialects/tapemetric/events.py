@@ -35,8 +35,10 @@ _split_members = envelope_splitter()
 
 def admit(submission: Submission) -> Admission:
     """Takes the good events of a batch and tells what is wrong with each of the others."""
-    verdict = _decide(submission)
-    return _mixed(verdict.taken, verdict.refused) if verdict.refused else _taken(verdict.taken)
+    selection = _decide(submission)
+    return (
+        _mixed(selection.taken, selection.refused) if selection.refused else _taken(selection.taken)
+    )
 
 
 def render_refusal(error: WeirError) -> Reply:
