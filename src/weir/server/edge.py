@@ -106,46 +106,46 @@ def build_door(
     registry = RegistryView(directory, board)
     trusted = parse_networks(settings.trusted_proxies)
     counters = Counters()
-    limits = LimitTable(
-        directory.limits,
-        worker=worker,
-        defaults=RateLimits(settings.rate_limit_requests, settings.rate_limit_events),
-    )
+    rates = RateLimits(settings.rate_limit_requests, settings.rate_limit_events)
+    limits = LimitTable(directory.limits, worker=worker, defaults=rates)
     in_flight = InFlightBudget(
         settings.in_flight_bytes_max,
         registry,
         partial(counters.note_saturated, "in_flight_bytes_max"),
     )
+    allowances = Allowances(
+        limits=limits,
+        quota=Quota.open(directory.usage, worker=worker, journal=journal, clock=clock),
+        overload=overload,
+        backfill=Backfill(settings.backfill_bytes_per_s),
+    )
     intake = Intake(
         loop=loop,
         clock=clock,
         journal=journal,
-        allowances=Allowances(
-            limits=limits,
-            quota=Quota.open(directory.usage, worker=worker, journal=journal, clock=clock),
-            overload=overload,
-            backfill=Backfill(settings.backfill_bytes_per_s),
-        ),
+        allowances=allowances,
         counters=counters,
         in_flight=in_flight,
         terms=_intake_terms(settings),
     )
     authentication = Authentication(limits, docs_url=settings.docs_url)
-    relay = Relay(
+    api = Relay(
         directory.api_socket, loop, query_timeout_s=settings.query_timeout_s, trusted=trusted
     )
+    handlers = Handlers(
+        routing=Routing(ROUTES, domain=settings.ingest_domain),
+        credentials=Credentials(authentication, registry, trusted=trusted),
+        intake=intake,
+        local=local_routes(board, clock, node=settings.node, region=settings.region),
+        relay=api.pass_on,
+    )
+    addresses = Addresses(connections_max=settings.connections_per_address_max, trusted=trusted)
     return Door(
-        Handlers(
-            routing=Routing(ROUTES, domain=settings.ingest_domain),
-            credentials=Credentials(authentication, registry, trusted=trusted),
-            intake=intake,
-            local=local_routes(board, clock, node=settings.node, region=settings.region),
-            relay=relay.pass_on,
-        ),
+        handlers,
         loop=loop,
         clock=clock,
         limits=_http_limits(settings),
-        addresses=Addresses(connections_max=settings.connections_per_address_max, trusted=trusted),
+        addresses=addresses,
         in_flight=in_flight,
         counters=counters,
     )
