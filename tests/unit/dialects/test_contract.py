@@ -303,11 +303,11 @@ def test_every_shape_is_taken(path: str, shape: Shape) -> None:
 
 
 @each_batch
-@pytest.mark.parametrize("more", [b"", b"1"], ids=["known", "unknown"])
+@pytest.mark.parametrize("unheard_of", [b"", b"1"], ids=["known", "unknown"])
 def test_events_are_bounded(path: str, shape: Shape, more: bytes) -> None:
     """As many as the table says are taken, one more is refused with all, and so is none."""
     bodies = FORMATS[path]
-    event = event_of(bodies.fields, more=more or None)
+    event = event_of(bodies.fields, unheard_of=more or None)
     assert len(stored(path, body_of(path, shape, [event] * bodies.events_max))) == (
         bodies.events_max
     )
@@ -381,7 +381,7 @@ def test_depth_is_bounded(path: str, shape: Shape, place: str) -> None:
     bodies = FORMATS[path]
     around = {"one": 0, "lines": 0, "array": 1, "envelope": 2}[shape] + 1
     objects = [field.name for field in bodies.fields.values() if field.kind == "object"]
-    for name in objects if place == "object" else ["more"]:
+    for name in objects if place == "object" else ["unheard_of"]:
         for above in (False, True):
             levels = LIMITS.json_depth_max - around - 1 + above
             deep = b'{"d":' + b"[" * levels + b"]" * levels + b"}"
@@ -411,8 +411,8 @@ def test_bytes_of_an_event_are_bounded(path: str, shape: Shape) -> None:
     bodies = FORMATS[path]
 
     def event(size: int) -> bytes:
-        short = event_of(bodies.fields, more=b'""')
-        return event_of(bodies.fields, more=b'"%s"' % (b"x" * (size - len(short))))
+        short = event_of(bodies.fields, unheard_of=b'""')
+        return event_of(bodies.fields, unheard_of=b'"%s"' % (b"x" * (size - len(short))))
 
     limits = AdmissionLimits(1000, 64, 1 << 20)
     count = 1 if shape == "one" else 2
@@ -450,7 +450,7 @@ def test_what_stands_inside_a_field_is_no_field(path: str) -> None:
     """Neither a list nor an object makes many fields."""
     bodies = FORMATS[path]
     inner = b",".join(b'"a%d":1' % number for number in range(2 * FIELDS_MAX))
-    event = event_of(bodies.fields, more=b"[{%s}]" % inner)
+    event = event_of(bodies.fields, unheard_of=b"[{%s}]" % inner)
     assert len(stored(path, body_of(path, bodies.shapes[0], [event]))) == 1
 
 
@@ -474,7 +474,7 @@ def test_value_that_parsers_disagree_about_is_refused(path: str, shape: Shape, n
     """In a field that nobody knows, and in the first object that the vendor does."""
     bodies = FORMATS[path]
     known = next(field.name for field in bodies.fields.values() if field.kind == "object")
-    for field in ("more", known):
+    for field in ("unheard_of", known):
         event = event_of(bodies.fields, **{field: b'{"v":%s}' % REFUSED_VALUES[name]})
         assert admit_or_none(path, body_of(path, shape, [event])) == 0
 
@@ -485,7 +485,7 @@ def test_good_value_is_kept_byte_for_byte(path: str, shape: Shape, name: str) ->
     """Whatever it is, and wherever it stands."""
     bodies = FORMATS[path]
     value = TAKEN_VALUES[name][2:-2] if name == "deepest" else TAKEN_VALUES[name]
-    for field in ("more", "properties"):
+    for field in ("unheard_of", "properties"):
         event = event_of(bodies.fields, **{field: b'{"v":%s}' % value})
         for kept in stored(path, body_of(path, shape, [event])):
             assert b'{"v":%s}' % value in bytes(kept.properties)
@@ -510,7 +510,7 @@ def test_empty_body_is_told_as_such(path: str, body: bytes) -> None:
 def test_no_truncation_is_taken_whole(path: str, shape: Shape) -> None:
     """No part of a body from its start is taken for a smaller body, but whole lines are."""
     bodies = FORMATS[path]
-    event = event_of(bodies.fields, more='{"a":[1,"é"]}'.encode())
+    event = event_of(bodies.fields, unheard_of='{"a":[1,"é"]}'.encode())
     body = body_of(path, shape, [event, event])
     for cut in range(len(body)):
         taken = admit_or_none(path, body[:cut])
