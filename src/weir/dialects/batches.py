@@ -129,6 +129,7 @@ class AllOrNone:
         check_large: Callable[[bytes, AdmissionLimits], None],
     ) -> None:
         """``check_large`` refuses a body larger than an event that costs much to take apart."""
+        assert bodies.policy == "all or none", "the dialect's table says otherwise"
         self._bodies = bodies
         self._events_max = bodies.events_max
         self._has_further_objects = any(
@@ -187,6 +188,7 @@ class GoodEvents:
     """Takes the good events of a request and tells what is wrong with each of the others."""
 
     def __init__(self, bodies: BodyFormat) -> None:
+        assert bodies.policy == "good events", "the dialect's table says otherwise"
         self._bodies = bodies
         self._events_max = bodies.events_max
         self._find_raws = event_finder(bodies, msgspec.Raw)
@@ -261,7 +263,9 @@ class GoodEvents:
         try:
             check_encoding(body)
         except InvalidInput:
-            mended = mend(body) if self._bodies.lines_max else b""
+            if not self._bodies.lines_max:
+                raise
+            mended = mend(body)
             items = self._lines_of(mended)
             if items is None:
                 raise
