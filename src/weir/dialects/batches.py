@@ -54,22 +54,22 @@ _UNKNOWN_PIECE = (b"",)
 _NONE_REFUSED: Mapping[int, list[Problem]] = {}
 
 
-class BatchVerdict(msgspec.Struct, frozen=True, gc=False):
-    """What was decided about a request: how many events are taken, and why the others are not."""
+class Selection(msgspec.Struct, frozen=True, gc=False):
+    """What is taken of a request: how many events, and why the others are not."""
 
     taken: int
     refused: Mapping[int, list[Problem]]
     """By index."""
 
 
-class Judgement(msgspec.Struct, frozen=True, gc=False):
-    """Events that are all good."""
+class Accepted(msgspec.Struct, frozen=True, gc=False):
+    """The events of a request that is taken whole."""
 
     count: int
     envelope: Envelope
 
 
-Judge = Callable[[bytes], Judgement]
+Judge = Callable[[bytes], Accepted]
 """Judges the events of a body one by one; raises ``InvalidInput`` with everything that is wrong."""
 
 
@@ -78,7 +78,7 @@ TellAt = Callable[[int, int, Problem], dict[str, object]]
 event's index and the problem."""
 
 
-def judge_all(bodies: BodyFormat, tell: TellAt, body: bytes) -> Judgement:
+def judge_all(bodies: BodyFormat, tell: TellAt, body: bytes) -> Accepted:
     """Judges the events of a body by the table, and its shape, count and envelope before them."""
     check_json(body)
     items = bodies.split(body)
@@ -86,11 +86,11 @@ def judge_all(bodies: BodyFormat, tell: TellAt, body: bytes) -> Judgement:
     envelope = bodies.read_envelope(*items.beside)
     found = judge_each(items.raws, bodies.fields)
     refuse_problems(found, partial(tell, items.levels_around))
-    return Judgement(len(items.raws), envelope)
+    return Accepted(len(items.raws), envelope)
 
 
-ONE_EVENT = Judgement(1, NO_ENVELOPE)
-"""The judgement of a body that is one plainly valid event, and nothing around it."""
+ONE_EVENT = Accepted(1, NO_ENVELOPE)
+"""What is decided about a body that is one plainly valid event, and nothing around it."""
 
 
 class SingleEvent:
@@ -141,7 +141,7 @@ class AllOrNone:
         self._judge = judge
         self._check_large = check_large
 
-    def decide(self, submission: Submission) -> Judgement:
+    def decide(self, submission: Submission) -> Accepted:
         """The events of a request; raises ``InvalidInput`` or ``BodyTooLarge`` to refuse it."""
         body, limits = submission.body, submission.limits
         check_text(body)
@@ -155,21 +155,21 @@ class AllOrNone:
                 return ONE_EVENT
         plain = self._read_plain(body)
         if plain is None or self._is_doubtful(plain, body):
-            judgement = self._judge(body)
-            pieces: Sequence[bytes] = [b""] * judgement.count
+            accepted = self._judge(body)
+            pieces: Sequence[bytes] = [b""] * accepted.count
         else:
             pieces = plain.pieces
-            judgement = Judgement(len(pieces), plain.envelope)
+            accepted = Accepted(len(pieces), plain.envelope)
         if self._has_further_objects:
             depth_max = limits.json_depth_max
             check_depth_apart(body, self._texts_of, siblings=len(pieces), depth_max=depth_max)
         else:
             check_depth(body, pieces, depth_max=limits.json_depth_max)
-        if judgement.envelope is not NO_ENVELOPE:
-            check_shared(judgement.envelope.context, judgement.count, limits)
+        if accepted.envelope is not NO_ENVELOPE:
+            check_shared(accepted.envelope.context, accepted.count, limits)
         if is_large:
             check_sizes(self._bodies.split(body).raws, limits)
-        return judgement
+        return accepted
 
     def _is_doubtful(self, plain: "_Plain", body: bytes) -> bool:
         """Whether there are too few or too many events, or too many members to take apart."""
@@ -194,8 +194,8 @@ class GoodEvents:
         self._find_raws = event_finder(bodies, msgspec.Raw)
         self._read_plain = _PlainReader(bodies).read
 
-    def decide(self, submission: Submission) -> BatchVerdict:
-        """A verdict on each event; raises ``InvalidInput`` for what is no single event's fault."""
+    def decide(self, submission: Submission) -> Selection:
+        """Decides about each event; raises ``InvalidInput`` for what is no single event's fault."""
         body, limits = submission.body, submission.limits
         if not is_sound(body):
             return self._judge_unsound(body, limits)
@@ -213,15 +213,15 @@ class GoodEvents:
             check_depth(body, pieces, depth_max=limits.json_depth_max)
         except InvalidInput:
             return self._judge(body, limits)  # one is too deep: the others are taken
-        return BatchVerdict(len(pieces), _NONE_REFUSED)
+        return Selection(len(pieces), _NONE_REFUSED)
 
-    def _judge(self, body: bytes, limits: AdmissionLimits) -> BatchVerdict:
+    def _judge(self, body: bytes, limits: AdmissionLimits) -> Selection:
         """Judges the events of a body one by one."""
         items = self._bodies.split(body)
         self._check_around(len(items.raws), self._bodies.read_envelope(*items.beside), limits)
-        return self._verdict_on(items, {}, limits)
+        return self._select(items, {}, limits)
 
-    def _judge_unsound(self, body: bytes, limits: AdmissionLimits) -> BatchVerdict:
+    def _judge_unsound(self, body: bytes, limits: AdmissionLimits) -> Selection:
         """Judges the events of a body some of which may not be stored.
 
         Raises ``InvalidInput`` when that is not the fault of events alone.
@@ -231,11 +231,11 @@ class GoodEvents:
         if items.levels_around > 1:
             check_beside(mended)
         self._check_around(len(items.raws), envelope, limits)
-        return self._verdict_on(items, find_faulty(items.raws), limits)
+        return self._select(items, find_faulty(items.raws), limits)
 
-    def _verdict_on(
+    def _select(
         self, items: Items, faulty: Mapping[int, list[Problem]], limits: AdmissionLimits
-    ) -> BatchVerdict:
+    ) -> Selection:
         refused = find_refused(
             items.raws,
             self._bodies.fields,
@@ -243,7 +243,7 @@ class GoodEvents:
             levels_around=items.levels_around,
             faulty=faulty,
         )
-        return BatchVerdict(len(items.raws) - len(refused), refused)
+        return Selection(len(items.raws) - len(refused), refused)
 
     def _has_large_event(self, body: bytes, limits: AdmissionLimits) -> bool:
         bytes_max = limits.event_bytes_max
