@@ -303,7 +303,7 @@ def test_every_shape_is_taken(path: str, shape: Shape) -> None:
 
 
 @each_batch
-@pytest.mark.parametrize("unheard_of", [b"", b"1"], ids=["known", "unknown"])
+@pytest.mark.parametrize("more", [b"", b"1"], ids=["known", "unknown"])
 def test_events_are_bounded(path: str, shape: Shape, more: bytes) -> None:
     """As many as the table says are taken, one more is refused with all, and so is none."""
     bodies = FORMATS[path]
