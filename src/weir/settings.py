@@ -137,7 +137,7 @@ class Settings:
     compaction_files: int = _whole(8, "Lake files of like size that are merged into one.", 2, 64)
     compaction_interval_s: float = _number(5, "How often compaction looks for work.", 0.01)
     compaction_cpu_share: float = _number(
-        0.25, "Share of one core that compaction may take; 0: none.", 0, 1
+        1, "Share of one core that compaction may take over time; 0: none.", 0, 1
     )
     compaction_memory_bytes: int = _whole(
         512 * MIB, "Memory that a merge sorts in before it spills to disk.", 64 * MIB
