@@ -108,7 +108,8 @@ class ControlClient:
     """``Control`` over the socket of a running node: one connection for each call.
 
     Raises the errors of the verb as they were raised there, and ``Unavailable``
-    (``node_unreachable``) when the node does not answer; the call may have been carried out.
+    (``node_unreachable``) when the node does not answer, or not in this version's words; the call
+    may have been carried out.
     """
 
     __slots__ = ("_socket",)
@@ -127,9 +128,17 @@ class ControlClient:
                 code="node_unreachable",
                 hint="List what is there before you repeat it.",
             ) from error
-        if status != verb.status:
-            raise error_of(msgspec.json.decode(encoded, type=Failure))
-        return msgspec.json.decode(encoded, type=verb.returns)
+        try:
+            if status == verb.status:
+                return msgspec.json.decode(encoded, type=verb.returns)
+            failure = msgspec.json.decode(encoded, type=Failure)
+        except msgspec.MsgspecError as error:
+            raise Unavailable(
+                f"The node answered with status {status} and in words that this command lacks.",
+                code="node_unreachable",
+                hint="It runs another version of Weir: use the command of that version.",
+            ) from error
+        raise error_of(failure)
 
 
 class _UnixConnection(http.client.HTTPConnection):

@@ -3,10 +3,12 @@
 import contextlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 
+from weir.api import client
 from weir.api.app import build_app
 from weir.api.client import (
     Control,
@@ -269,3 +271,15 @@ def test_lost_node_is_unavailable(directory: Directory) -> None:
     """The message does not claim that nothing happened."""
     with pytest.raises(Unavailable, match="may have been carried out"):
         ControlClient(directory.control_socket).call(CREATE_KEY, KeyRequest())
+
+
+@pytest.mark.parametrize("answer", [(404, b'{"error": "not_found"}'), (200, b"{}"), (502, b"<p>")])
+def test_a_node_of_another_version_is_told_apart(
+    answer: tuple[int, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An answer that this version cannot read is an error with a way out, no traceback."""
+    monkeypatch.setattr(client, "_exchange", lambda *_: answer)
+    with pytest.raises(Unavailable) as caught:
+        ControlClient(tmp_path / "control.sock").call(LIST_PLANS, None)
+    assert caught.value.code == "node_unreachable"
+    assert "version" in str(caught.value.hint)
