@@ -6,6 +6,7 @@ event is the same either way, and so it is as long as the frame exists.
 """
 
 from collections.abc import Container, Mapping, Sequence
+from datetime import datetime
 
 import msgspec
 
@@ -22,6 +23,8 @@ from weir.dialects.wire_types import (
 from weir.domain.event import ABSENT, Event
 from weir.domain.frame import Frame, decode_meta
 
+_decode_time = msgspec.json.Decoder(datetime).decode
+
 
 class FrameReader:
     """Reads the frames of one format; ``decode`` is what a ``Dialect`` needs."""
@@ -35,6 +38,9 @@ class FrameReader:
             if bodies.has_fields_in_order or not self._has_further
             else _without_lenient(fields)
         )
+        # Where the order of fields is the sent one, a batch with a time that is read apart was
+        # always read apart as a whole: what is stored of a frame stays the same.
+        self._times_beside = tuple(map(bodies.beside.index, bodies.times_beside))
         self._find_known = event_finder(bodies, event_type(known, forbid_unknown_fields=True))
         self._find_any = event_finder(bodies, event_type(fields, forbid_unknown_fields=False))
         self._find_members = event_finder(bodies, dict[str, msgspec.Raw])
@@ -60,6 +66,8 @@ class FrameReader:
         if self._properties_of(found[0]) is None:
             return None
         if self._has_further:
+            if not all(_is_read_at_once(found[1][place]) for place in self._times_beside):
+                return self._read_any(body)
             for event in found[0]:
                 text = self._encode_further(event)
                 if text == b"{}":
@@ -107,6 +115,15 @@ class FrameReader:
         sent = member_names(raw)
         known = {name: sent[name] for name in self._bodies.fields if name in sent}
         return compose({**known, **sent})
+
+
+def _is_read_at_once(time: msgspec.Raw) -> bool:
+    """Whether the decoder knows the form in which a time is written."""
+    try:
+        _decode_time(time)
+    except msgspec.ValidationError:
+        return False
+    return True
 
 
 def _without_lenient(fields: Mapping[str, Field]) -> Mapping[str, Field]:

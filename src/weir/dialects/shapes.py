@@ -61,6 +61,8 @@ class BodyFormat(msgspec.Struct, frozen=True, kw_only=True):
     """Reads the members ``beside`` the events; raises ``InvalidInput`` or ``DecodeError``."""
     beside: tuple[str, ...] = ()
     """Members of an envelope that are read."""
+    times_beside: tuple[str, ...] = ()
+    """Those of them that are times."""
     lines_max: int = 0
     """Lines of one body, the empty ones included; 0: lines are no shape of it."""
     has_fields_in_order: bool = False

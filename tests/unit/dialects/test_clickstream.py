@@ -151,6 +151,26 @@ def test_sent_at_of_an_event_is_known_when_it_is_a_time() -> None:
         assert event.sent_at.second == 1
 
 
+@pytest.mark.parametrize(
+    ("fields", "more", "order"),
+    [
+        ({}, b"", ["event_type", "page_name", "platform"]),
+        ({"sentAt": "2025-09-17 10:00"}, b"", ["platform", "page_name", "event_type"]),
+        ({}, b'"sent_at":"2025-09-17T10:00:00Z",', ["platform", "page_name", "event_type"]),
+        ({}, b'"x":1,', ["x", "platform", "page_name", "event_type"]),
+    ],
+)
+def test_properties_keep_the_order_they_always_had(
+    fields: dict[str, Any], more: bytes, order: list[str]
+) -> None:
+    """The table's for a plain batch, the sent one for any other: frames decode alike for ever."""
+    needed = {**{name: NEEDED[name] for name in CANONICAL}, "platform": "ios"}
+    event = {**needed, "page_name": "p", "event_type": "e"}
+    text = b"{" + more + json.dumps(event).encode()[1:]
+    (stored_event,) = stored(BATCH, _batch(text, **fields))
+    assert list(json.loads(bytes(stored_event.properties))) == order
+
+
 BATCH_CASES: list[tuple[dict[str, Any], list[tuple[str, str]]]] = [
     ({"batchId": MISSING}, [("batchId", "validation.required")]),
     ({"batchId": None}, [("batchId", "validation.required")]),

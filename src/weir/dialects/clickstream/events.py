@@ -153,6 +153,7 @@ BATCH = BodyFormat(
     shapes=("envelope",),
     events_max=BATCH_EVENTS_MAX,
     beside=_BESIDE,
+    times_beside=("sentAt",),
     split=envelope_splitter(_BESIDE),
     read_envelope=_read_envelope,
 )
