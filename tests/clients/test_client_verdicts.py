@@ -17,7 +17,7 @@ from weir_client.options import Options
 from weir_client.verdicts import (
     RETRY_AFTER_S_MAX,
     Answer,
-    Pace,
+    Backoff,
     Step,
     events_max,
     judge,
@@ -190,30 +190,30 @@ def test_the_wait_doubles_up_to_its_bound_and_is_spread_evenly() -> None:
     waits = []
     for chance in (0.0, 1.0):
         chances = itertools.repeat(chance)
-        pace = Pace(Options(backoff_s=0.5, backoff_s_max=3), chances.__next__)
+        backoff = Backoff(Options(backoff_s=0.5, backoff_s_max=3), chances.__next__)
         for _ in range(5):
-            pace.failed(now_s=100, asked_s=0)
-            waits.append(pace.wait_s(100))
+            backoff.failed(now_s=100, asked_s=0)
+            waits.append(backoff.wait_s(100))
     assert waits == [0, 0, 0, 0, 0, 0.5, 1, 2, 3, 3]
 
 
 def test_no_request_leaves_before_the_node_wants_it() -> None:
     """``Retry-After`` is the least wait, whatever the jitter, and whoever is in a hurry."""
-    pace = Pace(Options(backoff_s=2), lambda: 0.5)
-    pace.failed(now_s=100, asked_s=30)
-    assert pace.wait_s(100) == 31
-    pace.hurry()
-    assert pace.wait_s(100) == 30
-    assert pace.wait_s(130) == 0
-    pace.succeeded()
-    assert pace.wait_s(100) < 0
+    backoff = Backoff(Options(backoff_s=2), lambda: 0.5)
+    backoff.failed(now_s=100, asked_s=30)
+    assert backoff.wait_s(100) == 31
+    backoff.hurry()
+    assert backoff.wait_s(100) == 30
+    assert backoff.wait_s(130) == 0
+    backoff.succeeded()
+    assert backoff.wait_s(100) < 0
 
 
 def test_a_failure_after_a_success_is_a_first_one() -> None:
     """The doubling begins anew."""
-    pace = Pace(Options(backoff_s=1), lambda: 1.0)
+    backoff = Backoff(Options(backoff_s=1), lambda: 1.0)
     for _ in range(4):
-        pace.failed(now_s=0, asked_s=0)
-    pace.succeeded()
-    pace.failed(now_s=0, asked_s=0)
-    assert pace.wait_s(0) == 1
+        backoff.failed(now_s=0, asked_s=0)
+    backoff.succeeded()
+    backoff.failed(now_s=0, asked_s=0)
+    assert backoff.wait_s(0) == 1
