@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from weir.dialects.port import RateLimits, Usage
+from weir.dialects.port import RateLimits, RateWindow
 from weir.domain.registry import Principal, Tenant
 from weir.errors import LimitExceeded
-from weir.ingest.http.responses import usage_headers
+from weir.ingest.http.responses import window_headers
 from weir.ingest.limits import LimitTable, create_limit_table
 from weir_client.options import Options
 from weir_client.verdicts import (
@@ -143,16 +143,16 @@ def test_the_two_limits_of_a_node_are_told_apart(tmp_path: Path) -> None:
     principal = Principal(*(1, "key_1", 1, 1, 1), scopes=frozenset({"ingest"}), slot=0)
     tenant = Tenant(1, "a")
 
-    def told(count: Callable[[], Usage | None]) -> int:
+    def told(count: Callable[[], RateWindow | None]) -> int:
         with pytest.raises(LimitExceeded) as caught:
             count()
-        usage = caught.value.context["usage"]
-        assert isinstance(usage, Usage)
-        lines = usage_headers(usage).decode().split("\r\n")
+        window = caught.value.context["window"]
+        assert isinstance(window, RateWindow)
+        lines = window_headers(window).decode().split("\r\n")
         limit, remaining = (line.split(": ")[1] for line in lines[:2])
         return events_max(limit, remaining)
 
-    def ask(events: int) -> Usage | None:
+    def ask(events: int) -> RateWindow | None:
         return limits.count_events(principal, tenant, events, now_us=0)
 
     assert told(lambda: ask(101)) == 100

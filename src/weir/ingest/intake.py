@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import msgspec
 
 from weir.dialects.hygiene import BYTE_ORDER_MARK
-from weir.dialects.port import Submission, Usage
+from weir.dialects.port import RateWindow, Submission
 from weir.domain.frame import Draft
 from weir.errors import Internal, Unavailable, WeirError
 from weir.ingest.counters import NO_WAITER
@@ -60,7 +60,7 @@ class Arrival(BodyInFlight, Waiter, Protocol):
 
     reply: Reply | None
     """What is answered once the frame is durable."""
-    window: Usage | None
+    window: RateWindow | None
     """The window that its sender is told of."""
     flags: int
     """``FrameFlag`` bits of its frame."""
@@ -169,9 +169,9 @@ class Intake:
         self, arrival: Arrival, route: IngestRoute, sender: Sender, error: WeirError
     ) -> None:
         """Counts the events that an error refuses, and tells their sender of it and its window."""
-        usage = error.context.get("usage")
-        if isinstance(usage, Usage):
-            arrival.window = usage
+        window = error.context.get("window")
+        if isinstance(window, RateWindow):
+            arrival.window = window
         refused = error.context.get("refused_count", 1)
         self._count_refused(route, sender, refused if isinstance(refused, int) else 1)
         self._tell_window(arrival, route, sender)

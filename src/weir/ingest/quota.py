@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol, Self
 
 from weir.clock import Clock
-from weir.dialects.port import Usage
+from weir.dialects.port import RateWindow
 from weir.domain.times import SECOND_US, month_of, month_start_us
 from weir.errors import LimitExceeded
 from weir.node.usage import UsageTable
@@ -56,7 +56,7 @@ class Quota:
             f"The quota of {limit} events per month of this account is reached.",
             code="quota_exceeded",
             retry_after_s=-((now_us - self._ends_us) // SECOND_US),
-            usage=Usage(limit, left, self._ends_us // SECOND_US),
+            window=RateWindow(limit, left, self._ends_us // SECOND_US),
             refused_count=events,
         )
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-    from weir.dialects.port import IngestRoute, Reply, Usage
+    from weir.dialects.port import IngestRoute, RateWindow, Reply
 
 
 class Answering(Protocol):
@@ -119,7 +119,7 @@ class Exchange:
     """Public id of the endpoint that the request names; empty: the key's."""
     reply: Reply | None = None
     """What is answered once the frame is durable."""
-    window: Usage | None = None
+    window: RateWindow | None = None
     """The rate limit's window that the client is told of."""
     flags: int = 0
     """``FrameFlag`` bits that the target asks for."""
