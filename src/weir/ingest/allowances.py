@@ -27,10 +27,10 @@ class Allowances:
         self._backfill = backfill
         self._accepted = quota.accepted
 
-    def look(self, now_us: int) -> None:
-        """Once a second: asks disk and journal for their room, and turns the month."""
-        self._overload.look()
-        self._quota.turn(now_us)
+    def tick(self, now_us: int) -> None:
+        """Once a second: asks disk and journal for their room, and begins the month that it is."""
+        self._overload.tick()
+        self._quota.begin_month(now_us)
 
     def count_request(
         self, sender: Sender, route: IngestRoute, *, in_backfill: bool, now_us: int
@@ -76,4 +76,4 @@ class Allowances:
         """The window that a sender is told of when nothing was counted; None without a limit."""
         if not (sender.is_limited or route.rates):
             return None
-        return self._limits.look(sender.principal, sender.tenant, route.rates, now_us=now_us)
+        return self._limits.window_of(sender.principal, sender.tenant, route.rates, now_us=now_us)

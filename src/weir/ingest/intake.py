@@ -128,7 +128,7 @@ class Intake:
 
     def tick(self) -> None:
         """Once a second: what is not worth doing for every body."""
-        self._allowances.look(self._now_us())
+        self._allowances.tick(self._now_us())
         self._in_flight.tidy()
         self._counters.hand_on(self._append_tally)
 

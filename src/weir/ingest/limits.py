@@ -67,7 +67,7 @@ class LimitTable:
         rows = range(0, len(self._cells), _ROW_CELLS)
         self._other_rows = tuple(row for row in rows if row != self._own_row)
         self._defaults = defaults
-        self._turn(0)
+        self._begin_minute(0)
 
     def applies(self, principal: Principal, tenant: Tenant) -> bool:
         """Whether any limit is to be counted for the key, whatever the dialect."""
@@ -113,7 +113,7 @@ class LimitTable:
         cell = _TENANT_EVENTS + tenant.tenant_id
         return self._count(cell, events, limit, now_us, "events per minute of this account")
 
-    def look(
+    def window_of(
         self, principal: Principal, tenant: Tenant, rates: RateLimits | None, *, now_us: int
     ) -> RateWindow | None:
         """The window a client is told of when nothing was counted: requests', else events'."""
@@ -124,7 +124,7 @@ class LimitTable:
             cell = _KEY_EVENTS + principal.slot if own else _TENANT_EVENTS + tenant.tenant_id
         if not limit:
             return None
-        self._turn(now_us)
+        self._begin_minute(now_us)
         counts = [word - self._empty for word in self._cells[cell::_ROW_CELLS].tolist()]
         used = sum(count for count in counts if 0 <= count <= _COUNT_MAX)
         return RateWindow(limit, max(0, limit - used), self._reset_s)
@@ -147,7 +147,7 @@ class LimitTable:
     def _count(self, cell: int, amount: int, limit: int, now_us: int, what: str) -> RateWindow:
         # In one piece, and with little arithmetic: it is done for each request that is counted.
         if not self._begins_us <= now_us < self._ends_us:
-            self._turn(now_us)
+            self._begin_minute(now_us)
         cells, empty = self._cells, self._empty
         own = cells[self._own_row + cell] - empty
         if not 0 <= own <= _COUNT_MAX:
@@ -162,7 +162,7 @@ class LimitTable:
         cells[self._own_row + cell] = empty + own + amount
         return RateWindow(limit, left - amount, self._reset_s)
 
-    def _turn(self, now_us: int) -> None:
+    def _begin_minute(self, now_us: int) -> None:
         """The window is the minute that it is, also when the clock went back."""
         minute = now_us // _WINDOW_US
         self._begins_us, self._ends_us = minute * _WINDOW_US, (minute + 1) * _WINDOW_US

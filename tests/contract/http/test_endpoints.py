@@ -137,12 +137,12 @@ def test_answer_waits_for_the_sync(edge: Node) -> None:
 def test_full_node_says_when_to_come_back(edge: Node) -> None:
     """503 with Retry-After; nothing is stored, and then it goes on by itself."""
     edge.backlog[0] = 1 << 50
-    edge.call(edge.overload.look)
+    edge.call(edge.overload.tick)
     answer = _ask(edge, request(_path(OWN), b"{}", key=INGEST))
     assert (answer.status, answer.json["error"]) == (503, "unavailable")
     assert int(answer["retry-after"] or 0) > 0
     edge.backlog[0] = 0
-    edge.call(edge.overload.look)
+    edge.call(edge.overload.tick)
     assert _ask(edge, request(_path(OWN), b"{}", key=INGEST)).status == 202
 
 

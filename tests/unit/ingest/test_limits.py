@@ -88,7 +88,7 @@ def test_dialect_has_a_limit_where_nobody_says_anything(
     limits = table(tmp_path, defaults)
     principal, tenant = key(requests=own, events=own), Tenant(1, "one")
     for number in range(2):
-        told = limits.look(principal, tenant, DIALECT, now_us=0)
+        told = limits.window_of(principal, tenant, DIALECT, now_us=0)
         requests = limits.count_request(principal, DIALECT, now_us=0)
         events = limits.count_events(principal, tenant, 1, DIALECT, now_us=0)
         assert (limit_of(requests), limit_of(events)) == limits_in_force
@@ -103,11 +103,11 @@ def test_looking_counts_nothing_and_never_refuses(tmp_path: Path) -> None:
     tenant = Tenant(1, "one", events_per_minute=3)
     for _ in range(3):
         limits.count_events(key(requests=0), tenant, 1, now_us=0)
-        limits.look(key(requests=0), tenant, None, now_us=0)
-    assert limits.look(key(requests=0), tenant, None, now_us=0) == RateWindow(3, 0, 60)
+        limits.window_of(key(requests=0), tenant, None, now_us=0)
+    assert limits.window_of(key(requests=0), tenant, None, now_us=0) == RateWindow(3, 0, 60)
     less = Tenant(1, "one", events_per_minute=2)
-    assert limits.look(key(requests=0), less, None, now_us=0) == RateWindow(2, 0, 60)
-    assert limits.look(key(requests=0, events=0), tenant, None, now_us=0) is None
+    assert limits.window_of(key(requests=0), less, None, now_us=0) == RateWindow(2, 0, 60)
+    assert limits.window_of(key(requests=0, events=0), tenant, None, now_us=0) is None
 
 
 def test_restarted_worker_goes_on_in_the_same_window(tmp_path: Path) -> None:

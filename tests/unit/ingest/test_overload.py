@@ -31,7 +31,7 @@ def _overload(directory: Path, journal: _Journal, *, reserve_bytes: int = 0) -> 
 
 
 def _looks(overload: Overload) -> Unavailable | None:
-    overload.look()
+    overload.tick()
     return _refusal(overload, 1)
 
 
@@ -89,7 +89,7 @@ def test_heavy_tenants_are_refused_first_and_let_in_again(tmp_path: Path) -> Non
             overload.shares.note(tenant, 1000)
         if heavy_sends:
             overload.shares.note(99, 100_000)
-        overload.look()
+        overload.tick()
 
     send_for_a_second()
     assert _takes_all(overload)
@@ -104,10 +104,10 @@ def test_heavy_tenants_are_refused_first_and_let_in_again(tmp_path: Path) -> Non
         seconds += 1
     assert 5 < seconds < 60
     journal.backlog = 1001
-    overload.look()
+    overload.tick()
     assert _refusal(overload, 1) is not None
     journal.backlog = 0
-    overload.look()
+    overload.tick()
     assert _takes_all(overload)
 
 

@@ -151,7 +151,7 @@ def test_key_with_its_own_number_counts_its_own_events(tmp_path: Path) -> None:
             assert (window.limit, window.remaining) == (limit, left)
         with pytest.raises(LimitExceeded, match=f"{limit} events per minute of this API key"):
             table.count_events(key, TENANT, 1, now_us=NOW_US)
-        told = table.look(_key(slot, requests=0, events=limit), TENANT, None, now_us=NOW_US)
+        told = table.window_of(_key(slot, requests=0, events=limit), TENANT, None, now_us=NOW_US)
         assert told is not None
         assert (told.limit, told.remaining) == (limit, 0)
     window = table.count_events(_key(0), TENANT, 92, now_us=NOW_US)
@@ -167,7 +167,7 @@ def test_key_without_a_limit_uses_nothing_of_its_tenants(tmp_path: Path) -> None
     (table,) = _tables(tmp_path, 1, defaults=(7, 70))
     free = _key(requests=0, events=0)
     assert table.count_events(free, TENANT, 1000, RateLimits(1, 1), now_us=NOW_US) is None
-    assert table.look(free, TENANT, RateLimits(1, 1), now_us=NOW_US) is None
+    assert table.window_of(free, TENANT, RateLimits(1, 1), now_us=NOW_US) is None
     window = table.count_events(_key(), TENANT, 1, now_us=NOW_US)
     assert window is not None
     assert window.remaining == 99
