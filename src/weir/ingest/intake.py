@@ -17,7 +17,7 @@ import msgspec
 
 from weir.dialects.hygiene import BYTE_ORDER_MARK
 from weir.dialects.port import RateWindow, Submission
-from weir.domain.frame import Draft
+from weir.domain.frame import Draft, Waiter
 from weir.errors import Internal, Unavailable, WeirError
 from weir.ingest.counters import NO_WAITER
 from weir.ingest.encodings import ADMIT_ON_LOOP_BYTES_MAX, inflate, inflate_small
@@ -39,14 +39,6 @@ if TYPE_CHECKING:
 
 QUEUED_BYTES_MIN = 8192
 """Size above which deciding takes long enough (some 50 µs) to wait for the tenant's turn."""
-
-
-class Waiter(Protocol):
-    """What the journal tells of a frame."""
-
-    def durable(self, received_at_us: int) -> None: ...
-
-    def failed(self, error: Exception) -> None: ...
 
 
 class Journal(Protocol):
