@@ -150,7 +150,7 @@ class Intake:
             self._decide_in_thread(arrival, route, sender, body, encoding)
             return
         if small is not body:
-            self._hold_inflated(arrival, sender, small)
+            self._count_inflated(arrival, sender, small)
         small = _text_of(route, small)
         if len(small) > QUEUED_BYTES_MIN and not self._queue.claim():
             self._decide_in_turn(arrival, route, sender, small)
@@ -190,7 +190,7 @@ class Intake:
                     self.refuse(arrival, route, sender, decided)
                     return
                 if decided.body is not body:
-                    self._hold_inflated(arrival, sender, decided.body)
+                    self._count_inflated(arrival, sender, decided.body)
                 self._store(arrival, route, sender, decided.body, decided.admission)
 
         arrival.defer()
@@ -222,7 +222,7 @@ class Intake:
             body, terms.admission, terms.worker, self._submitted_count, arrival.content_type
         )
 
-    def _hold_inflated(self, arrival: Arrival, sender: Sender, body: bytes) -> None:
+    def _count_inflated(self, arrival: Arrival, sender: Sender, body: bytes) -> None:
         """A small body may become a large one, and is held until it is on disk."""
         if not arrival.tenant_id:
             self._in_flight.claim(arrival, sender.place.tenant_id)

@@ -81,12 +81,12 @@ class ExchangeConnection(ClientSocket, Protocol):
         """Streams from ``source`` only as fast as the client reads; None: no longer."""
         ...
 
-    def hold(self) -> None:
+    def pause_requests(self) -> None:
         """The request just taken is worked on elsewhere: later ones wait."""
         ...
 
-    def unhold(self) -> None:
-        """The inverse of ``hold``."""
+    def resume_requests(self) -> None:
+        """The inverse of ``pause_requests``."""
         ...
 
 
@@ -188,13 +188,13 @@ class Exchange:
 
     def defer(self) -> None:
         self.is_deferred = True
-        self.connection.hold()
+        self.connection.pause_requests()
 
     def resume(self) -> None:
         self.is_deferred = False
 
     def let_next(self) -> None:
-        self.connection.unhold()
+        self.connection.resume_requests()
 
     def answer(self, reply: Reply) -> None:
         self.connection.door.answer(self, reply)
