@@ -202,7 +202,7 @@ def test_limits_are_told_with_200_and_counted(node: Node) -> None:
     wait_for(lambda: _tallied(node) == EVENTS_PER_MINUTE + 2, what="both in the tally")
 
 
-def test_node_without_room_says_so_with_200(node: Node) -> None:
+def test_overloaded_node_says_so_with_200(node: Node) -> None:
     """The sender cannot send again, so the ledger is all that tells."""
     node.backlog[0] = 1 << 50
     node.call(node.overload.tick)
