@@ -15,12 +15,11 @@ import uvloop
 
 from bench.node import ROOT
 from weir.clock import SystemClock
-from weir.domain.frame import Draft
+from weir.domain.frame import Draft, Waiter
 from weir.domain.keys import Scope, digest_of
 from weir.domain.registry import Endpoint, Principal, Project, Registry, Tenant
 from weir.ingest.http.connection import Connection
 from weir.ingest.http.door import Door
-from weir.ingest.intake import Waiter
 from weir.ingest.overload import Overload
 from weir.node.board import Slot
 from weir.node.directory import Directory

@@ -105,7 +105,7 @@ MAY_TOUCH_THE_WORLD: dict[str, tuple[str, ...]] = {
         "control/service.py",
         "control/store/migrations/versions/0001_control_state.py",
         "control/store/migrations/versions/0002_token_keys.py",
-        "control/store/snapshot.py",
+        "control/store/registry_rows.py",
         "control/store/tables.py",
         "control/store/transactions.py",
         "control/tenants.py",

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from weir.dialects.port import RateLimits, Usage
+from weir.dialects.port import RateLimits, RateWindow
 from weir.domain.registry import Principal, Tenant
 from weir.errors import LimitExceeded
-from weir.ingest.http.responses import usage_headers
+from weir.ingest.http.responses import window_headers
 from weir.ingest.limits import LimitTable, create_limit_table
 from weir_client.options import Options
 from weir_client.verdicts import (
     RETRY_AFTER_S_MAX,
     Answer,
-    Pace,
+    Backoff,
     Step,
     events_max,
     judge,
@@ -143,16 +143,16 @@ def test_the_two_limits_of_a_node_are_told_apart(tmp_path: Path) -> None:
     principal = Principal(*(1, "key_1", 1, 1, 1), scopes=frozenset({"ingest"}), slot=0)
     tenant = Tenant(1, "a")
 
-    def told(count: Callable[[], Usage | None]) -> int:
+    def told(count: Callable[[], RateWindow | None]) -> int:
         with pytest.raises(LimitExceeded) as caught:
             count()
-        usage = caught.value.context["usage"]
-        assert isinstance(usage, Usage)
-        lines = usage_headers(usage).decode().split("\r\n")
+        window = caught.value.context["window"]
+        assert isinstance(window, RateWindow)
+        lines = window_headers(window).decode().split("\r\n")
         limit, remaining = (line.split(": ")[1] for line in lines[:2])
         return events_max(limit, remaining)
 
-    def ask(events: int) -> Usage | None:
+    def ask(events: int) -> RateWindow | None:
         return limits.count_events(principal, tenant, events, now_us=0)
 
     assert told(lambda: ask(101)) == 100
@@ -190,30 +190,30 @@ def test_the_wait_doubles_up_to_its_bound_and_is_spread_evenly() -> None:
     waits = []
     for chance in (0.0, 1.0):
         chances = itertools.repeat(chance)
-        pace = Pace(Options(backoff_s=0.5, backoff_s_max=3), chances.__next__)
+        backoff = Backoff(Options(backoff_s=0.5, backoff_s_max=3), chances.__next__)
         for _ in range(5):
-            pace.failed(now_s=100, asked_s=0)
-            waits.append(pace.wait_s(100))
+            backoff.failed(now_s=100, asked_s=0)
+            waits.append(backoff.wait_s(100))
     assert waits == [0, 0, 0, 0, 0, 0.5, 1, 2, 3, 3]
 
 
 def test_no_request_leaves_before_the_node_wants_it() -> None:
     """``Retry-After`` is the least wait, whatever the jitter, and whoever is in a hurry."""
-    pace = Pace(Options(backoff_s=2), lambda: 0.5)
-    pace.failed(now_s=100, asked_s=30)
-    assert pace.wait_s(100) == 31
-    pace.hurry()
-    assert pace.wait_s(100) == 30
-    assert pace.wait_s(130) == 0
-    pace.succeeded()
-    assert pace.wait_s(100) < 0
+    backoff = Backoff(Options(backoff_s=2), lambda: 0.5)
+    backoff.failed(now_s=100, asked_s=30)
+    assert backoff.wait_s(100) == 31
+    backoff.hurry()
+    assert backoff.wait_s(100) == 30
+    assert backoff.wait_s(130) == 0
+    backoff.succeeded()
+    assert backoff.wait_s(100) < 0
 
 
 def test_a_failure_after_a_success_is_a_first_one() -> None:
     """The doubling begins anew."""
-    pace = Pace(Options(backoff_s=1), lambda: 1.0)
+    backoff = Backoff(Options(backoff_s=1), lambda: 1.0)
     for _ in range(4):
-        pace.failed(now_s=0, asked_s=0)
-    pace.succeeded()
-    pace.failed(now_s=0, asked_s=0)
-    assert pace.wait_s(0) == 1
+        backoff.failed(now_s=0, asked_s=0)
+    backoff.succeeded()
+    backoff.failed(now_s=0, asked_s=0)
+    assert backoff.wait_s(0) == 1

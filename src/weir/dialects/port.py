@@ -30,7 +30,7 @@ class RateLimits(msgspec.Struct, frozen=True):
     """Of a tenant's keys that have no number of their own, in a window."""
 
 
-class Usage(msgspec.Struct, frozen=True):
+class RateWindow(msgspec.Struct, frozen=True):
     """What one window looks like to the client that is counted in it."""
 
     limit: int

@@ -4,6 +4,7 @@ How it lies on disk is told by ``journal/frame.py`` and docs/formats/journal.md.
 """
 
 from enum import IntFlag
+from typing import Protocol
 
 import msgspec
 
@@ -43,6 +44,18 @@ class Draft(msgspec.Struct, frozen=True):
     """``FrameMeta`` as msgpack; empty when every field has its default."""
     body: bytes
     """The request body as received, inflated."""
+
+
+class Waiter(Protocol):
+    """Who is told what became of a draft; exactly one of the two, once."""
+
+    def durable(self, received_at_us: int) -> None:
+        """The frame is on disk and got this time."""
+        ...
+
+    def failed(self, error: Exception) -> None:
+        """The frame must be taken as not written (it may yet be, and then appears once)."""
+        ...
 
 
 class Frame(msgspec.Struct, frozen=True):

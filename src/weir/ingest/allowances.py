@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from weir.dialects.port import IngestRoute, Usage
+    from weir.dialects.port import IngestRoute, RateWindow
     from weir.ingest.authentication import Sender
     from weir.ingest.backfill import Backfill
     from weir.ingest.limits import LimitTable
@@ -27,14 +27,14 @@ class Allowances:
         self._backfill = backfill
         self._accepted = quota.accepted
 
-    def look(self, now_us: int) -> None:
-        """Once a second: asks disk and journal for their room, and turns the month."""
-        self._overload.look()
-        self._quota.turn(now_us)
+    def tick(self, now_us: int) -> None:
+        """Once a second: asks disk and journal for their room, and begins the month that it is."""
+        self._overload.tick()
+        self._quota.begin_month(now_us)
 
     def count_request(
         self, sender: Sender, route: IngestRoute, *, in_backfill: bool, now_us: int
-    ) -> Usage | None:
+    ) -> RateWindow | None:
         """Counts a request whose events may come; returns the window that it counts in, if any.
 
         Raises ``Unavailable`` when there is no room for them, ``LimitExceeded`` when the window of
@@ -51,7 +51,7 @@ class Allowances:
 
     def count_events(
         self, sender: Sender, route: IngestRoute, events: int, *, now_us: int
-    ) -> Usage | None:
+    ) -> RateWindow | None:
         """Counts events of one body; returns the window that they count in, if any.
 
         Raises ``LimitExceeded`` when not all of them fit; then none is counted.
@@ -72,8 +72,8 @@ class Allowances:
         if in_backfill:
             self._backfill.spend(byte_count)
 
-    def window_of(self, sender: Sender, route: IngestRoute, *, now_us: int) -> Usage | None:
+    def window_of(self, sender: Sender, route: IngestRoute, *, now_us: int) -> RateWindow | None:
         """The window that a sender is told of when nothing was counted; None without a limit."""
         if not (sender.is_limited or route.rates):
             return None
-        return self._limits.look(sender.principal, sender.tenant, route.rates, now_us=now_us)
+        return self._limits.window_of(sender.principal, sender.tenant, route.rates, now_us=now_us)

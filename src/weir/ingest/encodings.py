@@ -29,7 +29,7 @@ INFLATE_ON_LOOP_BYTES_MAX = 65536
 """Compressed size up to which inflating beside the event loop's other work is fine."""
 
 ADMIT_ON_LOOP_BYTES_MAX = 262144
-"""Inflated size up to which judging a body beside the event loop's other work is fine."""
+"""Inflated size up to which deciding about a body on the event loop is fine."""
 
 
 class UnsupportedEncoding(InvalidInput):

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import msgspec
 
 from weir.dialects.hygiene import BYTE_ORDER_MARK
-from weir.dialects.port import Submission, Usage
-from weir.domain.frame import Draft
+from weir.dialects.port import RateWindow, Submission
+from weir.domain.frame import Draft, Waiter
 from weir.errors import Internal, Unavailable, WeirError
 from weir.ingest.counters import NO_WAITER
 from weir.ingest.encodings import ADMIT_ON_LOOP_BYTES_MAX, inflate, inflate_small
@@ -41,14 +41,6 @@ QUEUED_BYTES_MIN = 8192
 """Size above which deciding takes long enough (some 50 µs) to wait for the tenant's turn."""
 
 
-class Waiter(Protocol):
-    """What the journal tells of a frame."""
-
-    def durable(self, received_at_us: int) -> None: ...
-
-    def failed(self, error: Exception) -> None: ...
-
-
 class Journal(Protocol):
     """What the intake needs of the journal's writer."""
 
@@ -60,7 +52,7 @@ class Arrival(BodyInFlight, Waiter, Protocol):
 
     reply: Reply | None
     """What is answered once the frame is durable."""
-    window: Usage | None
+    window: RateWindow | None
     """The window that its sender is told of."""
     flags: int
     """``FrameFlag`` bits of its frame."""
@@ -128,7 +120,7 @@ class Intake:
 
     def tick(self) -> None:
         """Once a second: what is not worth doing for every body."""
-        self._allowances.look(self._now_us())
+        self._allowances.tick(self._now_us())
         self._in_flight.tidy()
         self._counters.hand_on(self._append_tally)
 
@@ -158,7 +150,7 @@ class Intake:
             self._decide_in_thread(arrival, route, sender, body, encoding)
             return
         if small is not body:
-            self._hold_inflated(arrival, sender, small)
+            self._count_inflated(arrival, sender, small)
         small = _text_of(route, small)
         if len(small) > QUEUED_BYTES_MIN and not self._queue.claim():
             self._decide_in_turn(arrival, route, sender, small)
@@ -169,9 +161,9 @@ class Intake:
         self, arrival: Arrival, route: IngestRoute, sender: Sender, error: WeirError
     ) -> None:
         """Counts the events that an error refuses, and tells their sender of it and its window."""
-        usage = error.context.get("usage")
-        if isinstance(usage, Usage):
-            arrival.window = usage
+        window = error.context.get("window")
+        if isinstance(window, RateWindow):
+            arrival.window = window
         refused = error.context.get("refused_count", 1)
         self._count_refused(route, sender, refused if isinstance(refused, int) else 1)
         self._tell_window(arrival, route, sender)
@@ -198,7 +190,7 @@ class Intake:
                     self.refuse(arrival, route, sender, decided)
                     return
                 if decided.body is not body:
-                    self._hold_inflated(arrival, sender, decided.body)
+                    self._count_inflated(arrival, sender, decided.body)
                 self._store(arrival, route, sender, decided.body, decided.admission)
 
         arrival.defer()
@@ -230,7 +222,7 @@ class Intake:
             body, terms.admission, terms.worker, self._submitted_count, arrival.content_type
         )
 
-    def _hold_inflated(self, arrival: Arrival, sender: Sender, body: bytes) -> None:
+    def _count_inflated(self, arrival: Arrival, sender: Sender, body: bytes) -> None:
         """A small body may become a large one, and is held until it is on disk."""
         if not arrival.tenant_id:
             self._in_flight.claim(arrival, sender.place.tenant_id)

@@ -21,7 +21,7 @@ number of its own count in the key's cell and nowhere else, all others in their 
 import mmap
 from pathlib import Path
 
-from weir.dialects.port import RateLimits, Usage
+from weir.dialects.port import RateLimits, RateWindow
 from weir.domain.registry import KEY_SLOTS_MAX, TENANTS_MAX, Principal, Tenant
 from weir.errors import LimitExceeded
 
@@ -67,7 +67,7 @@ class LimitTable:
         rows = range(0, len(self._cells), _ROW_CELLS)
         self._other_rows = tuple(row for row in rows if row != self._own_row)
         self._defaults = defaults
-        self._turn(0)
+        self._begin_minute(0)
 
     def applies(self, principal: Principal, tenant: Tenant) -> bool:
         """Whether any limit is to be counted for the key, whatever the dialect."""
@@ -77,7 +77,7 @@ class LimitTable:
 
     def count_request(
         self, principal: Principal, rates: RateLimits | None = None, *, now_us: int
-    ) -> Usage | None:
+    ) -> RateWindow | None:
         """Counts a request of a key; returns its window, None when there is no limit.
 
         Raises ``LimitExceeded`` when the window is full already.
@@ -98,7 +98,7 @@ class LimitTable:
         rates: RateLimits | None = None,
         *,
         now_us: int,
-    ) -> Usage | None:
+    ) -> RateWindow | None:
         """Counts events of a key or its tenant; none of them when not all fit.
 
         Returns and raises as ``count_request`` does.
@@ -113,9 +113,9 @@ class LimitTable:
         cell = _TENANT_EVENTS + tenant.tenant_id
         return self._count(cell, events, limit, now_us, "events per minute of this account")
 
-    def look(
+    def window_of(
         self, principal: Principal, tenant: Tenant, rates: RateLimits | None, *, now_us: int
-    ) -> Usage | None:
+    ) -> RateWindow | None:
         """The window a client is told of when nothing was counted: requests', else events'."""
         limit, cell = self._requests_limit(principal, rates), principal.slot
         if not limit:
@@ -124,10 +124,10 @@ class LimitTable:
             cell = _KEY_EVENTS + principal.slot if own else _TENANT_EVENTS + tenant.tenant_id
         if not limit:
             return None
-        self._turn(now_us)
+        self._begin_minute(now_us)
         counts = [word - self._empty for word in self._cells[cell::_ROW_CELLS].tolist()]
         used = sum(count for count in counts if 0 <= count <= _COUNT_MAX)
-        return Usage(limit, max(0, limit - used), self._reset_s)
+        return RateWindow(limit, max(0, limit - used), self._reset_s)
 
     def events_limit(self, principal: Principal, tenant: Tenant, rates: RateLimits | None) -> int:
         """Events in a window that the key may send; 0 is no limit."""
@@ -144,10 +144,10 @@ class LimitTable:
             return own
         return self._defaults.requests or (rates.requests if rates else 0)
 
-    def _count(self, cell: int, amount: int, limit: int, now_us: int, what: str) -> Usage:
+    def _count(self, cell: int, amount: int, limit: int, now_us: int, what: str) -> RateWindow:
         # In one piece, and with little arithmetic: it is done for each request that is counted.
         if not self._begins_us <= now_us < self._ends_us:
-            self._turn(now_us)
+            self._begin_minute(now_us)
         cells, empty = self._cells, self._empty
         own = cells[self._own_row + cell] - empty
         if not 0 <= own <= _COUNT_MAX:
@@ -158,11 +158,11 @@ class LimitTable:
             if 0 < count <= _COUNT_MAX:
                 left -= count
         if amount > left:
-            raise _refusal(Usage(limit, max(0, left), self._reset_s), amount, now_us, what)
+            raise _refusal(RateWindow(limit, max(0, left), self._reset_s), amount, now_us, what)
         cells[self._own_row + cell] = empty + own + amount
-        return Usage(limit, left - amount, self._reset_s)
+        return RateWindow(limit, left - amount, self._reset_s)
 
-    def _turn(self, now_us: int) -> None:
+    def _begin_minute(self, now_us: int) -> None:
         """The window is the minute that it is, also when the clock went back."""
         minute = now_us // _WINDOW_US
         self._begins_us, self._ends_us = minute * _WINDOW_US, (minute + 1) * _WINDOW_US
@@ -170,10 +170,10 @@ class LimitTable:
         self._empty = minute << _COUNT_BITS
 
 
-def _refusal(usage: Usage, amount: int, now_us: int, what: str) -> LimitExceeded:
+def _refusal(window: RateWindow, amount: int, now_us: int, what: str) -> LimitExceeded:
     return LimitExceeded(
-        f"The limit of {usage.limit} {what} is reached.",
-        retry_after_s=max(1, usage.reset_s - now_us // 1_000_000),
-        usage=usage,
+        f"The limit of {window.limit} {what} is reached.",
+        retry_after_s=max(1, window.reset_s - now_us // 1_000_000),
+        window=window,
         refused_count=amount,
     )

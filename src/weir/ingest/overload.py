@@ -104,7 +104,7 @@ class Overload:
                 retry_after_s=RETRY_S,
             )
 
-    def look(self) -> None:
+    def tick(self) -> None:
         """Decides anew by what the disk and the journal say now.
 
         A disk that cannot be asked (no descriptor is left, say) refuses all too.

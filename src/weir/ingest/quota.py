@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol, Self
 
 from weir.clock import Clock
-from weir.dialects.port import Usage
+from weir.dialects.port import RateWindow
 from weir.domain.times import SECOND_US, month_of, month_start_us
 from weir.errors import LimitExceeded
 from weir.node.usage import UsageTable
@@ -47,7 +47,7 @@ class Quota:
     def check(self, tenant_id: int, events: int, limit: int, *, now_us: int) -> None:
         """Raises ``LimitExceeded`` (``quota_exceeded``) when so many events do not fit any more."""
         if not self._begins_us <= now_us < self._ends_us:
-            self.turn(now_us)
+            self.begin_month(now_us)
         used = self._table.used(tenant_id, self._month)
         if used + events <= limit:
             return
@@ -56,16 +56,16 @@ class Quota:
             f"The quota of {limit} events per month of this account is reached.",
             code="quota_exceeded",
             retry_after_s=-((now_us - self._ends_us) // SECOND_US),
-            usage=Usage(limit, left, self._ends_us // SECOND_US),
+            window=RateWindow(limit, left, self._ends_us // SECOND_US),
             refused_count=events,
         )
 
-    def turn(self, now_us: int) -> None:
+    def begin_month(self, now_us: int) -> None:
         """Begins the month that it is; asked before each check and once a second."""
         if self._begins_us <= now_us < self._ends_us:
             return
         self._set_month(month_of(now_us))
-        self._table.turn(self._worker, self._month)
+        self._table.begin_month(self._worker, self._month)
 
     def _set_month(self, month: int) -> None:
         self._month = month

@@ -7,10 +7,10 @@ clients would wait in the listening socket's queue for somebody to answer.
 from pathlib import Path
 
 from weir.clock import Clock
-from weir.domain.frame import Draft
+from weir.domain.frame import Draft, Waiter
 from weir.errors import Unavailable
 from weir.journal.disk import refusal
-from weir.journal.writer import JournalWriter, Notify, Waiter
+from weir.journal.writer import JournalWriter, Notify
 from weir.telemetry import Happening, emit
 
 TRY_AGAIN_S = 6.0

@@ -17,10 +17,10 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Protocol, Self
+from typing import Self
 
 from weir.clock import Clock
-from weir.domain.frame import Draft
+from weir.domain.frame import Draft, Waiter
 from weir.errors import LimitExceeded
 from weir.journal.appender import Appender
 from weir.journal.disk import LOCAL_DISK, Disk, refusal
@@ -38,18 +38,6 @@ Notify = Callable[[Callable[[], None]], object]
 """Runs a function soon, on the thread that the waiters live on."""
 
 
-class Waiter(Protocol):
-    """Who is told what became of a frame; exactly one of the two, once."""
-
-    def durable(self, received_at_us: int) -> None:
-        """The frame is on disk and got this time."""
-        ...
-
-    def failed(self, error: Exception) -> None:
-        """The frame must be taken as not written (it may yet be, and then appears once)."""
-        ...
-
-
 _Batch = list[tuple[Draft, Waiter]]
 
 
@@ -65,6 +53,7 @@ class JournalWriter:
 
     __slots__ = (
         "_appender",
+        "_batch_lock",
         "_batches",
         "_cause",
         "_clock",
@@ -78,7 +67,6 @@ class JournalWriter:
         "_pending_bytes",
         "_state",
         "_thread",
-        "_turn",
         "_writing",
         "start_offset",
     )
@@ -108,7 +96,8 @@ class JournalWriter:
         self._pending_bytes = 0
         self._in_flight = False
         """A batch is being written or its waiters have not been told yet."""
-        self._turn = threading.Lock()
+        self._batch_lock = threading.Lock()
+        """Held while what is pending becomes a batch."""
         self._batches: SimpleQueue[_Batch | None] = SimpleQueue()
         """For the thread; None is the end."""
         self._writing: _Batch = []
@@ -185,7 +174,7 @@ class JournalWriter:
         """
         if self._closed:
             return
-        with self._turn:
+        with self._batch_lock:
             self._closed = True
             while self._pending and not self.dead:
                 self._batches.put(self._take_batch())
@@ -196,7 +185,7 @@ class JournalWriter:
 
     def _hand_over(self) -> None:
         """Gives the thread what has gathered, unless it is still busy with the last batch."""
-        with self._turn:
+        with self._batch_lock:
             if self._in_flight or not self._pending or self._closed:
                 return
             self._in_flight = True

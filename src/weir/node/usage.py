@@ -111,12 +111,12 @@ class UsageTable:
         if self._cells[row + _MONTH] == month:
             self._copy(row + _AT_START, row + _ACCEPTED)
         else:
-            self.turn(worker, month)
+            self.begin_month(worker, month)
         self._cells[row + _START] = offset
         self._cells[row + _STARTS] += 1  # the last store: what belongs to the start is there
         return self.accepted(worker)
 
-    def turn(self, worker: int, month: int) -> None:
+    def begin_month(self, worker: int, month: int) -> None:
         """The worker's counts begin at 0 for another month."""
         row = self._rows[worker]
         if self._cells[row + _MONTH]:

@@ -26,11 +26,11 @@ _encoder = msgspec.json.Encoder()
 
 
 class ResultWriter(Protocol):
-    """Writes one result: ``head``, ``rows`` for each batch, ``tail`` once all is known."""
+    """Writes one result: ``head``, ``rows`` for each batch, ``ending`` once all is known."""
 
     def head(self) -> bytes: ...
     def rows(self, batch: pa.RecordBatch) -> bytes: ...
-    def tail(self, meta: Meta) -> bytes: ...
+    def ending(self, meta: Meta) -> bytes: ...
 
 
 def unique_names(names: Sequence[str]) -> list[str]:
@@ -107,7 +107,7 @@ class _JsonWriter:
         self._any_rows = True
         return separator + rows
 
-    def tail(self, meta: Meta) -> bytes:
+    def ending(self, meta: Meta) -> bytes:
         return b'],"meta":' + _encoder.encode(meta) + b"}\n"
 
 
@@ -127,7 +127,7 @@ class _NdjsonWriter:
             [dict(zip(names, row, strict=True)) for row in zip(*_columns_of(batch), strict=True)]
         )
 
-    def tail(self, meta: Meta) -> bytes:
+    def ending(self, meta: Meta) -> bytes:
         return _encoder.encode({"meta": meta}) + b"\n" if self._with_meta else b""
 
 
@@ -145,7 +145,7 @@ class _CsvWriter:
         columns = [[self._cell(value) for value in column] for column in _columns_of(batch)]
         return self._encode(zip(*columns, strict=True))
 
-    def tail(self, meta: Meta) -> bytes:  # CSV has no place for it
+    def ending(self, meta: Meta) -> bytes:  # CSV has no place for it
         return b""
 
     def _cell(self, value: Any) -> str | int | float:
@@ -187,7 +187,7 @@ class _ArrowWriter:
         self._stream.write_batch(batch)
         return self._sink.take()
 
-    def tail(self, meta: Meta) -> bytes:  # the stream's end is its own
+    def ending(self, meta: Meta) -> bytes:  # the stream's end is its own
         self._stream.close()
         return self._sink.take()
 
@@ -212,7 +212,7 @@ class _ParquetWriter:
             self._write_group()
         return self._sink.take()
 
-    def tail(self, meta: Meta) -> bytes:  # the file's footer is its own
+    def ending(self, meta: Meta) -> bytes:  # the file's footer is its own
         self._write_group()
         self._file.close()
         return self._sink.take()

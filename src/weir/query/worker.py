@@ -22,8 +22,8 @@ from weir.query.formats import ResultShape, writer_for
 from weir.query.job import Job, JobTable, JobTail, Meta
 from weir.query.ranges import is_needed
 from weir.query.request import EVENTS, Format
-from weir.query.statement.dialect import positions_of_name
 from weir.query.statement.gate import PassedQuery, TableUse, pass_query
+from weir.query.statement.parsing import positions_of_name
 from weir.query.statement.scopes import TableShape
 from weir.workers import sandboxed
 from weir.workers.wire import MessageKind, WorkerLimits, send_message
@@ -127,7 +127,7 @@ def _answer(
         bytes_scanned=sum(each.byte_count for each in reads),
         watermark=to_iso(_watermark_us(job, passed)),
     )
-    waiting += writer.tail(meta)
+    waiting += writer.ending(meta)
     send_message(connection, MessageKind.BODY, waiting)
 
 

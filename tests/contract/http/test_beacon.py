@@ -202,13 +202,13 @@ def test_limits_are_told_with_200_and_counted(node: Node) -> None:
     wait_for(lambda: _tallied(node) == EVENTS_PER_MINUTE + 2, what="both in the tally")
 
 
-def test_node_without_room_says_so_with_200(node: Node) -> None:
+def test_overloaded_node_says_so_with_200(node: Node) -> None:
     """The sender cannot send again, so the ledger is all that tells."""
     node.backlog[0] = 1 << 50
-    node.call(node.overload.look)
+    node.call(node.overload.tick)
     _refused(_ask(node, request(f"{PATH}?api_key={INGEST}", BODY)), "unavailable")
     node.backlog[0] = 0
-    node.call(node.overload.look)
+    node.call(node.overload.tick)
     assert _tallied(node) == 1
 
 

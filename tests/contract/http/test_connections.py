@@ -124,23 +124,23 @@ def test_two_hundred_pipelined_requests_are_answered_in_order(node: Node) -> Non
 
 def test_answers_wait_for_the_disk_in_order(node: Node) -> None:
     """What needs no disk still waits behind an event whose sync is not done."""
-    node.disk.open_gate.clear()
+    node.disk.may_sync.clear()
     with node.connect() as wire:
         wire.send(request(key=INGEST) + HELLO)
         wait_for(lambda: node.call(lambda: unanswered(node) == 2))
-        node.disk.open_gate.set()
+        node.disk.may_sync.set()
         assert [wire.read().status, wire.read("GET").status] == [202, 200]
 
 
 def test_pipelining_is_bounded(node: Node) -> None:
     """With too many unanswered requests the client is not read until some are answered."""
-    node.disk.open_gate.clear()
+    node.disk.may_sync.clear()
     most = node.settings.pipelined_requests_max
     with node.connect() as wire:
         for _ in range(most + 50):
             wire.send(request(key=INGEST))
         wait_for(lambda: node.call(lambda: unanswered(node) >= most))
-        node.disk.open_gate.set()
+        node.disk.may_sync.set()
         for _ in range(most + 50):
             assert wire.read().status == 202
         assert wire.ask(HELLO, method="GET").status == 200
@@ -163,36 +163,36 @@ def test_hundreds_of_relayed_requests_fail_one_by_one(
 
 def test_half_closed_client_gets_its_answers(node: Node) -> None:
     """A client that has said everything still reads what it asked for."""
-    node.disk.open_gate.clear()
+    node.disk.may_sync.clear()
     with node.connect() as wire:
         wire.send(request(key=INGEST) * 3)
         wire.shutdown()
         wait_for(lambda: node.call(lambda: unanswered(node) == 3))
-        node.disk.open_gate.set()
+        node.disk.may_sync.set()
         assert [answer.status for answer in wire.read_to_end()] == [202] * 3
 
 
 def test_half_request_of_a_half_closed_client_is_dropped(node: Node) -> None:
     """The rest will never come: earlier answers leave, then the connection ends at once."""
-    node.disk.open_gate.clear()
+    node.disk.may_sync.clear()
     with node.connect() as wire:
         wire.send(request(key=INGEST) + request(key=INGEST)[:-3])
         wire.shutdown()
         wait_for(lambda: node.call(lambda: unanswered(node) == 1))
-        node.disk.open_gate.set()
+        node.disk.may_sync.set()
         assert [answer.status for answer in wire.read_to_end()] == [202]
 
 
 def test_client_that_leaves_early_loses_only_its_answer(node: Node) -> None:
     """What was received whole is stored although nobody waits for the answer any more."""
-    node.disk.open_gate.clear()
+    node.disk.may_sync.clear()
     with node.connect() as wire:
         wire.send(request(body=_event(1), key=INGEST))
         wait_for(lambda: node.call(lambda: unanswered(node) == 1))
         wire.reset()
     wait_for(lambda: not node.door.connections)
     assert node.door.bytes_in_flight == len(_event(1))
-    node.disk.open_gate.set()
+    node.disk.may_sync.set()
     wait_for(lambda: node.door.bytes_in_flight == 0)
     assert node.bodies() == [_event(1)]
 
@@ -293,7 +293,7 @@ def test_connections_are_bounded(tmp_path_factory: pytest.TempPathFactory) -> No
 def test_draining_node_finishes_what_it_received(patient_node: Node) -> None:
     """Pipelined requests are all answered, the last answer says close, new ones find no door."""
     node = patient_node
-    node.disk.open_gate.clear()
+    node.disk.may_sync.clear()
     with node.connect() as busy, node.connect() as idle, node.connect() as halfway:
         assert idle.ask(HELLO, method="GET").status == 200
         busy.send(request(key=INGEST) * 3)
@@ -303,7 +303,7 @@ def test_draining_node_finishes_what_it_received(patient_node: Node) -> None:
         node.loop.call_soon_threadsafe(node.stop.set)
         wait_for(lambda: node.door.is_draining)
         assert idle.is_closed()
-        node.disk.open_gate.set()
+        node.disk.may_sync.set()
         answers = busy.read_to_end()
         assert [answer.status for answer in answers] == [202] * 3
         assert [answer["connection"] for answer in answers] == [None, None, "close"]

@@ -82,10 +82,10 @@ def _many_headers(node: Node, operation: DescribedOperation) -> Answer:
 
 def _overloaded(node: Node, operation: DescribedOperation) -> Answer:
     node.backlog[0] = 1 << 50
-    node.call(node.overload.look)
+    node.call(node.overload.tick)
     answer = _ask(node, operation, request(_target(operation), _example(operation), key=INGEST))
     node.backlog[0] = 0
-    node.call(node.overload.look)
+    node.call(node.overload.tick)
     return answer
 
 

@@ -16,7 +16,7 @@ SENT = {
 def test_duplicate_in_flight_waits_for_the_disk_and_is_answered_alike(node: Node) -> None:
     """On another connection, in another dialect, within a request: each like the first."""
     first = {path: _told(node, path) for path in SENT}
-    node.disk.open_gate.clear()
+    node.disk.may_sync.clear()
     with node.connect() as one, node.connect() as other:
         for wire in (one, other):
             for path, body in SENT.items():
@@ -25,7 +25,7 @@ def test_duplicate_in_flight_waits_for_the_disk_and_is_answered_alike(node: Node
         wait_for(lambda: node.call(lambda: node.door.bytes_in_flight) == in_flight)
         assert not one.poll()
         assert not other.poll()
-        node.disk.open_gate.set()
+        node.disk.may_sync.set()
         for wire in (one, other):
             assert {path: _shape(wire.read()) for path in SENT} == first
     assert len(node.events()) == 3 * 5

@@ -115,7 +115,7 @@ def test_key_in_the_url_is_not_taken(edge: Node) -> None:
 
 
 def test_pipelined_records_are_stored_in_order(edge: Node) -> None:
-    """Small and large ones of one connection, which are judged in different places."""
+    """Small and large ones of one connection, which are decided in different threads."""
     bodies = [b"%d" % n + b" " * (400_000 if n % 5 == 3 else n) for n in range(20)]
     with edge.connect() as wire:
         wire.send(*[request(_path(SECOND), body, NDJSON, key=INGEST) for body in bodies])
@@ -126,23 +126,23 @@ def test_pipelined_records_are_stored_in_order(edge: Node) -> None:
 
 def test_answer_waits_for_the_sync(edge: Node) -> None:
     """No 202 before the records are on disk; 503 when they may not be."""
-    edge.disk.open_gate.clear()
+    edge.disk.may_sync.clear()
     with edge.connect() as wire:
         wire.send(request(_path(OWN), b"\xff\0", key=INGEST))
         assert not wire.poll(0.2)
-        edge.disk.open_gate.set()
+        edge.disk.may_sync.set()
         assert wire.read().json == {"accepted": 1, "bytes": 2}
 
 
 def test_full_node_says_when_to_come_back(edge: Node) -> None:
     """503 with Retry-After; nothing is stored, and then it goes on by itself."""
     edge.backlog[0] = 1 << 50
-    edge.call(edge.overload.look)
+    edge.call(edge.overload.tick)
     answer = _ask(edge, request(_path(OWN), b"{}", key=INGEST))
     assert (answer.status, answer.json["error"]) == (503, "unavailable")
     assert int(answer["retry-after"] or 0) > 0
     edge.backlog[0] = 0
-    edge.call(edge.overload.look)
+    edge.call(edge.overload.tick)
     assert _ask(edge, request(_path(OWN), b"{}", key=INGEST)).status == 202
 
 

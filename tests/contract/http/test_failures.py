@@ -27,14 +27,14 @@ def way() -> Way:
 
 def test_answer_leaves_only_after_the_sync(node: Node) -> None:
     """While the disk is held there is no answer; afterwards there is."""
-    node.disk.open_gate.clear()
+    node.disk.may_sync.clear()
     with node.connect() as wire, node.connect() as other:
         wire.send(request(key=INGEST))
         wait_for(lambda: node.door.bytes_in_flight)
         assert other.ask(HELLO, method="GET").status == 200
         assert not wire.poll()
         assert node.frames() == []
-        node.disk.open_gate.set()
+        node.disk.may_sync.set()
         assert wire.read().status == 202
         assert len(node.frames()) == 1
 
@@ -44,12 +44,12 @@ def test_failed_sync_is_503_for_all_of_its_batch_and_ends_the_worker(tmp_path: P
     with running_node(tmp_path / "node") as node:
         wires = [node.connect() for _ in range(4)]
         assert wires[0].ask(request(body=b'{"event":"before"}', key=INGEST)).status == 202
-        node.disk.open_gate.clear()
+        node.disk.may_sync.clear()
         node.disk.broken = True
         for wire in wires:
             wire.send(request(key=INGEST) * 3)
         wait_for(lambda: node.call(lambda: node.door.bytes_in_flight) == 12 * len(b'{"event":"a"}'))
-        node.disk.open_gate.set()
+        node.disk.may_sync.set()
         for wire in wires:
             answers = wire.read_to_end()
             assert {answer.status for answer in answers} == {503}
@@ -73,7 +73,7 @@ def test_tally_on_a_dying_journal_does_not_hide_its_death(tmp_path: Path) -> Non
         assert node.exit_codes == [EXIT_JOURNAL]
 
 
-def test_backlog_closes_the_gate_and_opens_it_again(node: Node) -> None:
+def test_events_are_refused_above_the_backlog_and_then_taken_again(node: Node) -> None:
     """503 with Retry-After for events, while the rest is answered; then as before."""
     with node.connect() as wire:
         node.backlog[0] = node.settings.journal_backlog_bytes_max + 1
@@ -92,7 +92,7 @@ def test_backlog_closes_the_gate_and_opens_it_again(node: Node) -> None:
     assert len(node.bodies()) == 1
 
 
-def test_full_disk_closes_the_gate(tmp_path: Path) -> None:
+def test_full_disk_refuses_events(tmp_path: Path) -> None:
     """Below disk_reserve_bytes of free space events get 503 from the start."""
     with (
         running_node(tmp_path / "node", disk_reserve_bytes=1 << 60) as node,
@@ -107,26 +107,26 @@ def test_inflated_bodies_count_while_they_wait_for_the_disk(tmp_path: Path) -> N
     body = b'{"event":"a","user_id":"%s"}' % (b"x" * 700_000)
     packed = gzip.compress(body)
     with running_node(tmp_path / "node", in_flight_bytes_max=1 << 20) as node:
-        node.disk.open_gate.clear()
+        node.disk.may_sync.clear()
         with node.connect() as first, node.connect() as second:
             first.send(request("/v1/ingest", packed, key=INGEST))
             wait_for(lambda: node.call(lambda: node.door.bytes_in_flight) > len(body))
             answer = second.ask(request("/v1/ingest", packed, key=INGEST))
             assert (answer.status, answer["retry-after"]) == (503, "1")
-            node.disk.open_gate.set()
+            node.disk.may_sync.set()
             assert first.read().status == 202
             assert second.ask(request("/v1/ingest", packed, key=INGEST)).status == 202
         assert node.bodies() == [body] * 2
 
 
-def test_large_body_is_judged_beside_the_loop(node: Node) -> None:
+def test_large_body_is_decided_in_a_thread(node: Node) -> None:
     """Inflated from little or sent whole; order is kept, and other connections are answered."""
-    judging, go_on = threading.Event(), threading.Event()
+    deciding, go_on = threading.Event(), threading.Event()
     route = node.door._routes[b"/v1/events"]
 
     def slow(submission: Submission) -> Admission:
         if len(submission.body) > ADMIT_ON_LOOP_BYTES_MAX:
-            judging.set()
+            deciding.set()
             assert go_on.wait(DEADLINE_S)
         return route.admit(submission)
 
@@ -135,11 +135,11 @@ def test_large_body_is_judged_beside_the_loop(node: Node) -> None:
     large = b'{"event":"a","properties":{"text":"%s"}}' % (b"x" * 300_000)
     small = b'{"event":"b"}'
     for sent in (large, gzip.compress(large)):
-        judging.clear()
+        deciding.clear()
         go_on.clear()
         with node.connect() as wire, node.connect() as other:
             wire.send(request(body=sent, key=INGEST) + request(body=small, key=INGEST))
-            assert judging.wait(DEADLINE_S)
+            assert deciding.wait(DEADLINE_S)
             assert other.ask(HELLO, method="GET").status == 200
             assert other.ask(request(body=small, key=INGEST)).status == 202
             assert not wire.poll()

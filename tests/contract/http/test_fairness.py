@@ -24,9 +24,9 @@ def way() -> Way:
 def node(tmp_path: Path) -> Iterator[Node]:
     """A worker with little room, whose disk stands still: what is taken stays in flight."""
     with running_node(tmp_path / "node", in_flight_bytes_max=ROOM) as running:
-        running.disk.open_gate.clear()
+        running.disk.may_sync.clear()
         yield running
-        running.disk.open_gate.set()
+        running.disk.may_sync.set()
 
 
 @pytest.mark.parametrize("form", ["whole", "in pieces"])
@@ -46,13 +46,13 @@ def test_one_tenant_cannot_keep_the_others_out(node: Node, form: str) -> None:
         assert (answer.status, answer["retry-after"]) == (503, "1")
         other.send(request(body=LARGE, key=FEW_EVENTS))
         wait_for(lambda: _in_flight(node) == 6 * len(LARGE))
-        node.disk.open_gate.set()
+        node.disk.may_sync.set()
         assert [wire.read().status for wire in (*wires, other)] == [202] * 6
         wait_for(lambda: _in_flight(node) == 0)
         assert stack.enter_context(node.connect()).ask(sent).status == 202
 
 
-def test_client_that_leaves_gives_its_tenants_room_back(node: Node) -> None:
+def test_client_that_leaves_gives_its_tenants_budget_back(node: Node) -> None:
     """Also with a body that it had not sent to its end."""
     half = request(body=LARGE, key=INGEST)[:-1000]
     for _ in range(10):
@@ -60,7 +60,7 @@ def test_client_that_leaves_gives_its_tenants_room_back(node: Node) -> None:
             wire.send(half)
             wait_for(lambda: _in_flight(node) > 0)
         wait_for(lambda: _in_flight(node) == 0)
-    node.disk.open_gate.set()
+    node.disk.may_sync.set()
     with node.connect() as wire:
         assert wire.ask(request(body=LARGE, key=INGEST)).status == 202
 

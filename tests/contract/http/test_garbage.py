@@ -68,10 +68,10 @@ def test_connections_end_without_the_collector(node: Node, kind: str) -> None:
 
 
 @pytest.mark.usefixtures("_no_collector")
-def test_refused_for_want_of_room_ends_without_the_collector(node: Node) -> None:
+def test_refused_by_overload_ends_without_the_collector(node: Node) -> None:
     """Overload is no time to keep the bodies that there is no room for."""
     node.backlog[0] = node.settings.journal_backlog_bytes_max + 1
-    node.call(node.overload.look)
+    node.call(node.overload.tick)
     _come_and_go(node, request(key=INGEST))
 
 

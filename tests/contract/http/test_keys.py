@@ -94,7 +94,7 @@ def test_good_credential_is_taken(node: Node, line: str) -> None:
 
 @unproxied
 @pytest.mark.parametrize("path", PATHS)
-def test_stranger_is_refused_before_the_body_takes_room(node: Node, path: str) -> None:
+def test_unknown_sender_is_refused_before_the_body_takes_budget(node: Node, path: str) -> None:
     """By the head alone, asked to go on or not; whoever has a key may send on."""
     head = request(path, b"", "Expect: 100-continue", length=1_000_000)
     with node.connect() as stranger:
@@ -432,7 +432,7 @@ def test_401_tells_how_to_authenticate(node: Node, path: str) -> None:
             assert (answer.status, answer["www-authenticate"]) == (status, told)
 
 
-@pytest.mark.parametrize("size", [0, 300_000], ids=["on the loop", "aside"])
+@pytest.mark.parametrize("size", [0, 300_000], ids=["on the loop", "in a thread"])
 @pytest.mark.parametrize("path", ["/v1/events", "/v1/ingest"])
 def test_byte_order_mark_is_passed_over(node: Node, path: str, size: int) -> None:
     """As .NET and PowerShell write one; an opaque record keeps its own."""

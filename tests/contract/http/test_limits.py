@@ -136,12 +136,12 @@ def test_refusal_can_be_read_by_a_client_that_goes_on_sending(node: Node, form: 
 
 def test_refusal_waits_for_its_turn(small: Node) -> None:
     """Answers to earlier requests leave before the error that ends the connection."""
-    small.disk.open_gate.clear()
+    small.disk.may_sync.clear()
     with small.connect() as wire:
         wire.send(request(key=INGEST) * 2 + request(body=b"", length=BODY_BYTES_MAX + 1))
         wait_for(lambda: small.call(lambda: small.door.bytes_in_flight == 2 * len(BODY)))
         assert not wire.poll()
-        small.disk.open_gate.set()
+        small.disk.may_sync.set()
         assert [answer.status for answer in wire.read_to_end()] == [202, 202, 413]
 
 
@@ -167,25 +167,25 @@ def test_continue_is_sent_when_asked_for(node: Node) -> None:
 
 def test_continue_waits_for_earlier_answers(node: Node) -> None:
     """A 100 between the answers of earlier requests would be read as one of them."""
-    node.disk.open_gate.clear()
+    node.disk.may_sync.clear()
     sent = request("/v1/events", BODY, "Expect: 100-continue", key=INGEST)
     with node.connect() as wire:
         wire.send(request(key=INGEST) + sent[: -len(BODY)])
         wait_for(lambda: node.call(lambda: node.door.bytes_in_flight == len(BODY)))
         assert not wire.poll()
-        node.disk.open_gate.set()
+        node.disk.may_sync.set()
         assert [wire.read().status, wire.read().status] == [202, 100]
         assert wire.ask(BODY).status == 202
 
 
 def test_no_continue_follows_a_body_that_came_unasked(node: Node) -> None:
     """A 100 behind the final answer would be read as the start of another."""
-    node.disk.open_gate.clear()
+    node.disk.may_sync.clear()
     asking = request("/v1/events", BODY, "Expect: 100-continue", key=INGEST)
     with node.connect() as wire:
         wire.send(request(key=INGEST) + asking)
         wait_for(lambda: node.call(lambda: node.door.bytes_in_flight == 2 * len(BODY)))
-        node.disk.open_gate.set()
+        node.disk.may_sync.set()
         wire.send(HELLO)
         assert [wire.read().status for _ in range(3)] == [202, 202, 200]
 
@@ -214,7 +214,7 @@ def test_old_client_is_not_told_to_continue(node: Node) -> None:
 def test_bodies_in_flight_are_bounded(tmp_path: Path) -> None:
     """Above in_flight_bytes_max requests get 503 until bodies have reached the disk."""
     with running_node(tmp_path / "node", in_flight_bytes_max=1 << 20) as node:
-        node.disk.open_gate.clear()
+        node.disk.may_sync.clear()
         large = b'{"event":"a","user_id":"%s"}' % (b"x" * 600_000)
         with node.connect() as first, node.connect() as second, node.connect() as third:
             first.send(request(body=large, key=INGEST))
@@ -223,7 +223,7 @@ def test_bodies_in_flight_are_bounded(tmp_path: Path) -> None:
                 wire = second if sent.find(b"chunked") < 0 else third
                 answer = wire.ask(sent)
                 assert (answer.status, answer["retry-after"]) == (503, "1")
-            node.disk.open_gate.set()
+            node.disk.may_sync.set()
             assert first.read().status == 202
             assert first.ask(request(body=large, key=INGEST)).status == 202
         assert len(node.bodies()) == 2

@@ -162,12 +162,12 @@ def test_api_that_says_nothing_is_a_503_after_a_while(
         slow.reset()
 
 
-def test_bodies_of_strangers_leave_room_for_events(tmp_path: Path) -> None:
-    """Without a known key they share a sixteenth of the room; beyond it they get 503."""
+def test_bodies_of_unknown_senders_leave_budget_for_events(tmp_path: Path) -> None:
+    """Without a known key they share a sixteenth of the budget; beyond it they get 503."""
     in_flight_bytes_max = 1 << 20
     body = b"x" * 40_000
     with running_node(tmp_path / "node", in_flight_bytes_max=in_flight_bytes_max) as node:
-        strangers = {
+        unknown_senders = {
             "no key": request("/hang", body),
             "chunked": chunked(body, target="/hang"),
             "unknown key": request("/hang", body, key="unknown-key-0123456789"),
@@ -178,7 +178,7 @@ def test_bodies_of_strangers_leave_room_for_events(tmp_path: Path) -> None:
         with node.connect() as first, node.connect() as known:
             first.send(request("/hang", body))
             wait_for(lambda: node.upstream.requests)
-            for name, sent in strangers.items():
+            for name, sent in unknown_senders.items():
                 with node.connect() as wire:
                     answer = wire.ask(sent)
                     assert (answer.status, answer["connection"]) == (503, "close"), name
@@ -191,7 +191,7 @@ def test_bodies_of_strangers_leave_room_for_events(tmp_path: Path) -> None:
             assert first.ask(request("/echo", body)).status == 200
 
 
-def test_strangers_that_ask_again_find_their_room(tmp_path: Path) -> None:
+def test_unknown_senders_that_ask_again_find_their_budget(tmp_path: Path) -> None:
     """What one request held is given back, on one connection or when it leaves midway."""
     body = b"x" * 40_000
     with running_node(tmp_path / "node", in_flight_bytes_max=1 << 20) as node:

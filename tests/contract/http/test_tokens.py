@@ -212,8 +212,8 @@ def test_door_remembers_tokens_as_it_does_keys(node: Node, monkeypatch: pytest.M
     assert len(node.door._credentials._by_authorization) == 1
 
 
-def test_relayed_body_with_a_token_is_no_guests(tmp_path: Path) -> None:
-    """A query by body with a good token has the room of its tenant."""
+def test_relayed_body_with_a_token_counts_for_its_tenant(tmp_path: Path) -> None:
+    """A query by body with a good token counts in the budget of its tenant."""
     with _node(tmp_path / "node") as node:
         body = b'{"q": "SELECT 1"}'
         bearer = f"Authorization: Bearer {_token(10, scopes=['query'])}"

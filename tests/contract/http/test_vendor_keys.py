@@ -208,7 +208,7 @@ def test_body_is_searched_for_a_key_only_when_it_is_small(node: Node) -> None:
     assert node.call(lambda: node.door.bytes_in_flight) == 0
 
 
-def test_bodies_that_bring_their_key_share_the_room_of_guests(tmp_path: Path) -> None:
+def test_bodies_that_bring_their_key_share_the_budget_of_unknown_senders(tmp_path: Path) -> None:
     """Until the key is found; meanwhile events with a key in a header get through."""
     part = _envelope(more="x" * 40_000)
     with running_node(tmp_path / "node", in_flight_bytes_max=1 << 20) as node:

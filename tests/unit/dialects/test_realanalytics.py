@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.dialects.making import LIMITS, admit, stored
 from weir.dialects.fields import PROBLEMS_MAX
-from weir.dialects.port import AdmissionLimits, Usage
+from weir.dialects.port import AdmissionLimits, RateWindow
 from weir.dialects.realanalytics.events import EVENTS_MAX, PROPERTIES_MAX, find_key
 from weir.dialects.realanalytics.replies import render_error
 from weir.domain.event import Event
@@ -208,7 +208,7 @@ def test_key_is_not_written(name: bytes) -> None:
         (LimitExceeded("Too many."), 429, {"error": "Rate limit exceeded"}),
         (Unavailable("Full."), 503, {"error": "Service unavailable"}),
         (
-            LimitExceeded("Used up.", code="quota_exceeded", usage=Usage(10000, 3, 0)),
+            LimitExceeded("Used up.", code="quota_exceeded", window=RateWindow(10000, 3, 0)),
             429,
             {
                 "error": "Monthly event limit exceeded",

@@ -83,17 +83,17 @@ class StillClock(SystemClock):
 
 
 class TouchyDisk(LocalDisk):
-    """The real disk, whose syncs wait while ``open`` is not set and fail while ``broken``."""
+    """The real disk, whose syncs wait while ``may_sync`` is not set and fail while ``broken``."""
 
-    __slots__ = ("broken", "open_gate")
+    __slots__ = ("broken", "may_sync")
 
     def __init__(self) -> None:
-        self.open_gate = threading.Event()
-        self.open_gate.set()
+        self.may_sync = threading.Event()
+        self.may_sync.set()
         self.broken = False
 
     def sync(self, descriptor: int) -> None:
-        assert self.open_gate.wait(DEADLINE_S), "a test left the disk held"
+        assert self.may_sync.wait(DEADLINE_S), "a test left the disk held"
         if self.broken:
             raise OSError(errno.EIO, "injected")
         super().sync(descriptor)
@@ -206,7 +206,7 @@ class Node:
 
     def end(self) -> int:
         """Stops the worker and returns its exit code."""
-        self.disk.open_gate.set()
+        self.disk.may_sync.set()
         self.loop.call_soon_threadsafe(self.stop.set)
         self.thread.join(DEADLINE_S)
         assert not self.thread.is_alive()

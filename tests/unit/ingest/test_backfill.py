@@ -40,7 +40,7 @@ def test_large_body_is_paid_off_before_the_next() -> None:
     assert _wait_s(lane, 11_000_000) is None
 
 
-def test_backfill_waits_while_room_is_short() -> None:
+def test_backfill_waits_while_the_node_is_pressed() -> None:
     """Whatever is left of its budget."""
     assert _wait_s(Backfill(RATE), 0, is_pressed=True) is not None
 

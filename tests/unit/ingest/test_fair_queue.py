@@ -1,4 +1,4 @@
-"""Room between two pieces of work."""
+"""The fair queue: between two pieces of work the loop goes round."""
 
 import asyncio
 from functools import partial

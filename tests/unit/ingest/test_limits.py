@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from weir.dialects.port import RateLimits, Usage
+from weir.dialects.port import RateLimits, RateWindow
 from weir.domain.registry import Principal, Tenant
 from weir.errors import LimitExceeded
-from weir.ingest.http.responses import usage_headers
+from weir.ingest.http.responses import window_headers
 from weir.ingest.limits import LimitTable, create_limit_table
 
 NODE = RateLimits(requests=10, events=1000)
@@ -32,9 +32,9 @@ def key(*, requests: int | None = None, events: int | None = None) -> Principal:
     )
 
 
-def limit_of(usage: Usage | None) -> int | None:
+def limit_of(window: RateWindow | None) -> int | None:
     """The limit that was counted against, if any."""
-    return None if usage is None else usage.limit
+    return None if window is None else window.limit
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_dialect_has_a_limit_where_nobody_says_anything(
     limits = table(tmp_path, defaults)
     principal, tenant = key(requests=own, events=own), Tenant(1, "one")
     for number in range(2):
-        told = limits.look(principal, tenant, DIALECT, now_us=0)
+        told = limits.window_of(principal, tenant, DIALECT, now_us=0)
         requests = limits.count_request(principal, DIALECT, now_us=0)
         events = limits.count_events(principal, tenant, 1, DIALECT, now_us=0)
         assert (limit_of(requests), limit_of(events)) == limits_in_force
@@ -103,11 +103,11 @@ def test_looking_counts_nothing_and_never_refuses(tmp_path: Path) -> None:
     tenant = Tenant(1, "one", events_per_minute=3)
     for _ in range(3):
         limits.count_events(key(requests=0), tenant, 1, now_us=0)
-        limits.look(key(requests=0), tenant, None, now_us=0)
-    assert limits.look(key(requests=0), tenant, None, now_us=0) == Usage(3, 0, 60)
+        limits.window_of(key(requests=0), tenant, None, now_us=0)
+    assert limits.window_of(key(requests=0), tenant, None, now_us=0) == RateWindow(3, 0, 60)
     less = Tenant(1, "one", events_per_minute=2)
-    assert limits.look(key(requests=0), less, None, now_us=0) == Usage(2, 0, 60)
-    assert limits.look(key(requests=0, events=0), tenant, None, now_us=0) is None
+    assert limits.window_of(key(requests=0), less, None, now_us=0) == RateWindow(2, 0, 60)
+    assert limits.window_of(key(requests=0, events=0), tenant, None, now_us=0) is None
 
 
 def test_restarted_worker_goes_on_in_the_same_window(tmp_path: Path) -> None:
@@ -117,14 +117,14 @@ def test_restarted_worker_goes_on_in_the_same_window(tmp_path: Path) -> None:
     for _ in range(2):
         limits.count_request(principal, now_us=0)
     again = LimitTable(tmp_path / "limits", worker=0, defaults=OPEN)
-    assert again.count_request(principal, now_us=0) == Usage(3, 0, 60)
+    assert again.count_request(principal, now_us=0) == RateWindow(3, 0, 60)
     with pytest.raises(LimitExceeded):
         again.count_request(principal, now_us=0)
 
 
 def test_clients_read_their_window_in_three_headers() -> None:
     """The names that most clients know; the end of the window as Unix seconds."""
-    assert usage_headers(Usage(10, 3, 60)) == (
+    assert window_headers(RateWindow(10, 3, 60)) == (
         b"X-RateLimit-Limit: 10\r\nX-RateLimit-Remaining: 3\r\nX-RateLimit-Reset: 60\r\n"
     )
 
@@ -137,7 +137,7 @@ def test_full_window_is_refused_until_the_next_minute(tmp_path: Path) -> None:
     with pytest.raises(LimitExceeded) as caught:
         limits.count_request(principal, now_us=15_000_000)
     assert caught.value.retry_after_s == 45
-    assert limits.count_request(principal, now_us=60_000_000) == Usage(1, 0, 120)
+    assert limits.count_request(principal, now_us=60_000_000) == RateWindow(1, 0, 120)
 
 
 def test_clock_that_jumps_keeps_limits_and_waits_short(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The overload: closed while there is no room, and while nobody can tell."""
+"""The overload: events are refused while there is no room, and while nobody can tell."""
 
 import errno
 import os
@@ -30,8 +30,8 @@ def _overload(directory: Path, journal: _Journal, *, reserve_bytes: int = 0) -> 
     )
 
 
-def _looks(overload: Overload) -> Unavailable | None:
-    overload.look()
+def _refusal_at_tick(overload: Overload) -> Unavailable | None:
+    overload.tick()
     return _refusal(overload, 1)
 
 
@@ -48,35 +48,35 @@ def _takes_all(overload: Overload) -> bool:
     return overload.takes_all
 
 
-def test_the_gate_closes_above_the_backlog_and_opens_again(tmp_path: Path) -> None:
+def test_overload_refuses_above_the_backlog_and_takes_again(tmp_path: Path) -> None:
     """Refused while the loader is behind, taken when it has caught up."""
     journal = _Journal()
     overload = _overload(tmp_path, journal)
-    assert _looks(overload) is None
+    assert _refusal_at_tick(overload) is None
     journal.backlog = 1001
-    refusal = _looks(overload)
+    refusal = _refusal_at_tick(overload)
     assert refusal is not None
     assert refusal.retry_after_s
     journal.backlog = 1000
-    assert _looks(overload) is None
+    assert _refusal_at_tick(overload) is None
 
 
-def test_the_gate_closes_below_the_disk_reserve(tmp_path: Path) -> None:
+def test_overload_refuses_below_the_disk_reserve(tmp_path: Path) -> None:
     """A reserve that no disk has."""
     overload = _overload(tmp_path, _Journal(), reserve_bytes=1 << 60)
-    refusal = _looks(overload)
+    refusal = _refusal_at_tick(overload)
     assert refusal is not None
     assert "disk" in refusal.message
 
 
-def test_the_gate_closes_when_the_disk_cannot_be_asked(tmp_path: Path) -> None:
+def test_overload_refuses_when_the_disk_cannot_be_asked(tmp_path: Path) -> None:
     """Without a descriptor left nobody knows the backlog: refuse, do not end."""
     journal = _Journal()
     overload = _overload(tmp_path, journal)
     journal.error = OSError(errno.EMFILE, os.strerror(errno.EMFILE))
-    assert _looks(overload) is not None
+    assert _refusal_at_tick(overload) is not None
     journal.error = None
-    assert _looks(overload) is None
+    assert _refusal_at_tick(overload) is None
 
 
 def test_heavy_tenants_are_refused_first_and_let_in_again(tmp_path: Path) -> None:
@@ -89,7 +89,7 @@ def test_heavy_tenants_are_refused_first_and_let_in_again(tmp_path: Path) -> Non
             overload.shares.note(tenant, 1000)
         if heavy_sends:
             overload.shares.note(99, 100_000)
-        overload.look()
+        overload.tick()
 
     send_for_a_second()
     assert _takes_all(overload)
@@ -104,10 +104,10 @@ def test_heavy_tenants_are_refused_first_and_let_in_again(tmp_path: Path) -> Non
         seconds += 1
     assert 5 < seconds < 60
     journal.backlog = 1001
-    overload.look()
+    overload.tick()
     assert _refusal(overload, 1) is not None
     journal.backlog = 0
-    overload.look()
+    overload.tick()
     assert _takes_all(overload)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from weir.dialects.port import Usage
+from weir.dialects.port import RateWindow
 from weir.domain.times import month_of, month_start_us
 from weir.errors import LimitExceeded
 from weir.ingest.quota import Quota
@@ -51,7 +51,7 @@ def test_refusal_tells_the_months_end(tmp_path: Path) -> None:
         quota.check(TENANT, 3, LIMIT, now_us=now_us)
     error = caught.value
     assert (error.code, error.retry_after_s) == ("quota_exceeded", 2)
-    assert error.context["usage"] == Usage(10, 2, MONTH_END_US // 1_000_000)
+    assert error.context["window"] == RateWindow(10, 2, MONTH_END_US // 1_000_000)
     assert error.context["refused_count"] == 3
     with pytest.raises(LimitExceeded) as caught:
         quota.check(TENANT, 3, LIMIT, now_us=MONTH_END_US - 1)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from weir.dialects.port import RateLimits, Usage
+from weir.dialects.port import RateLimits, RateWindow
 from weir.domain.registry import KEY_SLOTS_MAX, TENANTS_MAX, Principal, Tenant
 from weir.errors import LimitExceeded
 from weir.ingest.limits import LimitTable, create_limit_table
@@ -33,12 +33,12 @@ def test_window_counts_up_to_the_limit(tmp_path: Path) -> None:
     (table,) = _tables(tmp_path, 1)
     reset_s = NOW_US // MINUTE_US * 60 + 60
     for left in range(9, -1, -1):
-        assert table.count_request(_key(), now_us=NOW_US) == Usage(10, left, reset_s)
+        assert table.count_request(_key(), now_us=NOW_US) == RateWindow(10, left, reset_s)
     for _ in range(3):
         with pytest.raises(LimitExceeded) as caught:
             table.count_request(_key(), now_us=NOW_US)
         assert caught.value.retry_after_s == 50
-        assert caught.value.context["usage"] == Usage(10, 0, reset_s)
+        assert caught.value.context["window"] == RateWindow(10, 0, reset_s)
 
 
 def test_next_minute_starts_anew(tmp_path: Path) -> None:
@@ -107,17 +107,17 @@ def _joined(before: bytes, after: list[bytes]) -> bytes:
 def test_events_that_do_not_fit_are_not_counted(tmp_path: Path) -> None:
     """A batch takes nothing of what it leaves for smaller ones."""
     (table,) = _tables(tmp_path, 1)
-    usage = table.count_events(_key(), TENANT, 95, now_us=NOW_US)
-    assert usage is not None
-    assert usage.remaining == 5
+    window = table.count_events(_key(), TENANT, 95, now_us=NOW_US)
+    assert window is not None
+    assert window.remaining == 5
     with pytest.raises(LimitExceeded) as caught:
         table.count_events(_key(), TENANT, 6, now_us=NOW_US)
-    shown = caught.value.context["usage"]
-    assert isinstance(shown, Usage)
+    shown = caught.value.context["window"]
+    assert isinstance(shown, RateWindow)
     assert shown.remaining == 5
-    usage = table.count_events(_key(), TENANT, 5, now_us=NOW_US)
-    assert usage is not None
-    assert usage.remaining == 0
+    window = table.count_events(_key(), TENANT, 5, now_us=NOW_US)
+    assert window is not None
+    assert window.remaining == 0
 
 
 def test_keys_and_tenants_do_not_touch_each_other(tmp_path: Path) -> None:
@@ -130,9 +130,9 @@ def test_keys_and_tenants_do_not_touch_each_other(tmp_path: Path) -> None:
             table.count_request(_key(slot), now_us=NOW_US)
     assert table.count_events(_key(), TENANT, 1, now_us=NOW_US)
     other = Tenant(2, "two", events_per_minute=100)
-    usage = table.count_events(_key(), other, 1, now_us=NOW_US)
-    assert usage is not None
-    assert usage.remaining == 99
+    window = table.count_events(_key(), other, 1, now_us=NOW_US)
+    assert window is not None
+    assert window.remaining == 99
 
 
 def test_key_with_its_own_number_counts_its_own_events(tmp_path: Path) -> None:
@@ -140,23 +140,23 @@ def test_key_with_its_own_number_counts_its_own_events(tmp_path: Path) -> None:
     (table,) = _tables(tmp_path, 1)
     last = Tenant(TENANTS_MAX - 1, "last", events_per_minute=100)
     for tenant in (TENANT, last):
-        usage = table.count_events(_key(0), tenant, 8, now_us=NOW_US)
-        assert usage is not None
-        assert (usage.limit, usage.remaining) == (100, 92)
+        window = table.count_events(_key(0), tenant, 8, now_us=NOW_US)
+        assert window is not None
+        assert (window.limit, window.remaining) == (100, 92)
     for slot, limit in ((0, 5), (1, 3), (KEY_SLOTS_MAX - 1, 4)):
         key = _key(slot, events=limit)
         for left in range(limit - 1, -1, -1):
-            usage = table.count_events(key, TENANT, 1, now_us=NOW_US)
-            assert usage is not None
-            assert (usage.limit, usage.remaining) == (limit, left)
+            window = table.count_events(key, TENANT, 1, now_us=NOW_US)
+            assert window is not None
+            assert (window.limit, window.remaining) == (limit, left)
         with pytest.raises(LimitExceeded, match=f"{limit} events per minute of this API key"):
             table.count_events(key, TENANT, 1, now_us=NOW_US)
-        told = table.look(_key(slot, requests=0, events=limit), TENANT, None, now_us=NOW_US)
+        told = table.window_of(_key(slot, requests=0, events=limit), TENANT, None, now_us=NOW_US)
         assert told is not None
         assert (told.limit, told.remaining) == (limit, 0)
-    usage = table.count_events(_key(0), TENANT, 92, now_us=NOW_US)
-    assert usage is not None
-    assert usage.remaining == 0
+    window = table.count_events(_key(0), TENANT, 92, now_us=NOW_US)
+    assert window is not None
+    assert window.remaining == 0
     with pytest.raises(LimitExceeded, match="100 events per minute of this account"):
         table.count_events(_key(0), TENANT, 1, now_us=NOW_US)
     assert table.count_request(_key(0), now_us=NOW_US)
@@ -167,10 +167,10 @@ def test_key_without_a_limit_uses_nothing_of_its_tenants(tmp_path: Path) -> None
     (table,) = _tables(tmp_path, 1, defaults=(7, 70))
     free = _key(requests=0, events=0)
     assert table.count_events(free, TENANT, 1000, RateLimits(1, 1), now_us=NOW_US) is None
-    assert table.look(free, TENANT, RateLimits(1, 1), now_us=NOW_US) is None
-    usage = table.count_events(_key(), TENANT, 1, now_us=NOW_US)
-    assert usage is not None
-    assert usage.remaining == 99
+    assert table.window_of(free, TENANT, RateLimits(1, 1), now_us=NOW_US) is None
+    window = table.count_events(_key(), TENANT, 1, now_us=NOW_US)
+    assert window is not None
+    assert window.remaining == 99
 
 
 def test_own_limits_go_before_the_nodes(tmp_path: Path) -> None:
@@ -178,9 +178,9 @@ def test_own_limits_go_before_the_nodes(tmp_path: Path) -> None:
     (table,) = _tables(tmp_path, 1, defaults=(7, 70))
     free = Tenant(3, "three")
 
-    def limit_of(usage: Usage | None) -> int:
-        assert usage is not None
-        return usage.limit
+    def limit_of(window: RateWindow | None) -> int:
+        assert window is not None
+        return window.limit
 
     assert limit_of(table.count_request(_key(requests=None), now_us=NOW_US)) == 7
     assert limit_of(table.count_request(_key(), now_us=NOW_US)) == 10
@@ -206,7 +206,7 @@ def test_table_is_made_anew(tmp_path: Path) -> None:
     (table,) = _tables(tmp_path, 1)
     table.count_request(_key(), now_us=NOW_US)
     (again,) = _tables(tmp_path, 1)
-    usage = again.count_request(_key(), now_us=NOW_US)
-    assert usage is not None
-    assert usage.remaining == 9
+    window = again.count_request(_key(), now_us=NOW_US)
+    assert window is not None
+    assert window.remaining == 9
     assert (tmp_path / "limits").stat().st_mode & 0o777 == 0o600

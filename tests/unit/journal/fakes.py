@@ -102,22 +102,22 @@ class FailingDisk(QuickDisk):
             raise self.error
 
 
-class GateDisk(QuickDisk):
-    """A disk whose writes wait until the gate is open, which counts, and whose sync may fail."""
+class StoppableDisk(QuickDisk):
+    """A disk that counts; writes wait while ``may_write`` is not set, and a sync may fail."""
 
-    __slots__ = ("error", "gate", "syncs", "waiting", "writes")
+    __slots__ = ("error", "may_write", "syncs", "waiting", "writes")
 
     def __init__(self) -> None:
         self.error: OSError | None = None
-        self.gate = threading.Event()
-        self.gate.set()
+        self.may_write = threading.Event()
+        self.may_write.set()
         self.waiting = threading.Event()
         self.writes: list[int] = []
         self.syncs = 0
 
     def write(self, descriptor: int, parts: Sequence[bytes], at: int) -> None:
         self.waiting.set()
-        assert self.gate.wait(DEADLINE_S)
+        assert self.may_write.wait(DEADLINE_S)
         self.writes.append(sum(map(len, parts)))
         super().write(descriptor, parts, at)
 

@@ -9,9 +9,9 @@ import pytest
 from tests.unit.journal.fakes import (
     Answer,
     FailingDisk,
-    GateDisk,
     Open,
     SetClock,
+    StoppableDisk,
     bodies_of,
     draft,
     read_all,
@@ -44,9 +44,9 @@ def test_answered_frame_can_be_read(open_writer: Open, directory: Path) -> None:
 
 def test_nothing_is_answered_before_its_sync(open_writer: Open, directory: Path) -> None:
     """Neither the waiter nor a reader learns of a frame that is still being written."""
-    disk = GateDisk()
+    disk = StoppableDisk()
     writer = open_writer(disk=disk)
-    disk.gate.clear()
+    disk.may_write.clear()
     disk.waiting.clear()
     answer = Answer()
     writer.append(draft(), answer)
@@ -55,14 +55,14 @@ def test_nothing_is_answered_before_its_sync(open_writer: Open, directory: Path)
     reader = JournalReader(directory)
     assert reader.durable_position() == 0
     assert reader.writing_since_us() > 0
-    disk.gate.set()
+    disk.may_write.set()
     assert answer.wait().received_at_us is not None
     assert reader.durable_position() > 0
 
 
 def test_one_sync_takes_all_that_gathered(open_writer: Open, directory: Path) -> None:
     """Frames that arrive while a sync runs share the next one, in order."""
-    disk = GateDisk()
+    disk = StoppableDisk()
     calls: list[Callable[[], None]] = []
 
     def notify(function: Callable[[], None]) -> None:
@@ -70,7 +70,7 @@ def test_one_sync_takes_all_that_gathered(open_writer: Open, directory: Path) ->
         function()
 
     writer = open_writer(disk=disk, notify=notify, file_bytes=1 << 24)
-    disk.gate.clear()
+    disk.may_write.clear()
     disk.waiting.clear()
     answers = [Answer() for _ in range(1501)]
     writer.append(draft(), answers[0])
@@ -78,7 +78,7 @@ def test_one_sync_takes_all_that_gathered(open_writer: Open, directory: Path) ->
     for answer in answers[1:]:
         writer.append(draft(), answer)
     before = disk.syncs
-    disk.gate.set()
+    disk.may_write.set()
     times = [answer.wait().received_at_us for answer in answers]
     assert disk.syncs == before + 2
     assert len(calls) == 2
@@ -89,7 +89,7 @@ def test_one_sync_takes_all_that_gathered(open_writer: Open, directory: Path) ->
 
 def test_frames_of_one_turn_share_a_sync(open_writer: Open) -> None:
     """What is appended before the caller's turn ends is written together, not one by one."""
-    disk = GateDisk()
+    disk = StoppableDisk()
     turn_ends: list[Callable[[], None]] = []
     writer = open_writer(disk=disk, defer=turn_ends.append, file_bytes=1 << 24)
     before = disk.syncs
@@ -115,14 +115,14 @@ def test_closing_writes_what_waits_for_the_end_of_the_turn(open_writer: Open) ->
 def test_batch_is_bounded_in_bytes(open_writer: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     """A flood is written in several batches, whole and in order."""
     monkeypatch.setattr("weir.journal.writer.BATCH_BYTES_MAX", 1000)
-    disk = GateDisk()
+    disk = StoppableDisk()
     writer = open_writer(disk=disk)
-    disk.gate.clear()
+    disk.may_write.clear()
     answers = [Answer() for _ in range(20)]
     for answer in answers:
         writer.append(draft(bytes(300)), answer)
     disk.writes.clear()
-    disk.gate.set()
+    disk.may_write.set()
     times = [answer.wait().received_at_us or 0 for answer in answers]
     assert times == sorted(times)
     assert len(disk.writes) >= 4
@@ -156,9 +156,9 @@ def test_failed_disk_kills_the_writer(
 
 def test_frames_gathered_behind_a_failed_batch_fail_too(open_writer: Open) -> None:
     """Nobody waits for ever on a dead writer."""
-    disk = GateDisk()
+    disk = StoppableDisk()
     writer = open_writer(disk=disk)
-    disk.gate.clear()
+    disk.may_write.clear()
     disk.waiting.clear()
     answers = [Answer() for _ in range(4)]
     writer.append(draft(), answers[0])
@@ -166,7 +166,7 @@ def test_frames_gathered_behind_a_failed_batch_fail_too(open_writer: Open) -> No
     for answer in answers[1:]:
         writer.append(draft(), answer)
     disk.error = OSError(errno.EIO, "no")
-    disk.gate.set()
+    disk.may_write.set()
     assert all(isinstance(answer.wait().error, Unavailable) for answer in answers)
     assert {answer.times_told for answer in answers} == {1}
 
@@ -296,12 +296,12 @@ def test_draft_that_cannot_be_encoded_answers_its_waiter(open_writer: Open) -> N
 
 def test_waiter_that_raises_keeps_no_other_waiting(open_writer: Open) -> None:
     """One connection's bug is its own."""
-    disk = GateDisk()
+    disk = StoppableDisk()
     writer = open_writer(disk=disk)
-    disk.gate.clear()
+    disk.may_write.clear()
     sound = Answer()
     writer.append(draft(), BrokenAnswer())
     writer.append(draft(), sound)
-    disk.gate.set()
+    disk.may_write.set()
     assert sound.wait().error is None
     assert not writer.dead

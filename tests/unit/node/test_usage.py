@@ -45,7 +45,7 @@ def test_rows_of_another_month_hold_nothing(tmp_path: Path) -> None:
     for each in counts:
         each[7] += 5
     assert table.used(7, MONTH + 1) == 0
-    table.turn(0, MONTH + 1)
+    table.begin_month(0, MONTH + 1)
     assert table.used(7, MONTH + 1) == 0
     counts[0][7] += 1
     assert table.used(7, MONTH + 1) == 1

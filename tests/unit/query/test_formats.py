@@ -24,7 +24,7 @@ def write(sql: str, kind: Format = Format.JSON, *, safe: bool = False) -> bytes:
         shape = ResultShape(batches.schema, kinds)
         writer = writer_for(kind, shape.schema, safe=safe, with_meta=False)
         body = b"".join(writer.rows(shape.fit(batch)) for batch in batches)
-        return writer.head() + body + writer.tail(META)
+        return writer.head() + body + writer.ending(META)
 
 
 def value(expression: str) -> Any:

@@ -17,7 +17,7 @@ from weir_client.queues import Queue, QueueFull
 from weir_client.sending import MakeHttp, Target, post_events
 from weir_client.spool import Spool
 from weir_client.stats import Stats
-from weir_client.verdicts import Answer, Pace, Step, Verdict, judge
+from weir_client.verdicts import Answer, Backoff, Step, Verdict, judge
 
 _TIMEOUTS = 4
 """After so many of its timeouts a request is ended, whatever still comes."""
@@ -43,7 +43,7 @@ class Delivery:
         self._options = options
         self._losses = losses
         self._make_http = make_http
-        self._pace = Pace(options, random)
+        self._backoff = Backoff(options, random)
         self._changed = threading.Condition()
         self._threads: list[threading.Thread] = []
         self._oldest_s: float | None = None
@@ -93,7 +93,7 @@ class Delivery:
             return False
         with self._changed:
             taken = self._flush_to = self._taken
-            self._pace.hurry()
+            self._backoff.hurry()
             self._changed.notify_all()
             return self._changed.wait_for(
                 lambda: self._ended or self._settled() >= taken, timeout_s
@@ -230,7 +230,7 @@ class Delivery:
         while waiting and not http.is_closed:
             part = waiting.pop()
             answer = self._ask(http, part)
-            verdict = judge(answer, events=len(part), attempt=self._pace.attempt)
+            verdict = judge(answer, events=len(part), attempt=self._backoff.attempt)
             self._note(verdict)
             if verdict.step is Step.DONE:
                 if not self._settle(part, verdict):
@@ -257,7 +257,7 @@ class Delivery:
         """Counts the request, and logs trouble once for as long as it stays the same."""
         with self._changed:
             self._requests += 1
-            self._retries += bool(self._pace.attempt)
+            self._retries += bool(self._backoff.attempt)
         if verdict.step in {Step.WAIT, Step.HOLD} and verdict.words != self._trouble:
             level = log.warning if verdict.step is Step.WAIT else log.error
             words = verdict.words.replace(self._target.key, "KEY")
@@ -269,7 +269,7 @@ class Delivery:
 
     def _settle(self, part: list[bytes], verdict: Verdict) -> bool:
         with self._changed:
-            self._pace.succeeded()
+            self._backoff.succeeded()
             if self._ended:
                 return False
             self._queue.settle(len(part))
@@ -295,10 +295,10 @@ class Delivery:
             self._changed.notify_all()
 
     def _back_off(self, asked_s: float) -> bool:
-        """Waits as long as the pace says; False when the client has ended."""
+        """Waits as long as the backoff says; False when the client has ended."""
         with self._changed:
-            self._pace.failed(now_s=time.monotonic(), asked_s=asked_s)
-            while not self._ended and (left_s := self._pace.wait_s(time.monotonic())) > 0:
+            self._backoff.failed(now_s=time.monotonic(), asked_s=asked_s)
+            while not self._ended and (left_s := self._backoff.wait_s(time.monotonic())) > 0:
                 self._changed.wait(left_s)
             return not self._ended
 

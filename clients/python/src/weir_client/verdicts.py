@@ -113,7 +113,7 @@ def retry_after_s(text: str, *, now_s: float) -> float:
     return min(max(0.0, wait_s), RETRY_AFTER_S_MAX)
 
 
-class Pace:
+class Backoff:
     """When the next request may leave: a wait with full jitter, never before the node wants it."""
 
     def __init__(self, options: Options, random: Callable[[], float]) -> None:

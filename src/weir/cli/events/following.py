@@ -2,7 +2,7 @@
 
 Everything received before an answer's watermark is in it, so the next question begins there; what
 was shown beyond it already is remembered. No event is shown twice, none is left out. Pure.
-How it is asked: ``query/statement/tail.py``.
+How it is asked: ``query/statement/follow.py``.
 """
 
 import msgspec
@@ -12,7 +12,7 @@ ROWS_MAX = 5000
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True):
-    """One event, in the columns of ``tail_statement``."""
+    """One event, in the columns of ``follow_statement``."""
 
     received_at_us: int
     seq: int | str

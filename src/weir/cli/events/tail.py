@@ -20,7 +20,7 @@ from weir.cli.output import show
 from weir.clock import SystemClock
 from weir.domain.times import to_datetime, to_us
 from weir.errors import LimitExceeded, Unavailable
-from weir.query.statement.tail import tail_statement
+from weir.query.statement.follow import follow_statement
 
 POLL_S = 0.5
 RETRY_S = 1.0
@@ -96,7 +96,7 @@ def _follow(
     is_away = False
     while True:
         try:
-            page = _ask(client, target, tail_statement(from_us=following.from_us, events=events))
+            page = _ask(client, target, follow_statement(from_us=following.from_us, events=events))
         except (Unavailable, LimitExceeded) as error:
             if not is_away:
                 tell(f"{error.message} Waiting.")

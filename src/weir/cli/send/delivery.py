@@ -46,7 +46,7 @@ class Patience(NamedTuple):
 
 
 @dataclass(slots=True)
-class Tally:
+class SendCounts:
     """What happened so far."""
 
     accepted: int = 0
@@ -74,7 +74,7 @@ class _Verdict(msgspec.Struct):
     results: list[_Result] = []
 
 
-def deliver(lines: Sequence[Line], *, post: Post, patience: Patience, tally: Tally) -> None:
+def deliver(lines: Sequence[Line], *, post: Post, patience: Patience, counts: SendCounts) -> None:
     """Returns when every line is acknowledged or rejected.
 
     Raises ``Unavailable`` or ``LimitExceeded`` when patience ends, and at once the error of an
@@ -83,15 +83,15 @@ def deliver(lines: Sequence[Line], *, post: Post, patience: Patience, tally: Tal
     waiting = [lines]
     while waiting:
         part = waiting.pop()
-        answer = _post_patiently(part, post=post, patience=patience, tally=tally)
+        answer = _post_patiently(part, post=post, patience=patience, counts=counts)
         verdict = _verdict_of(answer)
         if verdict is not None:
-            _settle(part, verdict, tally)
+            _settle(part, verdict, counts)
         elif answer.status not in _ABOUT_CONTENT:
             raise error_of(answer.status, answer.body)
         elif len(part) == 1:
             error = error_of(answer.status, answer.body)
-            tally.reject([Reject(part[0].number, error.code, "", error.message)])
+            counts.reject([Reject(part[0].number, error.code, "", error.message)])
         else:
             middle = len(part) // 2
             waiting += [part[middle:], part[:middle]]
@@ -103,21 +103,21 @@ def backoff_s(attempt: int, *, retry_after_s: float, random: float) -> float:
 
 
 def _post_patiently(
-    part: Sequence[Line], *, post: Post, patience: Patience, tally: Tally
+    part: Sequence[Line], *, post: Post, patience: Patience, counts: SendCounts
 ) -> Answer:
     body = b"[" + b",".join(line.event for line in part) + b"]"
     deadline_s = patience.monotonic_s() + patience.total_s
     attempt = 0
     while True:
         answer = post(body)
-        tally.requests += 1
+        counts.requests += 1
         if answer.status not in _AGAIN:
             return answer
         wait_s = backoff_s(attempt, retry_after_s=answer.retry_after_s, random=patience.random())
         if patience.monotonic_s() + wait_s > deadline_s:
             raise _gave_up(answer)
         patience.sleep(wait_s)
-        tally.retries += 1
+        counts.retries += 1
         attempt += 1
 
 
@@ -152,13 +152,13 @@ def _verdict_of(answer: Answer) -> _Verdict | None:
         return None
 
 
-def _settle(part: Sequence[Line], verdict: _Verdict, tally: Tally) -> None:
+def _settle(part: Sequence[Line], verdict: _Verdict, counts: SendCounts) -> None:
     indices = {result.index for result in verdict.results}
     complete = verdict.accepted + verdict.rejected == len(part)
     if not complete or len(indices) != verdict.rejected or not indices <= set(range(len(part))):
         raise Corrupt("The node's answer does not account for every event.", code="not_weir")
-    tally.accepted += verdict.accepted
-    tally.reject(
+    counts.accepted += verdict.accepted
+    counts.reject(
         [
             Reject(part[result.index].number, result.code, result.field, result.message)
             for result in verdict.results

@@ -17,7 +17,7 @@ from weir.cli.command import Command, Exit, tell
 from weir.cli.http import connect, lost_connection
 from weir.cli.node import Target, find_target
 from weir.cli.output import print_json, show
-from weir.cli.send.delivery import Answer, Patience, Post, Tally, deliver
+from weir.cli.send.delivery import Answer, Patience, Post, SendCounts, deliver
 from weir.cli.send.lines import BATCH_EVENTS_MAX, arriving_lines, file_lines, read_batches
 from weir.cli.send.state import (
     SUFFIX,
@@ -93,7 +93,7 @@ def send(
     target = find_target(**given)
     place = state_path or _beside(file)
     ctx.with_resource(alone(place))
-    tally = Tally()
+    counts = SendCounts()
     texts = _lines(file)
     states, start = _begin(texts, place, target)
     monotonic_s = SystemClock().monotonic_s
@@ -108,22 +108,22 @@ def send(
             post = _poster(client, target, path, states)
             run = states.state.run
             for batch in read_batches(texts, run=run, events_max=batch_events, start=start):
-                tally.reject(batch.rejects)
+                counts.reject(batch.rejects)
                 if batch.lines:
-                    deliver(batch.lines, post=post, patience=patience, tally=tally)
+                    deliver(batch.lines, post=post, patience=patience, counts=counts)
                 states.note(lines=batch.end.lines, checksum=batch.end.checksum)
                 advance(batch.end.read_bytes)
         states.finish()
     except WeirError as error:
-        if tally.requests:
+        if counts.requests:
             error.hint = f"{error.hint or ''} {_how_to_go_on(states)}".strip()
         raise
     except KeyboardInterrupt:
         tell(_how_to_go_on(states))
         raise
     finally:
-        _tell(tally, skipped=start.lines, as_json=as_json)
-    ctx.exit(Exit.EVENTS_REJECTED if tally.rejected else Exit.DONE)
+        _tell(counts, skipped=start.lines, as_json=as_json)
+    ctx.exit(Exit.EVENTS_REJECTED if counts.rejected else Exit.DONE)
 
 
 def _beside(file: BinaryIO) -> Path | None:
@@ -201,15 +201,15 @@ def _seconds(headers: httpx.Headers) -> float:
     return float(text) if text.isascii() and text.isdecimal() else 0.0
 
 
-def _tell(tally: Tally, *, skipped: int, as_json: bool) -> None:
-    rejects = sorted(tally.rejects, key=lambda reject: reject.line)
+def _tell(counts: SendCounts, *, skipped: int, as_json: bool) -> None:
+    rejects = sorted(counts.rejects, key=lambda reject: reject.line)
     if as_json:
         print_json(
             {
-                "accepted": tally.accepted,
-                "rejected": tally.rejected,
-                "requests": tally.requests,
-                "retries": tally.retries,
+                "accepted": counts.accepted,
+                "rejected": counts.rejected,
+                "requests": counts.requests,
+                "retries": counts.retries,
                 "skipped": skipped,
                 "rejects": [reject._asdict() for reject in rejects],
             }
@@ -218,8 +218,8 @@ def _tell(tally: Tally, *, skipped: int, as_json: bool) -> None:
     for reject in rejects:
         what = f"{reject.field} {reject.message}" if reject.field else reject.message
         click.echo(show(f"line {reject.line}: {what} ({reject.code})"), err=True)
-    told = f"accepted {tally.accepted}, rejected {tally.rejected}"
-    click.echo(f"{told}, retries {tally.retries}")
+    told = f"accepted {counts.accepted}, rejected {counts.rejected}"
+    click.echo(f"{told}, retries {counts.retries}")
 
 
 @contextlib.contextmanager

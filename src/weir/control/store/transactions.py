@@ -11,7 +11,7 @@ from collections.abc import Generator
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DatabaseError, OperationalError
 
-from weir.control.store.snapshot import advance_registry
+from weir.control.store.registry_rows import advance_registry
 from weir.domain.registry import Registry
 from weir.errors import Corrupt, Unavailable
 from weir.node.board import Board

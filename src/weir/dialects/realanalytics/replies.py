@@ -4,7 +4,7 @@ Source: seed 001 and spec/ingest.md section 4.
 """
 
 from weir.dialects.fields import Problem
-from weir.dialects.port import Reply, Usage
+from weir.dialects.port import RateWindow, Reply
 from weir.dialects.replies import encode_reply
 from weir.errors import WeirError
 
@@ -13,12 +13,12 @@ _WORDS = {401: "Invalid API key", 429: "Rate limit exceeded", 503: "Service unav
 
 def render_error(error: WeirError) -> Reply:
     """``{"error": text}``, with ``details`` for a body that is not valid."""
-    usage = error.context.get("usage")
+    window = error.context.get("window")
     if error.status == 400:
         details = error.details or [{"path": [], "code": error.code, "message": str(error)}]
         return encode_reply(400, {"error": "Validation failed", "details": details})
-    if error.code == "quota_exceeded" and isinstance(usage, Usage):
-        return encode_reply(429, _quota_reply(usage))
+    if error.code == "quota_exceeded" and isinstance(window, RateWindow):
+        return encode_reply(429, _quota_reply(window))
     return encode_reply(error.status, {"error": _WORDS.get(error.status) or str(error)})
 
 
@@ -32,11 +32,11 @@ def tell(levels_around: int, index: int, problem: Problem) -> dict[str, object]:
     return {"path": place, "code": problem.code, "message": problem.message}
 
 
-def _quota_reply(usage: Usage) -> dict[str, object]:
+def _quota_reply(window: RateWindow) -> dict[str, object]:
     return {
         "error": "Monthly event limit exceeded",
         "code": "EVENT_LIMIT_EXCEEDED",
-        "limit": usage.limit,
-        "used": usage.limit - usage.remaining,
-        "remaining": usage.remaining,
+        "limit": window.limit,
+        "used": window.limit - window.remaining,
+        "remaining": window.remaining,
     }

@@ -215,13 +215,13 @@ class Connection(asyncio.Protocol):
     def is_idle(self) -> bool:
         return not self._pipeline.exchanges and self._current is None
 
-    def hold(self) -> None:
+    def pause_requests(self) -> None:
         """The request just taken is decided later: those behind it wait, to keep their order."""
-        self._pipeline.hold()
+        self._pipeline.pause_requests()
 
-    def unhold(self) -> None:
-        """The inverse of ``hold``; takes the requests that waited."""
-        self._pipeline.unhold()
+    def resume_requests(self) -> None:
+        """The inverse of ``pause_requests``; takes the requests that waited."""
+        self._pipeline.resume_requests()
 
     def finish(self, exchange: Exchange, output: bytes) -> None:
         """The exchange's answer is complete; ``output`` is what of it was not yet written."""

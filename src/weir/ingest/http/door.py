@@ -23,7 +23,7 @@ from weir.ingest.http.responses import (
     preflight_headers,
     render_empty,
     render_json,
-    usage_headers,
+    window_headers,
 )
 from weir.ingest.in_flight import UNKNOWN_SENDER
 from weir.telemetry import Happening, emit
@@ -214,7 +214,7 @@ class Door:
         head = exchange.head
         headers = exchange.extra_headers
         if exchange.window is not None:
-            headers += usage_headers(exchange.window)
+            headers += window_headers(exchange.window)
         if exchange.connection.ends_with(exchange):
             headers += CLOSE
         elif head.is_old:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
-    from weir.dialects.port import IngestRoute, Reply, Usage
+    from weir.dialects.port import IngestRoute, RateWindow, Reply
 
 
 class Answering(Protocol):
@@ -81,12 +81,12 @@ class ExchangeConnection(ClientSocket, Protocol):
         """Streams from ``source`` only as fast as the client reads; None: no longer."""
         ...
 
-    def hold(self) -> None:
+    def pause_requests(self) -> None:
         """The request just taken is worked on elsewhere: later ones wait."""
         ...
 
-    def unhold(self) -> None:
-        """The inverse of ``hold``."""
+    def resume_requests(self) -> None:
+        """The inverse of ``pause_requests``."""
         ...
 
 
@@ -119,7 +119,7 @@ class Exchange:
     """Public id of the endpoint that the request names; empty: the key's."""
     reply: Reply | None = None
     """What is answered once the frame is durable."""
-    window: Usage | None = None
+    window: RateWindow | None = None
     """The rate limit's window that the client is told of."""
     flags: int = 0
     """``FrameFlag`` bits that the target asks for."""
@@ -188,13 +188,13 @@ class Exchange:
 
     def defer(self) -> None:
         self.is_deferred = True
-        self.connection.hold()
+        self.connection.pause_requests()
 
     def resume(self) -> None:
         self.is_deferred = False
 
     def let_next(self) -> None:
-        self.connection.unhold()
+        self.connection.resume_requests()
 
     def answer(self, reply: Reply) -> None:
         self.connection.door.answer(self, reply)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Pipeline:
     """The requests of one connection that are not answered yet, and those not yet begun."""
 
-    __slots__ = ("_is_flushing", "_is_held", "_take", "_waiting", "exchanges")
+    __slots__ = ("_is_flushing", "_is_paused", "_take", "_waiting", "exchanges")
 
     def __init__(self, take: Callable[[Exchange], None]) -> None:
         self._take = take
@@ -27,24 +27,24 @@ class Pipeline:
         self.exchanges: deque[Exchange] = deque()
         """Those that are not answered yet, the earliest first."""
         self._waiting: deque[Exchange] = deque()
-        self._is_held = False
+        self._is_paused = False
         self._is_flushing = False
 
     def begin(self, exchange: Exchange) -> None:
-        """Hands a complete request to the door, or keeps it until ``unhold``."""
-        if self._is_held:
+        """Hands a complete request to the door, or keeps it until ``resume_requests``."""
+        if self._is_paused:
             self._waiting.append(exchange)
         else:
             self._take(exchange)
 
-    def hold(self) -> None:
+    def pause_requests(self) -> None:
         """The request just taken is decided later: those behind it wait, to keep their order."""
-        self._is_held = True
+        self._is_paused = True
 
-    def unhold(self) -> None:
-        """The inverse of ``hold``; hands on the requests that waited."""
-        self._is_held = False
-        while self._waiting and not self._is_held:
+    def resume_requests(self) -> None:
+        """The inverse of ``pause_requests``; hands on the requests that waited."""
+        self._is_paused = False
+        while self._waiting and not self._is_paused:
             self._take(self._waiting.popleft())
 
     def begin_when_first(self, exchange: Exchange) -> None:

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from weir.dialects.port import Usage
+    from weir.dialects.port import RateWindow
     from weir.ingest.http.head import Head
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -25,7 +25,7 @@ _EXPOSED = (
     b"Access-Control-Expose-Headers: "
     b"Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset\r\n"
 )
-_USAGE = b"X-RateLimit-Limit: %d\r\nX-RateLimit-Remaining: %d\r\nX-RateLimit-Reset: %d\r\n"
+_WINDOW = b"X-RateLimit-Limit: %d\r\nX-RateLimit-Remaining: %d\r\nX-RateLimit-Reset: %d\r\n"
 _SAFE = b"X-Content-Type-Options: nosniff\r\n"
 
 
@@ -65,9 +65,9 @@ def header_line(name: str, value: str | int) -> bytes:
     return f"{name}: {value}\r\n".encode("latin-1")
 
 
-def usage_headers(usage: Usage) -> bytes:
+def window_headers(window: RateWindow) -> bytes:
     """Header lines that tell a client of its window."""
-    return _USAGE % (usage.limit, usage.remaining, usage.reset_s)
+    return _WINDOW % (window.limit, window.remaining, window.reset_s)
 
 
 def cors_headers(head: Head) -> bytes:

@@ -20,8 +20,8 @@ from weir.errors import Forbidden, WeirError
 from weir.query.ranges import Window
 from weir.query.request import Parameter
 from weir.query.statement.acceleration import accelerate
-from weir.query.statement.dialect import bind, invalid, parse, position_of, shown, write
 from weir.query.statement.functions import FUNCTIONS, SIZED_FUNCTIONS, TABLE_FUNCTIONS
+from weir.query.statement.parsing import bind, invalid, parse, position_of, shown, write
 from weir.query.statement.pruning import windows_of
 from weir.query.statement.rewrite import JSON_COLUMNS, name_columns, rewrite_properties
 from weir.query.statement.scopes import Shapes, visible_ctes

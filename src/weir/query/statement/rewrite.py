@@ -12,8 +12,8 @@ from typing import Final
 import msgspec
 from sqlglot import exp
 
-from weir.query.statement.dialect import invalid, position_of, shown
 from weir.query.statement.functions import NUMERIC_FIRST_ARGUMENT, NUMERIC_RESULT
+from weir.query.statement.parsing import invalid, position_of, shown
 
 JSON_COLUMNS: Final = frozenset({"properties", "context"})
 NAME_CHARS_MAX: Final = 64

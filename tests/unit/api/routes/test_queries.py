@@ -284,7 +284,7 @@ def test_loader_that_does_not_answer_is_503(site: Site) -> None:
     assert (reply.status_code, reply.headers["retry-after"]) == (503, "1")
 
 
-def test_query_that_finds_no_room_asks_nothing_of_the_loader(tmp_path: Path) -> None:
+def test_query_that_finds_no_slot_asks_nothing_of_the_loader(tmp_path: Path) -> None:
     """429 comes before the snapshot is taken, not after."""
     settings = Settings(
         query_workers=1, query_queue_wait_s=0.0, query_spares=1, query_memory_bytes=512 << 20

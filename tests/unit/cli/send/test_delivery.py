@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from weir.cli.send.delivery import Answer, Patience, Tally, backoff_s, deliver
+from weir.cli.send.delivery import Answer, Patience, SendCounts, backoff_s, deliver
 from weir.cli.send.lines import Line, prepare_line
 from weir.dialects.native.events import admit
 from weir.dialects.port import AdmissionLimits, Submission
@@ -49,30 +49,30 @@ def _taken(accepted: int, *refused: int) -> Answer:
 
 def _deliver(
     world: World, lines: list[Line], answer: Callable[[list[str]], Answer], total_s: float = 100
-) -> Tally:
+) -> SendCounts:
     def post(body: bytes) -> Answer:
         world.posted.append(json.loads(body))
         return answer(world.posted[-1])
 
-    tally = Tally()
-    deliver(lines, post=post, patience=world.patience(total_s), tally=tally)
-    return tally
+    counts = SendCounts()
+    deliver(lines, post=post, patience=world.patience(total_s), counts=counts)
+    return counts
 
 
 def test_rejected_events_are_told_by_their_lines() -> None:
     """The node's index becomes the line of the file; two reasons are one event."""
     lines = [Line(10, b"1"), Line(20, b"2"), Line(30, b"3")]
     reply = {"accepted": 2, "rejected": 1, "results": [{"index": 1, "code": "a"}, {"index": 1}]}
-    tally = _deliver(World(), lines, lambda _: Answer(202, json.dumps(reply).encode()))
-    assert (tally.accepted, tally.rejected) == (2, 1)
-    assert [reject.line for reject in tally.rejects] == [20, 20]
+    counts = _deliver(World(), lines, lambda _: Answer(202, json.dumps(reply).encode()))
+    assert (counts.accepted, counts.rejected) == (2, 1)
+    assert [reject.line for reject in counts.rejects] == [20, 20]
 
 
 def test_batch_refused_whole_with_results_is_settled() -> None:
     """A 400 that tells of every event is an answer, not a failure."""
     answer = Answer(400, _taken(0, 0, 1).body)
-    tally = _deliver(World(), _lines("a", "b"), lambda _: answer)
-    assert (tally.accepted, tally.rejected, tally.requests) == (0, 2, 1)
+    counts = _deliver(World(), _lines("a", "b"), lambda _: answer)
+    assert (counts.accepted, counts.rejected, counts.requests) == (0, 2, 1)
 
 
 @pytest.mark.parametrize("status", [0, 408, 429, 500, 502, 503, 504])
@@ -80,9 +80,9 @@ def test_repetition_is_the_same_request(status: int) -> None:
     """Whatever was lost, the second request has the same bytes, so the same event ids."""
     world = World()
     answers = iter([Answer(status, b""), Answer(status, b"", 7), _taken(2)])
-    tally = _deliver(world, _lines("a", "b"), lambda _: next(answers))
+    counts = _deliver(world, _lines("a", "b"), lambda _: next(answers))
     assert world.posted == [["a", "b"]] * 3
-    assert (tally.accepted, tally.retries) == (2, 2)
+    assert (counts.accepted, counts.retries) == (2, 2)
     assert world.sleeps == [0.25, 7.5]
 
 
@@ -129,11 +129,11 @@ def test_bad_event_never_takes_good_ones_with_it(good: list[bool]) -> None:
             return Answer(400, b'{"error":"invalid_json","message":"Bad bytes."}')
         return _taken(len(events))
 
-    tally = _deliver(World(), lines, answer)
-    assert tally.accepted == sum(good)
-    told = [reject.line for reject in tally.rejects]
+    counts = _deliver(World(), lines, answer)
+    assert counts.accepted == sum(good)
+    told = [reject.line for reject in counts.rejects]
     assert told == [number for number, is_good in enumerate(good, 1) if not is_good]
-    assert tally.rejected == len(told)
+    assert counts.rejected == len(told)
 
 
 @pytest.mark.parametrize(
@@ -147,10 +147,10 @@ def test_bad_event_never_takes_good_ones_with_it(good: list[bool]) -> None:
 )
 def test_answer_that_does_not_account_for_all_is_an_error(answer: Answer) -> None:
     """Nothing is called accepted on the word of a server that is not a node."""
-    tally = Tally()
+    counts = SendCounts()
     with pytest.raises(Corrupt):
-        deliver(_lines("a", "b"), post=lambda _: answer, patience=World().patience(), tally=tally)
-    assert tally.accepted == 0
+        deliver(_lines("a", "b"), post=lambda _: answer, patience=World().patience(), counts=counts)
+    assert counts.accepted == 0
 
 
 def test_native_dialect_s_own_answers_are_understood() -> None:
@@ -178,9 +178,9 @@ def test_native_dialect_s_own_answers_are_understood() -> None:
             taken.append(body)
         return Answer(reply.status, reply.body)
 
-    tally = Tally()
-    deliver(lines, post=post, patience=World().patience(), tally=tally)
+    counts = SendCounts()
+    deliver(lines, post=post, patience=World().patience(), counts=counts)
     assert len(lines) == len(texts)
-    assert (tally.accepted, tally.rejected) == (2, 4)
-    assert sorted({reject.line for reject in tally.rejects}) == [2, 3, 5, 6]
+    assert (counts.accepted, counts.rejected) == (2, 4)
+    assert sorted({reject.line for reject in counts.rejects}) == [2, 3, 5, 6]
     assert b'"event_id":"r-1"' in b"".join(taken)

@@ -218,7 +218,7 @@ def test_new_month_begins_at_nothing(tmp_path: Path) -> None:
     world.sync(0)
     world.now_us = NEXT_US
     for worker in range(WORKERS):
-        world.table.turn(worker, MONTH + 1)
+        world.table.begin_month(worker, MONTH + 1)
     world.load(0, 1)
     assert world.used(1) == 0
     for worker in range(WORKERS):

@@ -6,8 +6,8 @@ from sqlglot import exp
 from tests.unit.query.statement.gating import pass_events
 from weir.errors import Forbidden, InvalidInput
 from weir.query.ranges import Window
-from weir.query.statement.dialect import parse
 from weir.query.statement.gate import NODES_MAX, SIZE_LITERAL_MAX, PassedQuery, pass_query
+from weir.query.statement.parsing import parse
 from weir.query.statement.scopes import TableShape
 
 ALLOWED = [

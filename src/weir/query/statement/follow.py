@@ -5,7 +5,7 @@ from typing import Final
 
 from sqlglot import exp
 
-from weir.query.statement.dialect import bind, parse, write
+from weir.query.statement.parsing import bind, parse, write
 
 _VISIBLE: Final = (
     "SELECT epoch_us(received_at), seq, event_id, event, user_id, anonymous_id, properties"
@@ -14,7 +14,7 @@ _VISIBLE: Final = (
 )
 
 
-def tail_statement(*, from_us: int, events: Sequence[str] = ()) -> str:
+def follow_statement(*, from_us: int, events: Sequence[str] = ()) -> str:
     """Returns a SELECT of the events received from a moment on, in the order they were received.
 
     ``events`` are the names that are wanted; without any, all are.

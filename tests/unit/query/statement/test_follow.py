@@ -5,14 +5,14 @@ import pytest
 from sqlglot import exp
 
 from tests.unit.query.statement.gating import pass_events
-from weir.query.statement.dialect import parse
-from weir.query.statement.tail import tail_statement
+from weir.query.statement.follow import follow_statement
+from weir.query.statement.parsing import parse
 
 
 @pytest.mark.parametrize("name", ["buy", "it's", "' OR true --", "$from_us", "\\", "ünï \n"])
 def test_names_are_literals(name: str) -> None:
     """What is built reads back as the names that were given, through the gate too."""
-    sql = tail_statement(from_us=1_795_176_000_000_000, events=[name, "other"])
+    sql = follow_statement(from_us=1_795_176_000_000_000, events=[name, "other"])
     for text in (sql, pass_events(sql).sql):
         (tree,) = parse(text)
         found = [each.this for each in tree.find_all(exp.Literal) if each.is_string]
@@ -28,9 +28,9 @@ def test_statement_asks_from_a_moment_on_in_order() -> None:
         " 'id' || x AS event_id, if(x % 2 = 0, 'even', 'odd') AS event, NULL AS user_id,"
         " 'a' AS anonymous_id, '{}' AS properties FROM range(8) t(x)"
     )
-    rows = connection.sql(tail_statement(from_us=5)).fetchall()
+    rows = connection.sql(follow_statement(from_us=5)).fetchall()
     assert rows == [
         (x, 9 - x, f"id{x}", ("even", "odd")[x % 2], None, "a", "{}") for x in (5, 6, 7)
     ]
-    odd = connection.sql(tail_statement(from_us=2, events=["odd", "none"])).fetchall()
+    odd = connection.sql(follow_statement(from_us=2, events=["odd", "none"])).fetchall()
     assert [row[0] for row in odd] == [3, 5, 7]
