@@ -14,25 +14,24 @@ from weir.domain.times import DAY_US
 from weir.lake.acceleration import Accelerator
 from weir.lake.tiers import MergeLimits
 from weir.loader.background import BackgroundThread, BackgroundWork
-from weir.loader.commit.catalog import Catalog
 from weir.loader.commit.committer import Committer
 from weir.loader.commit.cutter import Cutter
+from weir.loader.commit.demand import Demand
 from weir.loader.commit.report import CommitReport
-from weir.loader.commit.rules import CutLimits
-from weir.loader.commit.writing import CommitWriter, LakeStore
+from weir.loader.commit.writing import CommitWriter
+from weir.loader.ports import Catalog, JournalSource, LakeStore
 from weir.loader.read.decoder import FrameDecoder
-from weir.loader.read.endpoint_names import EndpointNames
-from weir.loader.read.feed import TailFeed
-from weir.loader.read.journals import JournalSource
-from weir.loader.read.meter import Meter
-from weir.loader.read.replay_queue import ReplayQueue
 from weir.loader.read.rounds import RoundReader
 from weir.loader.read.watch import Watch
 from weir.loader.run import Loader, Loop
 from weir.loader.serve.answers import Answers
-from weir.loader.serve.demand import Demand
 from weir.loader.serve.live_ledger import LiveLedger
 from weir.loader.serve.trace import Tracer
+from weir.loader.tail.endpoint_names import EndpointNames
+from weir.loader.tail.feed import TailFeed
+from weir.loader.tail.limits import CutLimits
+from weir.loader.tail.meter import Meter
+from weir.loader.tail.replay_queue import ReplayQueue
 from weir.loader.tail.view import View
 from weir.loader.tail.writer import TailWriter
 from weir.loader.upkeep.compaction import Compaction, Merger
@@ -225,7 +224,7 @@ class _Builder:
             report=CommitReport(
                 self.shared.board, self.view, explained_before=self.state.explained
             ),
-            removals=removals,
+            clean_up=removals.clean_up,
             clock=self.clock,
             epoch=self.epoch,
         )

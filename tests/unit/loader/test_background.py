@@ -8,7 +8,7 @@ import pytest
 from weir.clock import SystemClock
 from weir.errors import Conflict
 from weir.loader.background import BackgroundThread
-from weir.loader.commit.catalog import FENCED
+from weir.loader.ports import FENCED
 from weir.loader.upkeep.recurring import Recurring
 
 DEADLINE_S = 30.0

@@ -2,7 +2,7 @@
 
 from weir.errors import WeirError
 from weir.loader.background import BackgroundWork
-from weir.loader.commit.catalog import is_fenced
+from weir.loader.ports import is_fenced
 from weir.telemetry import Happening, emit
 
 
