@@ -246,13 +246,17 @@ class _Builder:
         sweep = OrphanSweep(
             catalog=catalog, store=store, view=self.view, hold=self.hold, clock=self.clock
         )
-        works: list[BackgroundWork] = [removals, sweep, Scrub(self.view, store.locate)]
+        works: dict[str, BackgroundWork] = {
+            "removals": removals,
+            "orphan_sweep": sweep,
+            "scrub": Scrub(self.view, store.locate),
+        }
         if self.settings.compaction_cpu_share:
-            works.append(self._compaction(removals))
+            works["compaction"] = self._compaction(removals)
         interval_s = self.settings.compaction_interval_s
         return BackgroundThread(
             "upkeep",
-            [Recurring(work, interval_s=interval_s) for work in works],
+            [Recurring(work, name=name, interval_s=interval_s) for name, work in works.items()],
             self.clock,
             first_after_s=interval_s,
         )
