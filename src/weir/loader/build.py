@@ -88,8 +88,38 @@ def build_loader(
     What that commit left to be removed is removed before anything is read. Raises as the catalog
     and the files that it names do; ``Corrupt`` for a damaged sidecar.
     """
-    builder = _Builder(settings, adapters, shared, directory=directory, clock=clock)
+    limits = _limits_of(settings)
+    builder = _Builder(limits, adapters, shared, directory=directory, clock=clock)
     return builder.build(dialects)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Limits:
+    """What the parts depend on of the settings, in the units in which they take it."""
+
+    cut: CutLimits
+    dedup_window_us: int
+    raw_kept_us: int
+    columns_max: int
+    merge: MergeLimits
+    merge_memory_bytes: int
+    compaction_cpu_share: float
+    upkeep_interval_s: float
+    query_timeout_s: float
+
+
+def _limits_of(settings: Settings) -> _Limits:
+    return _Limits(
+        cut=CutLimits(settings.cut_age_s, settings.tail_bytes_max),
+        dedup_window_us=settings.dedup_window_s * 1_000_000,
+        raw_kept_us=settings.raw_retention_days * DAY_US,
+        columns_max=settings.accelerated_columns_max,
+        merge=MergeLimits(settings.compaction_files, settings.file_bytes_max),
+        merge_memory_bytes=settings.compaction_memory_bytes,
+        compaction_cpu_share=settings.compaction_cpu_share,
+        upkeep_interval_s=settings.compaction_interval_s,
+        query_timeout_s=settings.query_timeout_s,
+    )
 
 
 class _Builder:
@@ -97,14 +127,14 @@ class _Builder:
 
     def __init__(
         self,
-        settings: Settings,
+        limits: _Limits,
         adapters: Adapters,
         shared: RunFiles,
         *,
         directory: Directory,
         clock: Clock,
     ) -> None:
-        self.settings = settings
+        self.limits = limits
         self.adapters = adapters
         self.shared = shared
         self.directory = directory
@@ -114,8 +144,6 @@ class _Builder:
         self.view = View(self.state, adapters.store.locate)
         self.hold = RemovalHold(clock)
         self.demand = Demand()
-        self.limits = CutLimits(settings.cut_age_s, settings.tail_bytes_max)
-        self.dedup_window_us = settings.dedup_window_s * 1_000_000
 
     def build(self, dialects: Mapping[int, Dialect]) -> Loader:
         catalog, store = self.adapters.catalog, self.adapters.store
@@ -129,7 +157,7 @@ class _Builder:
             view=self.view,
             decoder=decoder,
             writer=writer,
-            dedup_window_us=self.dedup_window_us,
+            dedup_window_us=self.limits.dedup_window_us,
         )
         removals = self._removals()
         committer = self._committer(removals)
@@ -144,7 +172,7 @@ class _Builder:
                 view=self.view,
                 dialects=dialects,
                 clock=self.clock,
-                dedup_window_us=self.dedup_window_us,
+                dedup_window_us=self.limits.dedup_window_us,
             ),
             replays=replays,
             demand=self.demand,
@@ -178,7 +206,7 @@ class _Builder:
             meter=meter,
             board=self.shared.board,
             clock=self.clock,
-            dedup_window_us=self.dedup_window_us,
+            dedup_window_us=self.limits.dedup_window_us,
         )
 
     def _feed(self, reader: RoundReader, decoder: FrameDecoder, writer: TailWriter) -> TailFeed:
@@ -189,7 +217,7 @@ class _Builder:
             watch=self.adapters.watch,
             writer=writer,
             view=self.view,
-            limits=self.limits,
+            limits=self.limits.cut,
         )
 
     def _removals(self) -> Removals:
@@ -210,7 +238,6 @@ class _Builder:
         return removals
 
     def _committer(self, removals: Removals) -> Committer:
-        columns_max = self.settings.accelerated_columns_max
         return Committer(
             catalog=self.adapters.catalog,
             view=self.view,
@@ -218,8 +245,8 @@ class _Builder:
                 store=self.adapters.store,
                 catalog=self.adapters.catalog,
                 view=self.view,
-                accelerator=Accelerator(columns_max=columns_max),
-                raw_kept_us=self.settings.raw_retention_days * DAY_US,
+                accelerator=Accelerator(columns_max=self.limits.columns_max),
+                raw_kept_us=self.limits.raw_kept_us,
             ),
             report=CommitReport(
                 self.shared.board, self.view, explained_before=self.state.explained
@@ -236,8 +263,8 @@ class _Builder:
             thread=commits,
             demand=self.demand,
             clock=self.clock,
-            limits=self.limits,
-            dedup_window_us=self.dedup_window_us,
+            limits=self.limits.cut,
+            dedup_window_us=self.limits.dedup_window_us,
         )
 
     def _upkeep(self, removals: Removals) -> BackgroundThread:
@@ -251,9 +278,9 @@ class _Builder:
             "orphan_sweep": sweep,
             "scrub": Scrub(self.view, store.locate),
         }
-        if self.settings.compaction_cpu_share:
+        if self.limits.compaction_cpu_share:
             works["compaction"] = self._compaction(removals)
-        interval_s = self.settings.compaction_interval_s
+        interval_s = self.limits.upkeep_interval_s
         return BackgroundThread(
             "upkeep",
             [Recurring(work, name=name, interval_s=interval_s) for name, work in works.items()],
@@ -262,16 +289,16 @@ class _Builder:
         )
 
     def _compaction(self, removals: Removals) -> Compaction:
-        settings = self.settings
+        limits = self.limits
         planner = MergePlanner(
             self.view,
             self.clock,
-            limits=MergeLimits(settings.compaction_files, settings.file_bytes_max),
+            limits=limits.merge,
             bounds=JobBounds(
                 root=str(self.directory.root),
                 spill=str(self.directory.spill),
-                columns_max=settings.accelerated_columns_max,
-                memory_bytes=settings.compaction_memory_bytes,
+                columns_max=limits.columns_max,
+                memory_bytes=limits.merge_memory_bytes,
             ),
         )
         replacer = FileReplacer(
@@ -281,8 +308,8 @@ class _Builder:
             removals=removals,
             clock=self.clock,
             epoch=self.epoch,
-            query_timeout_s=settings.query_timeout_s,
+            query_timeout_s=limits.query_timeout_s,
         )
         return Compaction(
-            planner, self.adapters.merger, replacer, cpu_share=settings.compaction_cpu_share
+            planner, self.adapters.merger, replacer, cpu_share=limits.compaction_cpu_share
         )
