@@ -138,7 +138,6 @@ MAY_TOUCH_THE_WORLD: dict[str, tuple[str, ...]] = {
     ),
     "speaks over a Unix socket to another process of the node": (
         "loader/serve/client.py",
-        "loader/serve/demand.py",
         "loader/serve/live_ledger.py",
         "loader/serve/service.py",
         "loader/serve/wire.py",
@@ -148,8 +147,9 @@ MAY_TOUCH_THE_WORLD: dict[str, tuple[str, ...]] = {
     "guards what several threads of the loader share, or is one of them": (
         "loader/background.py",
         "loader/commit/committer.py",
-        "loader/read/replay_queue.py",
+        "loader/commit/demand.py",
         "loader/run.py",
+        "loader/tail/replay_queue.py",
         "loader/tail/view.py",
         "loader/upkeep/hold.py",
         "loader/upkeep/merge_process.py",

@@ -134,6 +134,11 @@ class Happening(Enum):
         "warning",
         "Lake files could not be merged; they stay as they are.",
     )
+    UPKEEP_FAILED = (
+        "upkeep_failed",
+        "warning",
+        "A work of the lake's upkeep failed; it will be tried again.",
+    )
     LAKE_FILE_DAMAGED = (
         "lake_file_damaged",
         "critical",

@@ -36,7 +36,7 @@ from weir.journal.writer import JournalWriter
 from weir.lake.store import LocalStore
 from weir.loader.background import BackgroundWork
 from weir.loader.build import Adapters, RunFiles, build_loader
-from weir.loader.commit.catalog import Catalog
+from weir.loader.ports import Catalog
 from weir.loader.read.journals import LocalJournals
 from weir.loader.read.watch import Watch
 from weir.loader.run import Loader

@@ -5,9 +5,9 @@ The life of a row:
 1. ``read/``: a round reads every journal up to its durable end (``rounds.py``). Its frames are
    decoded by their dialects, and portions of them become Arrow blocks (``portions.py``,
    ``decoder.py``, ``rows.py``). A frame that breaks its decoder becomes a dead letter, whole.
-2. ``tail/``: each portion is held against the ids of the lake and of the tail (``dedup.py``) and
-   added to the growing generation (``writer.py``, ``tail.py``). From here on queries see it
-   (``view.py``).
+2. ``tail/``: what is read (``feed.py``), and dead letters that decode now (``replay.py``), is held
+   against the ids of the lake and of the tail (``dedup.py``) and added to the growing generation
+   (``writer.py``, ``tail.py``). From here on queries see it (``view.py``).
 3. ``commit/``: at an age, a size or a demand the generation is closed: a cut (``cutter.py``,
    ``rules.py``). Its intent is recorded, its rows are rendered and written, each file is read
    back, and one catalog transaction takes it all (``committer.py``, ``render.py``,
@@ -17,7 +17,9 @@ The life of a row:
    is swept away (``orphans.py``).
 5. ``serve/``: snapshots, the ledger, traces, replays and cuts, over ``run/loader.sock``.
 
-``build.py`` puts the parts together, ``run.py`` runs them.
+``build.py`` puts the parts together, ``run.py`` runs them. A folder imports only those
+before it in this list, and ``commit`` and ``upkeep`` not each other; below all of them are
+``ports.py``, what the loader asks of the world, and ``values.py``. import-linter holds it.
 
 Threads: one reads, decides and alone adds to the tail (``run.Loop``); ``lake-commit`` carries out
 one commit at a time; ``upkeep`` does the rest in turn (``background.py``); one per connection

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from weir.clock import Clock
 from weir.errors import Conflict
-from weir.loader.commit.catalog import is_fenced
+from weir.loader.ports import is_fenced
 
 
 class BackgroundWork(Protocol):

@@ -14,25 +14,24 @@ from weir.domain.times import DAY_US
 from weir.lake.acceleration import Accelerator
 from weir.lake.tiers import MergeLimits
 from weir.loader.background import BackgroundThread, BackgroundWork
-from weir.loader.commit.catalog import Catalog
 from weir.loader.commit.committer import Committer
 from weir.loader.commit.cutter import Cutter
+from weir.loader.commit.demand import Demand
 from weir.loader.commit.report import CommitReport
-from weir.loader.commit.rules import CutLimits
-from weir.loader.commit.writing import CommitWriter, LakeStore
+from weir.loader.commit.writing import CommitWriter
+from weir.loader.ports import Catalog, JournalSource, LakeStore
 from weir.loader.read.decoder import FrameDecoder
-from weir.loader.read.endpoint_names import EndpointNames
-from weir.loader.read.feed import TailFeed
-from weir.loader.read.journals import JournalSource
-from weir.loader.read.meter import Meter
-from weir.loader.read.replay_queue import ReplayQueue
 from weir.loader.read.rounds import RoundReader
 from weir.loader.read.watch import Watch
 from weir.loader.run import Loader, Loop
 from weir.loader.serve.answers import Answers
-from weir.loader.serve.demand import Demand
 from weir.loader.serve.live_ledger import LiveLedger
 from weir.loader.serve.trace import Tracer
+from weir.loader.tail.endpoint_names import EndpointNames
+from weir.loader.tail.feed import TailFeed
+from weir.loader.tail.limits import CutLimits
+from weir.loader.tail.meter import Meter
+from weir.loader.tail.replay_queue import ReplayQueue
 from weir.loader.tail.view import View
 from weir.loader.tail.writer import TailWriter
 from weir.loader.upkeep.compaction import Compaction, Merger
@@ -89,8 +88,38 @@ def build_loader(
     What that commit left to be removed is removed before anything is read. Raises as the catalog
     and the files that it names do; ``Corrupt`` for a damaged sidecar.
     """
-    builder = _Builder(settings, adapters, shared, directory=directory, clock=clock)
+    limits = _limits_of(settings)
+    builder = _Builder(limits, adapters, shared, directory=directory, clock=clock)
     return builder.build(dialects)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Limits:
+    """What the parts depend on of the settings, in the units in which they take it."""
+
+    cut: CutLimits
+    dedup_window_us: int
+    raw_kept_us: int
+    columns_max: int
+    merge: MergeLimits
+    merge_memory_bytes: int
+    compaction_cpu_share: float
+    upkeep_interval_s: float
+    query_timeout_s: float
+
+
+def _limits_of(settings: Settings) -> _Limits:
+    return _Limits(
+        cut=CutLimits(settings.cut_age_s, settings.tail_bytes_max),
+        dedup_window_us=settings.dedup_window_s * 1_000_000,
+        raw_kept_us=settings.raw_retention_days * DAY_US,
+        columns_max=settings.accelerated_columns_max,
+        merge=MergeLimits(settings.compaction_files, settings.file_bytes_max),
+        merge_memory_bytes=settings.compaction_memory_bytes,
+        compaction_cpu_share=settings.compaction_cpu_share,
+        upkeep_interval_s=settings.compaction_interval_s,
+        query_timeout_s=settings.query_timeout_s,
+    )
 
 
 class _Builder:
@@ -98,14 +127,14 @@ class _Builder:
 
     def __init__(
         self,
-        settings: Settings,
+        limits: _Limits,
         adapters: Adapters,
         shared: RunFiles,
         *,
         directory: Directory,
         clock: Clock,
     ) -> None:
-        self.settings = settings
+        self.limits = limits
         self.adapters = adapters
         self.shared = shared
         self.directory = directory
@@ -115,8 +144,6 @@ class _Builder:
         self.view = View(self.state, adapters.store.locate)
         self.hold = RemovalHold(clock)
         self.demand = Demand()
-        self.limits = CutLimits(settings.cut_age_s, settings.tail_bytes_max)
-        self.dedup_window_us = settings.dedup_window_s * 1_000_000
 
     def build(self, dialects: Mapping[int, Dialect]) -> Loader:
         catalog, store = self.adapters.catalog, self.adapters.store
@@ -130,7 +157,7 @@ class _Builder:
             view=self.view,
             decoder=decoder,
             writer=writer,
-            dedup_window_us=self.dedup_window_us,
+            dedup_window_us=self.limits.dedup_window_us,
         )
         removals = self._removals()
         committer = self._committer(removals)
@@ -145,7 +172,7 @@ class _Builder:
                 view=self.view,
                 dialects=dialects,
                 clock=self.clock,
-                dedup_window_us=self.dedup_window_us,
+                dedup_window_us=self.limits.dedup_window_us,
             ),
             replays=replays,
             demand=self.demand,
@@ -179,7 +206,7 @@ class _Builder:
             meter=meter,
             board=self.shared.board,
             clock=self.clock,
-            dedup_window_us=self.dedup_window_us,
+            dedup_window_us=self.limits.dedup_window_us,
         )
 
     def _feed(self, reader: RoundReader, decoder: FrameDecoder, writer: TailWriter) -> TailFeed:
@@ -190,7 +217,7 @@ class _Builder:
             watch=self.adapters.watch,
             writer=writer,
             view=self.view,
-            limits=self.limits,
+            limits=self.limits.cut,
         )
 
     def _removals(self) -> Removals:
@@ -211,7 +238,6 @@ class _Builder:
         return removals
 
     def _committer(self, removals: Removals) -> Committer:
-        columns_max = self.settings.accelerated_columns_max
         return Committer(
             catalog=self.adapters.catalog,
             view=self.view,
@@ -219,13 +245,13 @@ class _Builder:
                 store=self.adapters.store,
                 catalog=self.adapters.catalog,
                 view=self.view,
-                accelerator=Accelerator(columns_max=columns_max),
-                raw_kept_us=self.settings.raw_retention_days * DAY_US,
+                accelerator=Accelerator(columns_max=self.limits.columns_max),
+                raw_kept_us=self.limits.raw_kept_us,
             ),
             report=CommitReport(
                 self.shared.board, self.view, explained_before=self.state.explained
             ),
-            removals=removals,
+            clean_up=removals.clean_up,
             clock=self.clock,
             epoch=self.epoch,
         )
@@ -237,8 +263,8 @@ class _Builder:
             thread=commits,
             demand=self.demand,
             clock=self.clock,
-            limits=self.limits,
-            dedup_window_us=self.dedup_window_us,
+            limits=self.limits.cut,
+            dedup_window_us=self.limits.dedup_window_us,
         )
 
     def _upkeep(self, removals: Removals) -> BackgroundThread:
@@ -247,28 +273,32 @@ class _Builder:
         sweep = OrphanSweep(
             catalog=catalog, store=store, view=self.view, hold=self.hold, clock=self.clock
         )
-        works: list[BackgroundWork] = [removals, sweep, Scrub(self.view, store.locate)]
-        if self.settings.compaction_cpu_share:
-            works.append(self._compaction(removals))
-        interval_s = self.settings.compaction_interval_s
+        works: dict[str, BackgroundWork] = {
+            "removals": removals,
+            "orphan_sweep": sweep,
+            "scrub": Scrub(self.view, store.locate),
+        }
+        if self.limits.compaction_cpu_share:
+            works["compaction"] = self._compaction(removals)
+        interval_s = self.limits.upkeep_interval_s
         return BackgroundThread(
             "upkeep",
-            [Recurring(work, interval_s=interval_s) for work in works],
+            [Recurring(work, name=name, interval_s=interval_s) for name, work in works.items()],
             self.clock,
             first_after_s=interval_s,
         )
 
     def _compaction(self, removals: Removals) -> Compaction:
-        settings = self.settings
+        limits = self.limits
         planner = MergePlanner(
             self.view,
             self.clock,
-            limits=MergeLimits(settings.compaction_files, settings.file_bytes_max),
+            limits=limits.merge,
             bounds=JobBounds(
                 root=str(self.directory.root),
                 spill=str(self.directory.spill),
-                columns_max=settings.accelerated_columns_max,
-                memory_bytes=settings.compaction_memory_bytes,
+                columns_max=limits.columns_max,
+                memory_bytes=limits.merge_memory_bytes,
             ),
         )
         replacer = FileReplacer(
@@ -278,8 +308,8 @@ class _Builder:
             removals=removals,
             clock=self.clock,
             epoch=self.epoch,
-            query_timeout_s=settings.query_timeout_s,
+            query_timeout_s=limits.query_timeout_s,
         )
         return Compaction(
-            planner, self.adapters.merger, replacer, cpu_share=settings.compaction_cpu_share
+            planner, self.adapters.merger, replacer, cpu_share=limits.compaction_cpu_share
         )

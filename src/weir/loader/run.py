@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from weir.clock import Clock
 from weir.lake.records import Intent
 from weir.loader.background import BackgroundThread
-from weir.loader.commit.catalog import Catalog
 from weir.loader.commit.cutter import Cutter
-from weir.loader.read.feed import TailFeed
-from weir.loader.read.replay_queue import ReplayQueue
+from weir.loader.ports import Catalog
 from weir.loader.serve.answers import Answers
 from weir.loader.serve.service import Service
+from weir.loader.tail.feed import TailFeed
+from weir.loader.tail.replay_queue import ReplayQueue
 from weir.node.board import Board, Slot
 from weir.node.directory import Directory
 from weir.storage.local import FileLock, make_directory, while_locked

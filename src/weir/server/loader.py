@@ -10,7 +10,7 @@ from weir.dialects.table import dialects_by_code
 from weir.errors import WeirError
 from weir.lake.store import LocalStore
 from weir.loader.build import Adapters, RunFiles, build_loader
-from weir.loader.commit.catalog import Catalog
+from weir.loader.ports import Catalog
 from weir.loader.read.journals import LocalJournals
 from weir.loader.read.watch import Watch
 from weir.loader.run import Loader

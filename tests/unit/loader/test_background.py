@@ -4,11 +4,12 @@ import threading
 from collections.abc import Callable
 
 import pytest
+from structlog.testing import capture_logs
 
 from weir.clock import SystemClock
 from weir.errors import Conflict
 from weir.loader.background import BackgroundThread
-from weir.loader.commit.catalog import FENCED
+from weir.loader.ports import FENCED
 from weir.loader.upkeep.recurring import Recurring
 
 DEADLINE_S = 30.0
@@ -109,14 +110,14 @@ def test_failure_of_upkeep_is_tried_again_and_holds_nothing_up() -> None:
         raise ZeroDivisionError
 
     works = [Steps("a", told, fail), Steps("b", told, lambda _: None)]
-    recurring = [Recurring(work, interval_s=0.001) for work in works]
+    recurring = [Recurring(work, name=work.name, interval_s=0.001) for work in works]
     run_until(BackgroundThread("test", recurring, CLOCK), over)
 
 
 def test_upkeep_that_asks_for_no_time_comes_round() -> None:
     """One that asks for a time gets that."""
-    assert Recurring(Steps("a", [], lambda _: None), interval_s=5.0).step(100.0) == 105.0
-    assert Recurring(Steps("a", [], lambda _: 101.0), interval_s=5.0).step(100.0) == 101.0
+    assert Recurring(Steps("a", [], lambda _: None), name="a", interval_s=5.0).step(100.0) == 105.0
+    assert Recurring(Steps("a", [], lambda _: 101.0), name="a", interval_s=5.0).step(100.0) == 101.0
 
 
 def test_loader_that_was_replaced_does_no_upkeep() -> None:
@@ -126,10 +127,29 @@ def test_loader_that_was_replaced_does_no_upkeep() -> None:
         raise Conflict("Another one.", code=FENCED)
 
     told: list[str] = []
-    thread = BackgroundThread("test", [Recurring(Steps("a", told, fence), interval_s=0.001)], CLOCK)
+    thread = BackgroundThread(
+        "test", [Recurring(Steps("a", told, fence), name="a", interval_s=0.001)], CLOCK
+    )
     thread.start()
     thread.join()
     assert told == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [(OSError("No room."), "OSError"), (Conflict("Changed.", code="changed"), "changed")],
+)
+def test_failure_of_upkeep_names_the_work_and_the_reason(error: Exception, reason: str) -> None:
+    """A scrub that failed is not logged as a merge."""
+
+    def fail(now_s: float) -> None:
+        raise error
+
+    with capture_logs() as lines:
+        Recurring(Steps("scrub", [], fail), name="scrub", interval_s=5.0).step(0.0)
+    assert [(line["happening"], line["work"], line["reason"]) for line in lines] == [
+        ("upkeep_failed", "scrub", reason)
+    ]
 
 
 def test_other_conflict_does_not_end_upkeep() -> None:
@@ -138,7 +158,7 @@ def test_other_conflict_does_not_end_upkeep() -> None:
     def refuse(now_s: float) -> None:
         raise Conflict("Changed.", code="changed")
 
-    assert Recurring(Steps("a", [], refuse), interval_s=5.0).step(0.0) == 5.0
+    assert Recurring(Steps("a", [], refuse), name="a", interval_s=5.0).step(0.0) == 5.0
 
 
 @pytest.mark.parametrize("work", ["a", "b"])

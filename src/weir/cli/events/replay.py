@@ -8,7 +8,7 @@ from weir.cli.node import loader_runs
 from weir.errors import Unavailable
 from weir.lake.records import DeadLetter
 from weir.loader.serve.client import LoaderClient
-from weir.loader.serve.wire import ReplayFate
+from weir.loader.values import ReplayFate
 from weir.node.directory import Directory
 
 LETTERS_AT_ONCE = 100

@@ -9,16 +9,16 @@ the journals keep them.
 """
 
 import threading
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from weir.clock import Clock
 from weir.lake.records import Commit, Intent, JournalMark
-from weir.loader.commit.catalog import Catalog, is_fenced
 from weir.loader.commit.report import CommitReport
 from weir.loader.commit.writing import CommitWriter
+from weir.loader.ports import Catalog, is_fenced
 from weir.loader.tail.tail import Generation
 from weir.loader.tail.view import View
-from weir.loader.upkeep.removals import Removals
 from weir.telemetry import Happening, emit
 
 RETRY_FIRST_S = 0.5
@@ -41,12 +41,12 @@ class Committer:
     __slots__ = (
         "_catalog",
         "_changed",
+        "_clean_up",
         "_clock",
         "_ended",
         "_epoch",
         "_gives_up",
         "_pending",
-        "_removals",
         "_report",
         "_view",
         "_writer",
@@ -60,15 +60,16 @@ class Committer:
         view: View,
         writer: CommitWriter,
         report: CommitReport,
-        removals: Removals,
+        clean_up: Callable[[Sequence[str]], None],
         clock: Clock,
         epoch: int,
     ) -> None:
+        """``clean_up`` removes the paths that a commit has retired, and what lies below its cut."""
         self._catalog = catalog
         self._view = view
         self._writer = writer
         self._report = report
-        self._removals = removals
+        self._clean_up = clean_up
         self._clock = clock
         self._epoch = epoch
         self._changed = threading.Condition()
@@ -144,7 +145,7 @@ class Committer:
                 retry_in_s=pending.pause_s,
             )
             return False
-        self._removals.clean_up(commit.retired)
+        self._clean_up(commit.retired)
         return True
 
     def _commit(self, generation: Generation, intent: Intent) -> Commit:

@@ -7,8 +7,9 @@ from weir.clock import Clock
 from weir.lake.records import Intent
 from weir.loader.background import BackgroundThread
 from weir.loader.commit.committer import Committer
-from weir.loader.commit.rules import CutLimits, decide_cut, is_cut_due
-from weir.loader.serve.demand import Demand
+from weir.loader.commit.demand import Demand
+from weir.loader.commit.rules import decide_cut, is_cut_due
+from weir.loader.tail.limits import CutLimits
 from weir.loader.tail.view import View
 from weir.telemetry import Happening, emit
 

@@ -21,10 +21,10 @@ from weir.domain.times import DAY_US, MINUTE_US, month_of
 from weir.lake.records import Intent, UsageRow
 from weir.lake.schema import CANONICAL, SORT_KEY
 from weir.lake.sidecar import I64, Flags, Ids, Numbers, concat_ids, merge_ids, sort_ids
-from weir.loader.read.replay import joined_indexes
 from weir.loader.read.rows import Block, DeadFrame
 from weir.loader.tail.dedup import find_duplicates
 from weir.loader.tail.ledger import Counts
+from weir.loader.tail.replay import joined_indexes
 from weir.loader.tail.tail import Contents
 
 

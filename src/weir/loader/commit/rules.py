@@ -8,9 +8,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from weir.lake.records import DeadLetter, Intent, SidecarFile, Span
-
-GENERATION_BYTES_MAX = 1024 * 1024 * 1024
-"""Above any setting: text columns of one generation must stay within 31-bit offsets."""
+from weir.loader.tail.limits import CutLimits
 
 UNREAD_US_MAX = 7 * 86_400 * 1_000_000
 """How long a journal may be unreadable, or its reader behind, with deduplication still exact."""
@@ -24,21 +22,9 @@ MERGED_IDS_MAX = 4_000_000
 _TIER_IDS = 1024
 
 
-class CutLimits(msgspec.Struct, frozen=True):
-    """The age and the size at which the tail is cut."""
-
-    age_s: float
-    tail_bytes_max: int
-
-
 def is_cut_due(limits: CutLimits, *, age_s: float | None, full: bool, demanded: bool) -> bool:
     """Whether to cut now; ``age_s`` is None while nothing was read since the last cut."""
     return age_s is not None and (demanded or full or age_s >= limits.age_s)
-
-
-def is_full(limits: CutLimits, *, tail_bytes: int) -> bool:
-    """Whether a generation may not grow any more."""
-    return tail_bytes >= min(limits.tail_bytes_max, GENERATION_BYTES_MAX)
 
 
 def decide_cut(

@@ -8,11 +8,10 @@
 under the same names. Tenants and projects are named by their numeric ids, which never change.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
-from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -26,7 +25,6 @@ from weir.lake.parquet import check_rows, encode_rows
 from weir.lake.raw import count_raw, encode_raw
 from weir.lake.records import Commit, DeadLetter, Intent, RawFile, SidecarFile
 from weir.lake.sidecar import Ids, decode_sidecar, encode_sidecar
-from weir.loader.commit.catalog import Catalog
 from weir.loader.commit.render import (
     CutRows,
     FileRows,
@@ -37,39 +35,12 @@ from weir.loader.commit.render import (
     raw_files,
 )
 from weir.loader.commit.rules import plan_sidecars
+from weir.loader.ports import Catalog, LakeStore
 from weir.loader.tail.tail import Contents
 from weir.loader.tail.view import Sidecar, View
 
 RAW_REMOVALS_MAX = 1000
 """Expired raw files that one commit retires."""
-
-
-class LakeStore(Protocol):
-    """Where lake files are kept; ``lake/store.py`` is the local one."""
-
-    def write(self, path: str, content: bytes | memoryview) -> None:
-        """Durable when it returns."""
-        ...
-
-    def read(self, path: str) -> bytes:
-        """The whole file."""
-        ...
-
-    def remove(self, path: str) -> None:
-        """Durably; a file that is gone is fine."""
-        ...
-
-    def names(self, directory: str) -> Sequence[str]:
-        """Paths of the files in a directory."""
-        ...
-
-    def walk(self, directory: str) -> Iterator[tuple[str, int]]:
-        """Every file below a directory and when it was changed, in microseconds."""
-        ...
-
-    def locate(self, path: str) -> Path:
-        """Where a file can be mapped."""
-        ...
 
 
 class _Written(NamedTuple):

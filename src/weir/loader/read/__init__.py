@@ -1,1 +1,1 @@
-"""Reading the journals: frames to rows, with the ids, times and counts that belong to them."""
+"""Reading the journals: frames to rows, with the ids and times that belong to them."""

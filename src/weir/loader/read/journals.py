@@ -1,63 +1,13 @@
-"""The loader's port to the node's journals, and its adapter over a directory of them.
-
-Another adapter may read a distributed log: positions are integers that only grow, and what a read
-returns are the values of ``journal/reader.py``.
-"""
+"""The journals of a node's directory, as the loader's port wants them."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
 from weir.clock import Clock
 from weir.journal.abandoned import recover_abandoned
 from weir.journal.expiry import expire
-from weir.journal.reader import JournalReader, ReadResult
-
-
-class OpenJournal(Protocol):
-    """One journal, as the loader reads it."""
-
-    def read(self, position: int, *, byte_limit: int, offset: int | None = None) -> ReadResult:
-        """Frames from ``position`` up to the durable end, at least one if there is one.
-
-        ``offset`` is the number of events before ``position``.
-        """
-        ...
-
-    def durable_position(self) -> int:
-        """The published durable end."""
-        ...
-
-    def is_current(self) -> bool:
-        """False while it may hold more than is published: after a power cut, until recovered."""
-        ...
-
-    def writing_since_us(self) -> int:
-        """0, or a time no later than ``received_at`` of every frame that is being written."""
-        ...
-
-
-class JournalSource(Protocol):
-    """The node's journals."""
-
-    def ids(self) -> Sequence[str]:
-        """The ids of those that can be opened now."""
-        ...
-
-    def recover(self, journal_id: str) -> bool:
-        """Makes a journal that nobody writes whole; False when there is none or it has a writer.
-
-        Raises ``OSError`` or a ``WeirError`` when that fails.
-        """
-        ...
-
-    def open(self, journal_id: str) -> OpenJournal:
-        """Raises ``OSError`` or a ``WeirError`` when the journal cannot be opened."""
-        ...
-
-    def expire(self, journal_id: str, *, below_position: int) -> None:
-        """Removes what lies below a committed position. Raises ``OSError``."""
-        ...
+from weir.journal.reader import JournalReader
+from weir.loader.ports import OpenJournal
 
 
 class LocalJournals:

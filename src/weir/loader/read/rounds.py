@@ -14,7 +14,7 @@ from weir.domain.frame import Frame
 from weir.errors import Corrupt, WeirError
 from weir.journal.reader import DamagedRange, ReadResult
 from weir.lake.records import JournalMark, Span
-from weir.loader.read.journals import JournalSource, OpenJournal
+from weir.loader.ports import JournalSource, OpenJournal
 from weir.telemetry import Happening, emit
 
 ROUND_BYTES_MAX = 4 * 1024 * 1024

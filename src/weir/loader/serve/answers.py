@@ -4,9 +4,8 @@ Every answer may come from any thread, beside the one that reads and the one tha
 """
 
 from weir.errors import Unavailable
-from weir.loader.read.replay_queue import ReplayQueue
+from weir.loader.commit.demand import Demand
 from weir.loader.read.rounds import RoundReader
-from weir.loader.serve.demand import Demand
 from weir.loader.serve.live_ledger import LiveLedger
 from weir.loader.serve.trace import Tracer
 from weir.loader.serve.wire import (
@@ -15,13 +14,14 @@ from weir.loader.serve.wire import (
     LedgerRequest,
     ReplayReply,
     ReplayRequest,
-    SharedSnapshot,
     Status,
     TraceReply,
     TraceRequest,
 )
+from weir.loader.tail.replay_queue import ReplayQueue
 from weir.loader.tail.view import View
 from weir.loader.upkeep.hold import RemovalHold
+from weir.loader.values import SharedSnapshot
 
 CUT_ANSWER_S = 55.0
 """How long a demanded cut is waited for."""

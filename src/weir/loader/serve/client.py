@@ -24,12 +24,10 @@ from weir.loader.serve.wire import (
     LedgerReply,
     LedgerRequest,
     Refusal,
-    ReplayFate,
     ReplayReply,
     ReplayRequest,
     Reply,
     Request,
-    SharedSnapshot,
     SnapshotReply,
     SnapshotRequest,
     Status,
@@ -39,6 +37,7 @@ from weir.loader.serve.wire import (
     receive_reply,
     send_message,
 )
+from weir.loader.values import ReplayFate, SharedSnapshot
 from weir.node.sockets import connect_unix
 
 PATIENCE_S = 10.0

@@ -2,7 +2,7 @@
 
 import threading
 
-from weir.loader.commit.catalog import Catalog
+from weir.loader.ports import Catalog
 from weir.loader.serve.wire import LedgerReply, LedgerRequest
 from weir.loader.tail.ledger import Counts, total_by_key
 from weir.loader.tail.view import View

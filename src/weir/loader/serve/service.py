@@ -8,7 +8,9 @@ import contextlib
 import os
 import socket
 import threading
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -24,14 +26,27 @@ from weir.loader.serve.wire import (
     Request,
     SnapshotReply,
     SnapshotRequest,
+    StatusRequest,
     TraceRequest,
     receive_request,
     send_message,
 )
+from weir.loader.values import SharedSnapshot
 from weir.node.sockets import listen_unix
 from weir.telemetry import Happening, emit
 
 CONNECTIONS_MAX = 64
+
+ANSWERS: Mapping[type[Request], Callable[[Answers, Any], Reply | SharedSnapshot]] = {
+    SnapshotRequest: lambda answers, request: answers.snapshot(request.project_id),
+    LedgerRequest: Answers.ledger,
+    StatusRequest: lambda answers, _: answers.status(),
+    CutRequest: lambda answers, _: answers.cut(),
+    HoldRequest: Answers.hold,
+    TraceRequest: Answers.trace,
+    ReplayRequest: Answers.replay,
+}
+"""How each type of request is answered."""
 
 
 class Service:
@@ -99,17 +114,8 @@ class Service:
                 os.close(descriptor)
 
     def _reply(self, request: Request) -> tuple[Reply, int | None]:
-        if isinstance(request, SnapshotRequest):
-            shared = self._answers.snapshot(request.project_id)
-            return SnapshotReply(shared.snapshot), shared.descriptor
-        if isinstance(request, LedgerRequest):
-            return self._answers.ledger(request), None
-        if isinstance(request, TraceRequest):
-            return self._answers.trace(request), None
-        if isinstance(request, CutRequest):
-            return self._answers.cut(), None
-        if isinstance(request, ReplayRequest):
-            return self._answers.replay(request), None
-        if isinstance(request, HoldRequest):
-            return self._answers.hold(request), None
-        return self._answers.status(), None
+        """The reply, and a descriptor that travels beside it."""
+        answer = ANSWERS[type(request)](self._answers, request)
+        if isinstance(answer, SharedSnapshot):
+            return SnapshotReply(answer.snapshot), answer.descriptor
+        return answer, None

@@ -16,8 +16,7 @@ from weir.domain.frame import Frame
 from weir.errors import Corrupt
 from weir.lake.raw import decode_raw
 from weir.lake.records import DeadLetter
-from weir.loader.commit.catalog import Catalog
-from weir.loader.commit.writing import LakeStore
+from weir.loader.ports import Catalog, LakeStore
 from weir.loader.read.identity import made_id_of
 from weir.loader.serve.wire import Copy, TraceReply, TraceRequest
 from weir.loader.tail.view import View

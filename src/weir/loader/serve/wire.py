@@ -9,7 +9,7 @@ import contextlib
 import os
 import socket
 import struct
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import msgspec
 
@@ -17,6 +17,7 @@ from weir.domain.outcome import LedgerRow
 from weir.domain.snapshot import Snapshot
 from weir.errors import Failure
 from weir.lake.records import JournalMark
+from weir.loader.values import ReplayFate
 
 _HEAD = struct.Struct("<IB")
 MESSAGE_BYTES_MAX = 256 * 1024 * 1024
@@ -121,16 +122,6 @@ class TraceReply(msgspec.Struct, frozen=True, tag="trace"):
     complete: bool
 
 
-class ReplayFate(msgspec.Struct, frozen=True):
-    """What became of a letter: its events by outcome, or why it stays a letter."""
-
-    journal_id: str
-    position: int
-    stored: int = 0
-    duplicate: int = 0
-    reason: str | None = None
-
-
 class ReplayReply(msgspec.Struct, frozen=True, tag="replay"):
     """Fates, of some of the letters at least; what was stored is in the lake."""
 
@@ -144,13 +135,6 @@ class Refusal(msgspec.Struct, frozen=True, tag="refusal"):
 
 
 Reply = SnapshotReply | LedgerReply | Status | TraceReply | ReplayReply | Refusal
-
-
-class SharedSnapshot(NamedTuple):
-    """A snapshot, and the descriptor of its tail, which the receiver closes; None: no tail."""
-
-    snapshot: Snapshot
-    descriptor: int | None
 
 
 def send_message(

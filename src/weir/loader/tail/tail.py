@@ -20,11 +20,11 @@ from weir.domain.frame import Frame
 from weir.lake.records import Span
 from weir.lake.schema import CANONICAL
 from weir.lake.sidecar import Flags
-from weir.loader.read.replay import Replay
 from weir.loader.read.rounds import LostEvents, Round
 from weir.loader.read.rows import Block
 from weir.loader.tail.dedup import IdRuns, Verdict
 from weir.loader.tail.ledger import Counts
+from weir.loader.tail.replay import Replay
 from weir.telemetry import Happening, emit
 
 FRAME_BYTES = 512

@@ -18,12 +18,12 @@ from weir.domain.snapshot import LakeFile, Snapshot
 from weir.errors import Unavailable
 from weir.lake.records import CatalogState, Commit, JournalMark, Replacement, SidecarFile
 from weir.lake.sidecar import Ids, map_sidecar
-from weir.loader.read.replay import Replay
 from weir.loader.read.rounds import Round
 from weir.loader.read.rows import Block
-from weir.loader.serve.wire import SharedSnapshot
 from weir.loader.tail.dedup import Verdict
+from weir.loader.tail.replay import Replay
 from weir.loader.tail.tail import Generation, TailFile, pieces_of
+from weir.loader.values import SharedSnapshot
 
 TAIL_FILES_MAX = 256
 """Projects whose tail stands ready in a memory file; the least recently asked for gives way."""

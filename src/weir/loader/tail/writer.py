@@ -4,13 +4,13 @@ from collections.abc import Mapping
 
 from weir.clock import Clock
 from weir.domain.times import MINUTE_US
-from weir.loader.read.meter import Meter
-from weir.loader.read.replay import Replay, fates_of
 from weir.loader.read.rounds import Round
 from weir.loader.read.rows import Block
-from weir.loader.serve.wire import ReplayFate
 from weir.loader.tail.dedup import find_duplicates
+from weir.loader.tail.meter import Meter
+from weir.loader.tail.replay import Replay, fates_of
 from weir.loader.tail.view import View
+from weir.loader.values import ReplayFate
 from weir.node.board import Board, Slot
 from weir.telemetry import Happening, emit
 

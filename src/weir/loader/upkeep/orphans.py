@@ -4,8 +4,7 @@ import re
 from collections.abc import Collection
 
 from weir.clock import Clock
-from weir.loader.commit.catalog import Catalog
-from weir.loader.commit.writing import LakeStore
+from weir.loader.ports import Catalog, LakeStore
 from weir.loader.tail.view import View
 from weir.loader.upkeep.hold import RemovalHold
 from weir.telemetry import Happening, emit

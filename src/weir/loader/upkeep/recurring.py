@@ -2,21 +2,23 @@
 
 from weir.errors import WeirError
 from weir.loader.background import BackgroundWork
-from weir.loader.commit.catalog import is_fenced
+from weir.loader.ports import is_fenced
 from weir.telemetry import Happening, emit
 
 
 class Recurring:
     """A work of upkeep that gets a step every ``interval_s`` at least, whatever became of the last.
 
-    A failure is logged and holds nothing else up: the lake is whole without upkeep, and later is
-    early enough. Only the ``Conflict`` of a loader that was replaced is raised.
+    A failure is logged under the work's ``name`` and holds nothing else up: the lake is whole
+    without upkeep, and later is early enough. Only the ``Conflict`` of a loader that was
+    replaced is raised.
     """
 
-    __slots__ = ("_interval_s", "_is_closed", "work")
+    __slots__ = ("_interval_s", "_is_closed", "_name", "work")
 
-    def __init__(self, work: BackgroundWork, *, interval_s: float) -> None:
+    def __init__(self, work: BackgroundWork, *, name: str, interval_s: float) -> None:
         self.work = work
+        self._name = name
         self._interval_s = interval_s
         self._is_closed = False
 
@@ -29,7 +31,7 @@ class Recurring:
                 raise
             if not self._is_closed:
                 reason = error.code if isinstance(error, WeirError) else type(error).__name__
-                emit(Happening.COMPACTION_FAILED, project=0, files=0, reason=reason)
+                emit(Happening.UPKEEP_FAILED, work=self._name, reason=reason)
             next_s = None
         return now_s + self._interval_s if next_s is None else next_s
 

@@ -11,9 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from weir.clock import Clock
 from weir.lake.records import Removal
-from weir.loader.commit.catalog import Catalog, is_fenced
-from weir.loader.commit.writing import LakeStore
-from weir.loader.read.journals import JournalSource
+from weir.loader.ports import Catalog, JournalSource, LakeStore, is_fenced
 from weir.loader.tail.view import View
 from weir.loader.upkeep.hold import RemovalHold
 from weir.telemetry import Happening, emit

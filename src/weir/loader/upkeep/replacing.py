@@ -12,8 +12,7 @@ from weir.domain.snapshot import LakeFile
 from weir.errors import Conflict
 from weir.lake.merge import Merged
 from weir.lake.records import Removal, Replacement
-from weir.loader.commit.catalog import Catalog, is_fenced
-from weir.loader.commit.writing import LakeStore
+from weir.loader.ports import Catalog, LakeStore, is_fenced
 from weir.loader.tail.view import View
 from weir.loader.upkeep.removals import Removals
 from weir.telemetry import COMPACTED_FILES, Happening, emit

@@ -9,12 +9,11 @@ from weir.loader.commit.rules import (
     MERGE_COUNT,
     MERGED_IDS_MAX,
     UNREAD_US_MAX,
-    CutLimits,
     decide_cut,
     is_cut_due,
-    is_full,
     plan_sidecars,
 )
+from weir.loader.tail.limits import CutLimits, is_full
 
 LIMITS = CutLimits(age_s=60, tail_bytes_max=1000)
 

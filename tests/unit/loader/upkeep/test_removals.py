@@ -9,7 +9,7 @@ from tests.unit.loader.rig import RigClock, event, make_rig
 from weir.errors import Conflict
 from weir.lake.records import Removal
 from weir.lake.store import LocalStore
-from weir.loader.commit.catalog import FENCED
+from weir.loader.ports import FENCED
 from weir.loader.read.journals import LocalJournals
 from weir.loader.tail.view import View
 from weir.loader.upkeep.hold import RemovalHold

@@ -24,8 +24,8 @@ from weir.lake.search import received_of_ids
 from weir.lake.sidecar import Ids, concat_ids, sort_ids
 from weir.loader.read.decoder import FrameDecoder
 from weir.loader.read.rows import Block, Decoded
-from weir.loader.serve.wire import ReplayFate
 from weir.loader.tail.dedup import Verdict
+from weir.loader.values import ReplayFate
 
 
 class Revived(NamedTuple):

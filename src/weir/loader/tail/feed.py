@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 
 from weir.lake.records import Span
-from weir.loader.commit.rules import CutLimits, is_full
 from weir.loader.read.decoder import FrameDecoder
 from weir.loader.read.portions import DividedRound
 from weir.loader.read.rounds import RoundReader
 from weir.loader.read.watch import Watch
+from weir.loader.tail.limits import CutLimits, is_full
 from weir.loader.tail.view import View
 from weir.loader.tail.writer import TailWriter
 

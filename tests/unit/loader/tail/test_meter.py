@@ -16,10 +16,10 @@ from weir.domain.times import month_of, month_start_us
 from weir.lake.records import UsageRow
 from weir.lake.schema import CANONICAL
 from weir.lake.sidecar import concat_ids
-from weir.loader.read.meter import Meter
 from weir.loader.read.rounds import Round
 from weir.loader.read.rows import Block
 from weir.loader.tail.dedup import Verdict
+from weir.loader.tail.meter import Meter
 from weir.node.usage import UsageTable, create_usage_table
 
 NOW_US = 1_800_000_000_000_000

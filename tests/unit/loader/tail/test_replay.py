@@ -15,7 +15,7 @@ from weir.errors import Unavailable
 from weir.lake.records import DeadLetter
 from weir.lake.store import LocalStore
 from weir.loader.serve import client
-from weir.loader.serve.wire import ReplayFate
+from weir.loader.values import ReplayFate
 
 DAY_US = 86_400_000_000
 BODY = b"poison"

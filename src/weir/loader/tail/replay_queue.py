@@ -6,13 +6,12 @@ from dataclasses import dataclass, field
 
 from weir.errors import Unavailable
 from weir.lake.records import DeadLetter
-from weir.loader.commit.catalog import Catalog
-from weir.loader.commit.writing import LakeStore
+from weir.loader.ports import Catalog, LakeStore
 from weir.loader.read.decoder import FrameDecoder
-from weir.loader.read.replay import Revived, build_replay, revive, stored_in_lake
-from weir.loader.serve.wire import ReplayFate
+from weir.loader.tail.replay import Revived, build_replay, revive, stored_in_lake
 from weir.loader.tail.view import View
 from weir.loader.tail.writer import TailWriter
+from weir.loader.values import ReplayFate
 
 ADDED_S = 30.0
 """How long the reading thread may take to come to a replay."""
