@@ -12,7 +12,7 @@ from tools.reference import FOLDER, PAGES, ROOT, command_helps, error_codes
 from weir.api.table import OPERATIONS
 from weir.cli.main import COMMANDS
 from weir.clock import SystemClock
-from weir.dialects.table import ROUTES
+from weir.dialects.table import HEALTH_ROUTES, ROUTES
 from weir.ingest.http.local import local_routes
 from weir.node.board import Board
 from weir.settings import SPECS
@@ -59,7 +59,7 @@ def test_error_code_scan_finds_each_way_of_giving_one() -> None:
 def test_every_route_of_the_door_is_described(tmp_path: Path) -> None:
     """A path that the door answers is one of the operations."""
     board = Board.create(tmp_path / "board")
-    local = local_routes(board, SystemClock(), node="", region="")
+    local = local_routes(board, SystemClock(), HEALTH_ROUTES, node="", region="")
     answered = {*(route.path.encode() for route in ROUTES), *local}
     described = {operation.path.encode() for operation in OPERATIONS}
     assert answered - described == set()

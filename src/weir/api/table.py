@@ -12,22 +12,12 @@ from weir.api.routes.queries import QUERY, QUERY_BY_BODY
 from weir.api.routes.script import SCRIPT
 from weir.api.routes.tokens import EXCHANGE, JWKS
 from weir.api.routes.traces import TRACE
-from weir.dialects.clickstream.described import CLICKSTREAM
-from weir.dialects.edgemq.described import EDGEMQ
-from weir.dialects.native.described import NATIVE
-from weir.dialects.novamesh.described import NOVAMESH
-from weir.dialects.realanalytics.described import REALANALYTICS
-from weir.dialects.tapemetric.described import TAPEMETRIC
+from weir.dialects.table import described_operations
 from weir.domain.described import DescribedOperation
 
 OPERATIONS: Final[tuple[DescribedOperation, ...]] = (
     *HEALTH,
-    NATIVE,
-    *NOVAMESH,
-    *REALANALYTICS,
-    EDGEMQ,
-    *CLICKSTREAM,
-    *TAPEMETRIC,
+    *described_operations(),
     QUERY,
     QUERY_BY_BODY,
     LEDGER,

@@ -5,8 +5,9 @@ A dialect is a folder. Its table of fields (``fields.Field``: name on the wire, 
 whole body are made from it, and so is its JSON Schema. A ``shapes.BodyFormat`` says of each route
 which shapes a body may have (one event, an array, an envelope, lines), how many events it may hold,
 and the policy: the good events are taken, or all or none. Limits, what stands around the events,
-replies and examples are the dialect's own. ``table.ROUTES`` lists all dialects, a line each; the
-contract suite holds every one of them to what is said here.
+replies and examples are the dialect's own. ``table.DIALECTS`` lists all dialects, a line each: what
+the door, the loader and the OpenAPI document know of them comes from there. The contract suite
+holds every one of them to what is said here.
 
 The life of a body:
 

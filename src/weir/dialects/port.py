@@ -4,7 +4,7 @@ A dialect's ``admit`` is pure: a ``Submission`` in, an ``Admission`` out, or a `
 reads no clock and no disk; limits come from the settings.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -73,6 +73,21 @@ class Reply(msgspec.Struct, frozen=True):
     body: bytes
 
 
+class Health(msgspec.Struct, frozen=True):
+    """How a node is at one moment."""
+
+    parts: Mapping[str, bool]
+    """Whether each part of the node is there, by name."""
+    is_draining: bool
+    """Whether the node is stopping."""
+    now_us: int
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the node takes events and answers queries."""
+        return all(self.parts.values()) and not self.is_draining
+
+
 class Admission(msgspec.Struct, frozen=True):
     """What was decided: how many events are taken and refused, and the answer.
 
@@ -89,6 +104,9 @@ class Admission(msgspec.Struct, frozen=True):
 
 Admit = Callable[[Submission], Admission]
 RenderError = Callable[[WeirError], Reply]
+RenderHealth = Callable[[Health], Reply]
+"""The node's health in the vendor's words."""
+
 ReadBody = Callable[[bytes, bytes], bytes]
 """The body of a request's events from its target and the body that came; may raise."""
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from weir.clock import Clock, SystemClock
 from weir.dialects.port import AdmissionLimits, RateLimits
-from weir.dialects.table import ROUTES
+from weir.dialects.table import HEALTH_ROUTES, ROUTES
 from weir.domain.networks import parse_networks
 from weir.ingest.addresses import Addresses
 from weir.ingest.allowances import Allowances
@@ -136,7 +136,7 @@ def build_door(
         routing=Routing(ROUTES, domain=settings.ingest_domain),
         credentials=Credentials(authentication, registry, trusted=trusted),
         intake=intake,
-        local=local_routes(board, clock, node=settings.node, region=settings.region),
+        local=local_routes(board, clock, HEALTH_ROUTES, node=settings.node, region=settings.region),
         relay=api.pass_on,
     )
     addresses = Addresses(connections_max=settings.connections_per_address_max, trusted=trusted)

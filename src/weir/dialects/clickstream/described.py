@@ -68,7 +68,7 @@ _REFUSALS: Mapping[int, Body] = {
 _HEALTH = {"status": "healthy", "timestamp": "2026-11-20T12:00:00Z"}
 _PARTS = {"registry": True, "api": True, "loader": True}
 
-CLICKSTREAM = (
+OPERATIONS = (
     DescribedOperation(
         method="GET",
         path="/health",

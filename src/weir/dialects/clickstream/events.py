@@ -162,23 +162,26 @@ _decide = AllOrNone(BATCH, judge=_judge_batch, check_large=_check_large).decide
 
 _RATES = RateLimits(requests=1000)
 
-ROUTES = (
-    IngestRoute(
-        path="/ingest",
-        dialect=Dialect(code=11, name=NAME, decode=FrameReader(EVENT).decode),
-        dialect_version=VERSION,
-        bodies=EVENT,
-        admit=admit_event,
-        render_error=render_event_error,
-        rates=_RATES,
-    ),
-    IngestRoute(
-        path="/ingest/batch",
-        dialect=Dialect(code=12, name=NAME, decode=FrameReader(BATCH).decode),
-        dialect_version=VERSION,
-        bodies=BATCH,
-        admit=admit_batch,
-        render_error=render_batch_error,
-        rates=_RATES,
-    ),
-)
+
+def make_routes(*, event_code: int, batch_code: int) -> tuple[IngestRoute, ...]:
+    """The routes of the dialect; the codes are what frames of one event and of a batch carry."""
+    return (
+        IngestRoute(
+            path="/ingest",
+            dialect=Dialect(code=event_code, name=NAME, decode=FrameReader(EVENT).decode),
+            dialect_version=VERSION,
+            bodies=EVENT,
+            admit=admit_event,
+            render_error=render_event_error,
+            rates=_RATES,
+        ),
+        IngestRoute(
+            path="/ingest/batch",
+            dialect=Dialect(code=batch_code, name=NAME, decode=FrameReader(BATCH).decode),
+            dialect_version=VERSION,
+            bodies=BATCH,
+            admit=admit_batch,
+            render_error=render_batch_error,
+            rates=_RATES,
+        ),
+    )

@@ -3,7 +3,7 @@
 from weir.domain.described import Body, DescribedOperation, Parameter
 from weir.domain.keys import Scope
 
-EDGEMQ = DescribedOperation(
+_INGEST = DescribedOperation(
     method="POST",
     path="/v1/endpoints/{id}/ingest",
     name="edgemq_ingest",
@@ -39,3 +39,5 @@ EDGEMQ = DescribedOperation(
         )
     },
 )
+
+OPERATIONS = (_INGEST,)

@@ -183,24 +183,25 @@ def _takes(headers: Headers, endpoint: bytes) -> bool:
     return bool(endpoint) or is_ndjson(headers.get(b"content-type"))
 
 
-_DIALECT = Dialect(code=5, name=NAME, decode=decode_frame)
-
-ROUTES = (
-    IngestRoute(
-        path=ENDPOINT_PATH,
-        dialect=_DIALECT,
-        dialect_version=VERSION,
-        admit=admit,
-        render_error=render_error,
-        bodies=None,
-    ),
-    IngestRoute(
-        path=SHARED_PATH,
-        dialect=_DIALECT,
-        dialect_version=VERSION,
-        admit=admit,
-        render_error=render_error,
-        bodies=None,
-        takes=_takes,
-    ),
-)
+def make_routes(code: int) -> tuple[IngestRoute, ...]:
+    """The routes of the dialect; ``code`` is what their frames carry."""
+    dialect = Dialect(code=code, name=NAME, decode=decode_frame)
+    return (
+        IngestRoute(
+            path=ENDPOINT_PATH,
+            dialect=dialect,
+            dialect_version=VERSION,
+            admit=admit,
+            render_error=render_error,
+            bodies=None,
+        ),
+        IngestRoute(
+            path=SHARED_PATH,
+            dialect=dialect,
+            dialect_version=VERSION,
+            admit=admit,
+            render_error=render_error,
+            bodies=None,
+            takes=_takes,
+        ),
+    )

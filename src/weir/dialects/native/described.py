@@ -17,7 +17,7 @@ _SIGNUP = {
 }
 _PAGE_VIEW = {"event": "page_view", "user_id": "u_42", "properties": {"page": "/pricing"}}
 
-NATIVE = DescribedOperation(
+_SEND = DescribedOperation(
     method="POST",
     path="/v1/events",
     name="send_events",
@@ -91,3 +91,5 @@ NATIVE = DescribedOperation(
         )
     },
 )
+
+OPERATIONS = (_SEND,)

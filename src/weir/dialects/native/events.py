@@ -167,14 +167,17 @@ BODIES = BodyFormat(
 )
 _decide = GoodEvents(BODIES).decide
 
-ROUTES = (
-    IngestRoute(
-        path="/v1/events",
-        dialect=Dialect(code=1, name=NAME, decode=FrameReader(BODIES).decode),
-        dialect_version=VERSION,
-        bodies=BODIES,
-        admit=admit,
-        render_error=render_error,
-        credentials=(*ANY_ROUTE, query_parameter("api_key")),
-    ),
-)
+
+def make_routes(code: int) -> tuple[IngestRoute, ...]:
+    """The routes of the dialect; ``code`` is what their frames carry."""
+    return (
+        IngestRoute(
+            path="/v1/events",
+            dialect=Dialect(code=code, name=NAME, decode=FrameReader(BODIES).decode),
+            dialect_version=VERSION,
+            bodies=BODIES,
+            admit=admit,
+            render_error=render_error,
+            credentials=(*ANY_ROUTE, query_parameter("api_key")),
+        ),
+    )

@@ -69,4 +69,4 @@ _BATCH = DescribedOperation(
     refusals=_REFUSALS,
 )
 
-NOVAMESH = (_SINGLE, _BATCH)
+OPERATIONS = (_SINGLE, _BATCH)

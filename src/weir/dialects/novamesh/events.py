@@ -106,21 +106,24 @@ _decide = AllOrNone(
     BATCH, judge=partial(judge_all, BATCH, tell_index), check_large=_check_large
 ).decide
 
-ROUTES = (
-    IngestRoute(
-        path="/v1/ingest",
-        dialect=Dialect(code=2, name=NAME, decode=FrameReader(EVENT).decode),
-        dialect_version=VERSION,
-        bodies=EVENT,
-        admit=admit_event,
-        render_error=render_refusal,
-    ),
-    IngestRoute(
-        path="/v1/batch",
-        dialect=Dialect(code=3, name=NAME, decode=FrameReader(BATCH).decode),
-        dialect_version=VERSION,
-        bodies=BATCH,
-        admit=admit_batch,
-        render_error=render_refusal,
-    ),
-)
+
+def make_routes(*, event_code: int, batch_code: int) -> tuple[IngestRoute, ...]:
+    """The routes of the dialect; the codes are what frames of one event and of a batch carry."""
+    return (
+        IngestRoute(
+            path="/v1/ingest",
+            dialect=Dialect(code=event_code, name=NAME, decode=FrameReader(EVENT).decode),
+            dialect_version=VERSION,
+            bodies=EVENT,
+            admit=admit_event,
+            render_error=render_refusal,
+        ),
+        IngestRoute(
+            path="/v1/batch",
+            dialect=Dialect(code=batch_code, name=NAME, decode=FrameReader(BATCH).decode),
+            dialect_version=VERSION,
+            bodies=BATCH,
+            admit=admit_batch,
+            render_error=render_refusal,
+        ),
+    )

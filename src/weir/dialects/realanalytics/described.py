@@ -24,7 +24,7 @@ _SIGNUP = {
 }
 _PROBLEM = {"path": ["0", "timestamp"], "code": "validation.required", "message": "is required"}
 
-REALANALYTICS = (
+OPERATIONS = (
     DescribedOperation(
         method="POST",
         path="/",

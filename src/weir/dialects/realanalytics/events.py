@@ -135,15 +135,18 @@ BODIES = BodyFormat(
 )
 _decide = AllOrNone(BODIES, judge=partial(judge_all, BODIES, tell), check_large=_check_large).decide
 
-ROUTES = (
-    IngestRoute(
-        path="/",
-        dialect=Dialect(code=10, name=NAME, decode=FrameReader(BODIES).decode),
-        dialect_version=VERSION,
-        bodies=BODIES,
-        admit=admit,
-        render_error=render_error,
-        credentials=(*ANY_ROUTE, InBody(find_key)),
-        rates=RateLimits(requests=1000),
-    ),
-)
+
+def make_routes(code: int) -> tuple[IngestRoute, ...]:
+    """The routes of the dialect; ``code`` is what their frames carry."""
+    return (
+        IngestRoute(
+            path="/",
+            dialect=Dialect(code=code, name=NAME, decode=FrameReader(BODIES).decode),
+            dialect_version=VERSION,
+            bodies=BODIES,
+            admit=admit,
+            render_error=render_error,
+            credentials=(*ANY_ROUTE, InBody(find_key)),
+            rates=RateLimits(requests=1000),
+        ),
+    )

@@ -113,4 +113,4 @@ _PIXEL = DescribedOperation(
     errors=(405, 431),
 )
 
-TAPEMETRIC = (_EVENTS, _BEACON, _PIXEL)
+OPERATIONS = (_EVENTS, _BEACON, _PIXEL)

@@ -102,30 +102,32 @@ BODIES = BodyFormat(
 )
 _decide = GoodEvents(BODIES).decide
 
-_DIALECT = Dialect(code=4, name=NAME, decode=FrameReader(BODIES).decode)
-
 _RATES = RateLimits(events=120_000)
 
-ROUTES = (
-    IngestRoute(
-        path="/v1/ingest/events",
-        dialect=_DIALECT,
-        dialect_version=VERSION,
-        bodies=BODIES,
-        admit=admit,
-        render_error=render_refusal,
-        rates=_RATES,
-    ),
-    IngestRoute(
-        path="/v1/ingest/beacon",
-        dialect=_DIALECT,
-        dialect_version=VERSION,
-        bodies=BODIES,
-        admit=admit,
-        render_error=render_beacon_error,
-        methods=(b"POST", b"GET"),
-        credentials=(*ANY_ROUTE, query_parameter("api_key")),
-        read_body=read_beacon,
-        rates=_RATES,
-    ),
-)
+
+def make_routes(code: int) -> tuple[IngestRoute, ...]:
+    """The routes of the dialect; ``code`` is what their frames carry."""
+    dialect = Dialect(code=code, name=NAME, decode=FrameReader(BODIES).decode)
+    return (
+        IngestRoute(
+            path="/v1/ingest/events",
+            dialect=dialect,
+            dialect_version=VERSION,
+            bodies=BODIES,
+            admit=admit,
+            render_error=render_refusal,
+            rates=_RATES,
+        ),
+        IngestRoute(
+            path="/v1/ingest/beacon",
+            dialect=dialect,
+            dialect_version=VERSION,
+            bodies=BODIES,
+            admit=admit,
+            render_error=render_beacon_error,
+            methods=(b"POST", b"GET"),
+            credentials=(*ANY_ROUTE, query_parameter("api_key")),
+            read_body=read_beacon,
+            rates=_RATES,
+        ),
+    )

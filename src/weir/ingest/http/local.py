@@ -1,26 +1,33 @@
 """What an edge worker answers itself besides ingest: health and readiness."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from weir import __version__
 from weir.clock import Clock
-from weir.dialects.port import Reply
+from weir.dialects.port import Health, RenderHealth, Reply
 from weir.dialects.replies import encode_reply
-from weir.domain.times import SECOND_US, to_datetime
 from weir.node.board import Board, Slot
 
 PPM_PER_PERCENT = 10_000
 
 
 def local_routes(
-    board: Board, clock: Clock, *, node: str, region: str
+    board: Board, clock: Clock, of_dialects: Mapping[str, RenderHealth], *, node: str, region: str
 ) -> Mapping[bytes, Callable[[], Reply]]:
-    """The paths and their answers; ``node`` and ``region`` are this node's names for itself."""
+    """The paths and their answers, those ``of_dialects`` among them.
+
+    ``node`` and ``region`` are this node's names for itself.
+    """
+
+    def ask(render: RenderHealth) -> Reply:
+        return render(_health_of(board, clock))
+
     return {
         b"/v1/health": lambda: _health(board, node, region),
-        b"/health": lambda: _clickstream_health(board, clock),
         b"/livez": lambda: encode_reply(200, {"alive": True}),
-        b"/readyz": lambda: _ready(board),
+        b"/readyz": lambda: ask(_ready),
+        **{path.encode(): partial(ask, render) for path, render in of_dialects.items()},
     }
 
 
@@ -35,22 +42,13 @@ def _health(board: Board, node: str, region: str) -> Reply:
     return encode_reply(200, value)
 
 
-def _ready(board: Board) -> Reply:
-    parts = _parts(board)
-    is_ready = all(parts.values()) and not board.get(Slot.DRAINING)
-    return encode_reply(200 if is_ready else 503, {"ready": is_ready, **parts})
+def _ready(health: Health) -> Reply:
+    status = 200 if health.is_ready else 503
+    return encode_reply(status, {"ready": health.is_ready, **health.parts})
 
 
-def _clickstream_health(board: Board, clock: Clock) -> Reply:
-    """In the clickstream dialect's shape: 503 while a part is missing, or the node stops."""
-    parts = _parts(board)
-    is_healthy = all(parts.values()) and not board.get(Slot.DRAINING)
-    value = {
-        "status": "healthy" if is_healthy else "unhealthy",
-        "timestamp": to_datetime(clock.now_us() // SECOND_US * SECOND_US),
-        **parts,
-    }
-    return encode_reply(200 if is_healthy else 503, value)
+def _health_of(board: Board, clock: Clock) -> Health:
+    return Health(_parts(board), bool(board.get(Slot.DRAINING)), clock.now_us())
 
 
 def _parts(board: Board) -> dict[str, bool]:

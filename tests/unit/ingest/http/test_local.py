@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from weir.clock import SystemClock
+from weir.dialects.table import HEALTH_ROUTES
 from weir.ingest.http.local import local_routes
 from weir.node.board import Board, Slot
 
@@ -16,7 +17,7 @@ def board(tmp_path: Path) -> Board:
 
 
 def _local(board: Board, path: bytes) -> tuple[int, dict[str, object]]:
-    reply = local_routes(board, SystemClock(), node="n", region="r")[path]()
+    reply = local_routes(board, SystemClock(), HEALTH_ROUTES, node="n", region="r")[path]()
     return reply.status, msgspec.json.decode(reply.body)
 
 
