@@ -15,9 +15,7 @@ from weir.api.routes.traces import TRACE
 from weir.dialects.table import described_operations
 from weir.domain.described import DescribedOperation
 
-OPERATIONS: Final[tuple[DescribedOperation, ...]] = (
-    *HEALTH,
-    *described_operations(),
+RELAYED: Final[tuple[DescribedOperation, ...]] = (
     QUERY,
     QUERY_BY_BODY,
     LEDGER,
@@ -27,3 +25,6 @@ OPERATIONS: Final[tuple[DescribedOperation, ...]] = (
     SCRIPT,
     DESCRIPTION,
 )
+"""What the door relays to the api process, each with a route in its app."""
+
+OPERATIONS: Final = (*HEALTH, *described_operations(), *RELAYED)
