@@ -152,9 +152,6 @@ def error_codes() -> dict[str, set[int]]:
             case ast.Call(func=ast.Name(id=kind), keywords=keywords):
                 for code in _codes_in(keywords):
                     found[code] |= {statuses[kind]} if kind in statuses else set()
-            case ast.Dict(keys=keys, values=entries):
-                for status, code in _coded_statuses(keys, entries):
-                    found[code].add(status)
             case ast.Constant(value=str(text)) if _DETAIL_CODE.match(text):
                 found[text] |= set()
     return dict(found)
@@ -246,19 +243,6 @@ def _codes_in(keywords: list[ast.keyword]) -> Iterator[str]:
         match keyword:
             case ast.keyword(arg="code", value=ast.Constant(value=str(code))):
                 yield code
-
-
-def _coded_statuses(
-    keys: list[ast.expr | None], entries: list[ast.expr]
-) -> Iterator[tuple[int, str]]:
-    """Entries like ``404: ("not_found", "There is …")``."""
-    for key, entry in zip(keys, entries, strict=True):
-        match key, entry:
-            case (
-                ast.Constant(value=int(status)),
-                ast.Tuple(elts=[ast.Constant(value=str(code)), *_]),
-            ) if status >= 400:
-                yield status, code
 
 
 def _text_of(node: ast.ClassDef, name: str) -> str | None:

@@ -48,7 +48,7 @@ def test_page_names_everything(page: str, names: list[str]) -> None:
 
 
 def test_error_code_scan_finds_each_way_of_giving_one() -> None:
-    """A keyword, a class's default, a table of statuses, and a problem of a field."""
+    """A keyword, a class's default, and a problem of a field."""
     found = error_codes()
     assert found["slug_taken"] == {409}
     assert found["rate_limited"] == {429}

@@ -1,6 +1,6 @@
 """The app behind the door's relay: queries, the ledger, the description of the API."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 
 from starlette.applications import Starlette
@@ -13,11 +13,12 @@ from starlette.routing import Match, Route
 from weir.api.replies import Error, error_reply, json_reply
 from weir.api.routes.description import description_routes
 from weir.api.shield import Shield
-from weir.errors import WeirError
+from weir.errors import InvalidInput, NotFound, WeirError
+from weir.ingest.http.refusals import MethodNotAllowed
 
-_WORDS = {
-    404: ("not_found", "There is nothing at this path."),
-    405: ("method_not_allowed", "The path does not take this method."),
+_REFUSALS: Mapping[int, WeirError] = {
+    error.status: error
+    for error in (NotFound("There is nothing at this path."), MethodNotAllowed())
 }
 
 
@@ -44,8 +45,8 @@ def http_error_reply(request: Request, error: Exception) -> Response:
         headers["Allow"] = ", ".join(_methods(request))
         if request.method == "OPTIONS":
             return Response(status_code=204, headers=headers)
-    code, message = _WORDS.get(error.status_code, ("invalid_request", error.detail))
-    value = Error(error=code, message=message)
+    refusal = _REFUSALS.get(error.status_code) or InvalidInput(error.detail)
+    value = Error(error=refusal.code, message=refusal.message)
     return json_reply(value, status=error.status_code, headers=headers)
 
 

@@ -14,6 +14,7 @@ from weir.api.replies import Error
 from weir.dialects.described import ON_INGEST
 from weir.domain.described import Body, DescribedOperation, Parameter
 from weir.domain.keys import Scope
+from weir.ingest.http.refusals import MethodNotAllowed
 
 _NOTHING = (msgspec.NODEFAULT, msgspec.UNSET, None)
 """Defaults that stand for a parameter that is left out."""
@@ -41,7 +42,7 @@ _ERROR_EXAMPLES = {
     401: ("unauthorized", "The API key is unknown or revoked."),
     403: ("tenant_inactive", "This account is not active."),
     404: ("event_not_found", "No event with this id is known in the project of this API key."),
-    405: ("method_not_allowed", "The path does not take this method."),
+    405: (MethodNotAllowed.default_code, MethodNotAllowed().message),
     408: ("request_timeout", "The body did not arrive in time."),
     413: ("payload_too_large", "The body is larger than 5242880 bytes."),
     415: ("unsupported_encoding", "This Content-Encoding is not supported."),

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from weir.dialects.replies import encode_reply, render_error
+from weir.dialects.replies import render_error
 from weir.domain.frame import FrameFlag
 from weir.errors import Internal, NotFound, Unavailable, WeirError
 from weir.ingest.encodings import encoding_of
 from weir.ingest.http.head import HeadMemory, is_backfill, wants_server_time
+from weir.ingest.http.refusals import MethodNotAllowed
 from weir.ingest.http.responses import (
     CLOSE,
     KEEP_ALIVE,
@@ -254,6 +255,5 @@ class Door:
         exchange.connection.finish(exchange, output)
 
 
-_METHOD_NOT_ALLOWED = encode_reply(
-    405, {"error": "method_not_allowed", "message": "The path does not take this method."}
-)
+_METHOD_NOT_ALLOWED = render_error(MethodNotAllowed())
+"""In the node's own shape, whatever the dialect."""

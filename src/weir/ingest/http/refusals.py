@@ -21,6 +21,16 @@ class HttpLimits(NamedTuple):
     drain_timeout_s: float
 
 
+class MethodNotAllowed(InvalidInput):
+    """The path has no such method; ``Allow`` lists those that it has (RFC 9110 section 15.5.6)."""
+
+    status = 405
+    default_code = "method_not_allowed"
+
+    def __init__(self) -> None:
+        super().__init__("The path does not take this method.")
+
+
 class HeadersTooLarge(LimitExceeded):
     """Request line or headers over their limits."""
 
