@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from weir.dialects.credentials import ANY_ROUTE, CredentialFinder, Headers
+from weir.dialects.credential_finders import ANY_ROUTE, CredentialFinder, Headers
 from weir.dialects.shapes import BodyFormat
 from weir.domain.event import Dialect
 from weir.errors import LimitExceeded, WeirError

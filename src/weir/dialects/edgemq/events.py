@@ -13,7 +13,7 @@ from functools import lru_cache
 
 import msgspec
 
-from weir.dialects.credentials import Headers
+from weir.dialects.credential_finders import Headers
 from weir.dialects.decoding import check_count
 from weir.dialects.edgemq.media_types import is_ndjson
 from weir.dialects.fields import EVENT_ID_CHARS_MAX

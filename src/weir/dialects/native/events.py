@@ -12,7 +12,7 @@ from collections.abc import Mapping
 import msgspec
 
 from weir.dialects.batches import GoodEvents
-from weir.dialects.credentials import ANY_ROUTE, query_parameter
+from weir.dialects.credential_finders import ANY_ROUTE, query_parameter
 from weir.dialects.decoding import (
     check_count,
     check_item_count,

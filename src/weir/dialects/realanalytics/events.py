@@ -10,7 +10,7 @@ from functools import partial
 import msgspec
 
 from weir.dialects.batches import ONE_EVENT, AllOrNone, judge_all
-from weir.dialects.credentials import ANY_ROUTE, InBody
+from weir.dialects.credential_finders import ANY_ROUTE, InBody
 from weir.dialects.decoding import (
     check_count,
     check_item_count,

@@ -13,7 +13,7 @@ from functools import lru_cache
 import msgspec
 
 from weir.dialects.batches import GoodEvents
-from weir.dialects.credentials import ANY_ROUTE, query_parameter
+from weir.dialects.credential_finders import ANY_ROUTE, query_parameter
 from weir.dialects.decoding import check_count, check_item_count, check_json, count_envelope
 from weir.dialects.fields import Problem
 from weir.dialects.frame_reader import FrameReader

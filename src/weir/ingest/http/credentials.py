@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weir.dialects.credentials import ANY_ROUTE, BEARER, InBody, InHead
+from weir.dialects.credential_finders import ANY_ROUTE, BEARER, InBody, InHead
 from weir.dialects.hygiene import BYTE_ORDER_MARK
 from weir.dialects.port import BodyTooLarge
 from weir.domain.keys import KEY_CHARS_MAX
