@@ -1,7 +1,7 @@
 """The catalog: which files are in the lake, up to where the journals are, and the ledger.
 
 The adapter of the loader's port ``Catalog`` over SQLAlchemy Core. ``catalog.db`` has one writing
-process, the loader; whoever else opens it only reads. Every change compares the loader's epoch
+process, the loader; others that open it only read. Every change compares the loader's epoch
 in the same transaction, so that a loader that was replaced cannot change anything any more.
 """
 

@@ -37,7 +37,7 @@ class TsSource(StrEnum):
     """How ``ts`` was decided; the column ``ts_source``."""
 
     CLIENT = "client"
-    """As claimed."""
+    """``ts`` is what the client claimed."""
     MISSING = "missing"
     """Nothing was claimed: ``received_at``."""
     SERVER = "server"
@@ -47,7 +47,7 @@ class TsSource(StrEnum):
     CLAMPED = "clamped"
     """Claimed to be from the future: ``received_at``."""
     SKEWED = "skewed"
-    """As claimed, though ``sent_at`` was off by more than 24 h."""
+    """``ts`` is what the client claimed, though ``sent_at`` was off by more than 24 h."""
 
 
 class Corrected(NamedTuple):

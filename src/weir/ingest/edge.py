@@ -21,7 +21,7 @@ EXIT_JOURNAL = 70
 SWEEP_INTERVAL_S = 0.25
 SWEEPS_PER_TICK = 4
 LAST_ACCEPT_S = 0.1
-"""How long a stopping worker still accepts: whoever has connected already is answered."""
+"""How long a stopping worker still accepts: those that have connected already are answered."""
 
 REGISTRY_POLL_S = 0.01
 BACKLOG_CONNECTIONS = 4096

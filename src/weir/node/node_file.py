@@ -12,7 +12,7 @@ from weir.node.directory import Directory
 from weir.storage.local import strangers, write_durable
 
 FORMAT_VERSION = 1
-"""Of the directory as a whole; parts carry their own versions."""
+"""Version of the directory as a whole; parts carry their own versions."""
 
 
 class NodeFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -37,7 +37,7 @@ def ignore_interrupts() -> None:
 
 
 def raise_file_limit() -> int:
-    """Raises the soft limit of open files to the hard one; gives what may be open then."""
+    """Raises the soft limit of open files to the hard one; returns how many may be open."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

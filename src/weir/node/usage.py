@@ -4,7 +4,7 @@ A file of 8-byte cells in ``run/``; each cell has one writer. A worker counts in
 takes, at once. The loader counts what it reads in the journals, so it knows exactly; it puts
 down, per tenant, what is in no worker's row (taken earlier) less what turned out to be
 duplicates. What a tenant has used is that figure and the workers' rows together, at any moment:
-neither waits for the other. docs/decisions/0009-monthly-quotas.md tells how a worker that died
+neither waits for the other. docs/decisions/0009-monthly-quotas.md says how a worker that died
 between counting and writing is put right.
 
     loader        month, -, …                 (8 cells)    carried[TENANTS_MAX]
@@ -178,7 +178,7 @@ class UsageTable:
         self._cells[self._rows[worker] + _BEFORE + tenant_id] = events
 
     def carry(self, tenant_id: int, events: int) -> None:
-        """What is added to the workers' counts to give what the tenant has used."""
+        """Sets what, added to the workers' counts, is what the tenant has used."""
         self._cells[_HEAD + tenant_id] = events
 
     def _copy(self, to: int, source: int) -> None:

@@ -56,7 +56,7 @@ def make_directory(path: Path) -> None:
     """Makes a directory (0700) and its parents so that they survive a power cut.
 
     Those that are there are made durable too, as far up as this process may write on the same
-    file system: whoever made them may have been killed before it had synced them.
+    file system: the process that made them may have been killed before it had synced them.
     """
     _make_directory(path)
     device = path.stat().st_dev
@@ -80,7 +80,7 @@ def make_root(path: Path, *, what: str = "data directory") -> None:
 
 @contextlib.contextmanager
 def usable(root: Path, *, what: str = "data directory") -> Generator[None]:
-    """Inside, what the disk refuses is told as a directory of no use."""
+    """Inside, ``OSError`` is raised on as ``InvalidInput``: the directory cannot be used."""
     try:
         yield
     except OSError as error:

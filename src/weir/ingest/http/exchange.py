@@ -107,11 +107,11 @@ class Exchange:
 
     head: Head = NO_HEAD
     body_bytes: int = 0
-    """Of the body, counted against the worker's bytes in flight."""
+    """Bytes of the body that are counted against the worker's bytes in flight."""
     pieces: int = 0
-    """Small ones of the body."""
+    """How many small pieces the body came in."""
     tenant_id: int = 0
-    """Whose bytes in flight they are: 0 is nobody's, or not known yet; see ``in_flight``."""
+    """The tenant whose bytes in flight they are; 0: nobody's, or not known (``in_flight``)."""
     is_last: bool = False
     """The connection closes after this answer."""
     route: IngestRoute | None = None
@@ -126,14 +126,14 @@ class Exchange:
     in_backfill: bool = False
     """The target says that it is in no hurry."""
     is_deferred: bool = False
-    """Decided later: whoever does it goes on with it, whatever becomes of the connection."""
+    """It is decided later, in a thread or in turn, whatever becomes of the connection."""
     has_begun: bool = False
     """A part of a streamed answer has been written."""
     extra_headers: bytes = b""
     output: bytes | None = None
     """The answer's bytes, once it is complete."""
     start: Callable[[], None] | None = None
-    """For a relayed request: begins it, called when this exchange is first in line."""
+    """Begins a relayed request; called when this exchange is first in line."""
     cancel: Callable[[], None] | None = None
     """Called when the client went away."""
 

@@ -42,7 +42,7 @@ def _ready(board: Board) -> Reply:
 
 
 def _clickstream_health(board: Board, clock: Clock) -> Reply:
-    """In the clickstream dialect's shape: 503 while a part is missing, or the node stops."""
+    """Health in the clickstream dialect's shape: 503 while a part is missing, or the node stops."""
     parts = _parts(board)
     is_healthy = all(parts.values()) and not board.get(Slot.DRAINING)
     value = {

@@ -1,4 +1,4 @@
-"""Reading the head of one request: gathers what the parser finds, and refuses what is amiss.
+"""Reading the head of one request: gathers what the parser finds, and refuses what is wrong.
 
 What a parser may forgive is refused here when another server on the way could understand it
 differently (RFC 9112 section 11.2).
@@ -19,7 +19,7 @@ from weir.ingest.http.refusals import (
 )
 
 LENGTH_DIGITS_MAX = 32
-"""Of a Content-Length, leading zeros included."""
+"""Digits of a Content-Length, leading zeros included."""
 
 _HOST = re.compile(rb"[\w.~%!$&'()*+;=:\[\]-]*", re.ASCII)
 """A name or address and a port (RFC 3986 section 3.2); no list, no path, no user."""

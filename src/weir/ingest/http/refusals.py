@@ -1,4 +1,4 @@
-"""Limits of HTTP, and the errors that a request meets before anybody looks at what it asks."""
+"""Limits of HTTP, and the errors of a request that are raised before its route is known."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,7 @@ from weir.errors import InvalidInput, LimitExceeded
 
 
 class HttpLimits(NamedTuple):
-    """What one client may take of a worker, whoever it is; docs/reference/settings.md explains."""
+    """What one client may take of a worker; docs/reference/settings.md explains each."""
 
     connections_max: int
     pipelined_requests_max: int

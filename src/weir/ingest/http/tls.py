@@ -90,7 +90,7 @@ class Certificate:
 
 
 def expires_at(cert: Path) -> datetime:
-    """When the first certificate of a PEM file expires. Raises ``OSError``, ``ValueError``."""
+    """The time at which a PEM file's first certificate expires; ``OSError``, ``ValueError``."""
     text = cert.read_text(errors="replace")
     start, end = text.find(_CERTIFICATE_MARK), text.find(_CERTIFICATE_END)
     if start < 0 or end < start:
