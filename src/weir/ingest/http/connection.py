@@ -224,7 +224,7 @@ class Connection(asyncio.Protocol):
         self._pipeline.resume_requests()
 
     def finish(self, exchange: Exchange, output: bytes) -> None:
-        """The exchange's answer is complete; ``output`` is what of it was not yet written."""
+        """Ends the exchange's answer; ``output`` is what of it was not yet written."""
         self.door.release(exchange)
         if exchange.output is not None:
             return
@@ -273,7 +273,7 @@ class Connection(asyncio.Protocol):
             self._close()
 
     def give_up(self, error: WeirError) -> None:
-        """The node ends now: a relayed request without an answer is refused, all else breaks."""
+        """Ends with the node: refuses a relayed request without an answer, breaks all else."""
         first = self._pipeline.exchanges[0] if self._pipeline.exchanges else None
         if first is None or first.cancel is None or first.has_begun:
             self.abort()
