@@ -44,7 +44,7 @@ FENCES = {
 no time."""
 
 FOLDER_MODULES_MAX = 15
-"""Modules of one folder, ``__init__.py`` aside: more are several rooms."""
+"""Modules of one folder, ``__init__.py`` aside: more are several folders."""
 
 WORLD = {
     "asyncio", "concurrent", "ctypes", "fcntl", "http.client", "httptools", "httpx", "mmap",

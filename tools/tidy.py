@@ -8,6 +8,7 @@ import ast
 import re
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatch
+from itertools import pairwise
 from typing import NamedTuple
 
 from tools.limits import (
@@ -165,15 +166,17 @@ def public_things_are_described(source: Source) -> Iterator[Finding]:
 
 
 def docstrings_stand_alone(source: Source) -> Iterator[Finding]:
-    """No docstring of a package begins in the middle of its neighbour's sentence."""
+    """No docstring begins in the middle of a sentence: of a class, a function, or a name."""
     if source.in_package is None and not source.path.startswith(CLIENT):
         return
     for node in ast.walk(source.tree):
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             words = ast.get_docstring(node) or ""
             if _LEANING.match(words):
-                first = words.partition("\n")[0]
-                yield Finding("leaning", source.path, node.name, node.lineno, f"leans on: {first}")
+                yield _leaning(source, node.name, node.lineno, words)
+    for name, words, line in _described_names(source.tree):
+        if _LEANING.match(words):
+            yield _leaning(source, name, line, words)
 
 
 def tests_state_their_claim(source: Source) -> Iterator[Finding]:
@@ -235,7 +238,25 @@ RULES: tuple[Rule, ...] = (
 
 _LISTED = {path for paths in MAY_TOUCH_THE_WORLD.values() for path in paths}
 
-_LEANING = re.compile(r"(Of|As above|The same|Likewise|Ditto)\b(?! all\b)")
+_LEANING = re.compile(r"(Of|As|The same|Likewise|Ditto)\b(?! all\b)")
+
+
+def _leaning(source: Source, name: str, line: int, words: str) -> Finding:
+    first = words.partition("\n")[0]
+    return Finding("leaning", source.path, name, line, f"leans on its neighbour: {first}")
+
+
+def _described_names(tree: ast.Module) -> Iterator[tuple[str, str, int]]:
+    """Names that are bound, with the bare string behind their assignment, which describes them."""
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        for bound, behind in pairwise(body if isinstance(body, list) else []):
+            match bound, behind:
+                case (
+                    ast.AnnAssign(target=name) | ast.Assign(targets=[name]),
+                    ast.Expr(value=ast.Constant(value=str(words))),
+                ):
+                    yield ast.unparse(name), words, behind.lineno
 
 
 def _worldly(source: Source) -> Iterator[tuple[str, int]]:

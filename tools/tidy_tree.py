@@ -9,7 +9,7 @@ from tools.tidy import Source, imports_of
 
 
 def crowded_folders(sources: list[Source]) -> dict[str, int]:
-    """Folders of the package with more modules than one room holds, and how many."""
+    """Folders of the package with more modules than one folder may hold, and how many."""
     counts = Counter(
         source.path.rpartition("/")[0]
         for source in sources

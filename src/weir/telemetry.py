@@ -26,7 +26,7 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 from weir.log_lines import LineWriter
 
 METRICS_FILE_BYTES = 256 << 10
-"""Of one kind of metric in one process; all that there are take a tenth."""
+"""Size of the file of one kind of metric in one process; all that there are take a tenth."""
 
 _KINDS = ("counter", "histogram", "gauge_livesum", "gauge_mostrecent")
 

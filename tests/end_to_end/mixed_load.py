@@ -146,7 +146,7 @@ class Book:
         self.accepted_maybe = 0
         self.rejected_in_frames = 0
         self.refused: dict[int, int] = {}
-        """Of requests of which nothing was written, by the node's run."""
+        """Events of requests of which nothing was written, by the node's run."""
         self.rejected_maybe = 0
         self.statuses: dict[tuple[str, int], int] = {}
         self._lock = threading.Lock()

@@ -20,7 +20,7 @@ CLIENTS = 2000
 HONEST = 100
 RECEIVE_TIMEOUT_S = 10
 GROWTH_BYTES_MAX = 192 * MIB
-"""Of TLS most: 50 KiB for a handshake. Heads and bodies are kept as they were sent."""
+"""Most of it is TLS: 50 KiB for a handshake. Heads and bodies are kept as they were sent."""
 
 pytestmark = pytest.mark.skipif(not HAS_OPENSSL, reason="needs openssl")
 

@@ -13,7 +13,7 @@ from weir_client import WeirClient
 
 SIZE_MAX = 5000
 KILLS = 15
-"""Of the long test; a minute and more."""
+"""How often the long test kills; it takes a minute and more."""
 GUIDE = Path(__file__).parents[2] / "docs/guide/web-pages.md"
 
 

@@ -48,7 +48,7 @@ class Stage:
     def __init__(self, where: Path) -> None:
         self.template = where / "template"
         self.root = where / "node"
-        """The same for all seeds: the engine keeps its compiled statements."""
+        """All seeds have the same directory: the engine keeps its compiled statements."""
         self.root.mkdir()
         self.engine = open_engine(sqlite_url(Directory(self.root).catalog_db))
         directory = Directory(self.template)

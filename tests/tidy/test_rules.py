@@ -38,6 +38,14 @@ NAMES = [
     "from a import b as utils",
 ]
 
+LEANING = [
+    'def f():\n    """As above."""',
+    'class A:\n    """Of an object."""',
+    'class A:\n    b: int = 0\n    """Of the body, in bytes."""',
+    'LIMIT = 3\n"""The same of a list."""',
+    'class A:\n    def f(self):\n        self.b = 1\n        """As claimed."""',
+]
+
 TIME_READINGS = ["import time", "from time import monotonic", "datetime.now(UTC)", "date.today()"]
 
 
@@ -69,7 +77,7 @@ def test_what_touches_the_world_only_shrinks(sources: list[Source]) -> None:
 
 
 def test_no_folder_is_crowded(sources: list[Source]) -> None:
-    """A folder is one room."""
+    """A folder holds few modules."""
     assert crowded_folders(sources) == {}
 
 
@@ -99,6 +107,13 @@ def test_rule_finds_its_sample(rule: str) -> None:
 def test_banned_name_is_found_wherever_it_is_bound(text: str) -> None:
     """Classes, parameters, variables, attributes and aliases are names too."""
     assert "name" in _broken(parse("src/weir/a.py", text))
+
+
+@pytest.mark.parametrize("text", LEANING)
+def test_leaning_docstring_is_found_wherever_it_stands(text: str) -> None:
+    """Classes, functions, constants and attributes are each described by a whole sentence."""
+    assert "leaning" in _broken(parse("src/weir/a.py", text))
+    assert "leaning" not in _broken(parse("src/weir/a.py", 'A = 1\n"""Of all bodies."""'))
 
 
 @pytest.mark.parametrize("text", TIME_READINGS)

@@ -89,7 +89,7 @@ def _config(app: Starlette, settings: Settings) -> uvicorn.Config:
 
 
 async def _keep_uptime(control: ControlService, board: Board, *, clock: Clock) -> None:
-    """Once a minute: counts it, and publishes a registry that could not be published before."""
+    """Counts each minute, and publishes a registry that could not be published before."""
     while True:
         try:
             board.set(Slot.UPTIME_PPM, await asyncio.to_thread(control.uptime.record))

@@ -2,7 +2,7 @@
 
 A route's finders are tried in their order. The first that finds something decides, even when that
 is of no use. Pure: headers, target and body in, the credential's text out. Sources: RFC 6750
-section 2.1 (Bearer), spec/ingest.md sections 1 and 9.
+section 2.1 (Bearer), docs/guide/keys.md.
 """
 
 from collections.abc import Callable, Mapping

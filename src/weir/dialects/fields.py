@@ -58,11 +58,11 @@ class Field(msgspec.Struct, frozen=True):
     chars_min: int = 0
     chars_max: int | None = None
     empty_code: str = "validation.length"
-    """Of a text that is empty and may not be."""
+    """The code of the problem that an empty text is, where it may not be empty."""
     choices: tuple[str, ...] = ()
     """The texts that are taken; none: any."""
     members_max: int | None = None
-    """Of an object."""
+    """How many members an object may have; None: any number."""
 
 
 class Problem(msgspec.Struct, frozen=True):

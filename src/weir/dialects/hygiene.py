@@ -118,7 +118,7 @@ def check_depth(
 def check_depth_apart(
     body: bytes, events_of: Callable[[bytes], Sequence[bytes]], *, siblings: int, depth_max: int
 ) -> None:
-    """As ``check_depth``, by the whole texts of the events that stand beside each other in it.
+    """Checks the depth of a body by the whole texts of the events that stand beside each other.
 
     There are ``siblings`` of them, each an object; they are taken apart only when it matters.
     """

@@ -25,9 +25,9 @@ class RateLimits(msgspec.Struct, frozen=True):
     """Limits for what key, tenant and plan leave open, the node's or a dialect's; 0 is none."""
 
     requests: int = 0
-    """Of a key, in a window."""
+    """Requests of one key in a window."""
     events: int = 0
-    """Of a tenant's keys that have no number of their own, in a window."""
+    """Events in a window of those keys of a tenant that have no number of their own."""
 
 
 class RateWindow(msgspec.Struct, frozen=True):
@@ -45,7 +45,7 @@ class AdmissionLimits(msgspec.Struct, frozen=True):
     event_bytes_max: int
     json_depth_max: int
     shared_bytes_max: int
-    """Of a shared context, times the events of its request."""
+    """Size of a shared context times the events of its request."""
 
 
 class Submission(msgspec.Struct, frozen=True):
@@ -56,9 +56,9 @@ class Submission(msgspec.Struct, frozen=True):
     worker: str
     """Random text that names the worker since its start."""
     number: int
-    """Of this request at the worker."""
+    """How many submissions the worker had made, with this one."""
     content_type: bytes | None = None
-    """As the client says; most dialects do not ask."""
+    """What the client calls the body; most dialects do not ask."""
 
     @property
     def batch_id(self) -> str:
@@ -122,7 +122,7 @@ class IngestRoute(msgspec.Struct, frozen=True):
     """
 
     path: str
-    """As it stands in a request; ``{id}`` in it is the public id of an endpoint."""
+    """The path as a request has it; ``{id}`` in it is the public id of an endpoint."""
     dialect: Dialect
     dialect_version: int
     admit: Admit

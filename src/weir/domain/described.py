@@ -1,6 +1,6 @@
 """How an HTTP operation is described, whoever answers it.
 
-The rows stand below every room that fills them in or reads them: the dialects describe what the
+The rows stand below every folder that fills them in or reads them: the dialects describe what the
 door answers, ``api/operation.py`` adds what a process needs to answer a row itself, and the OpenAPI
 document, docs/reference/http.md and the contract tests read both kinds alike. They need nothing but
 scopes, so they stand beside those.

@@ -37,7 +37,7 @@ class TsSource(StrEnum):
     """How ``ts`` was decided; the column ``ts_source``."""
 
     CLIENT = "client"
-    """As claimed."""
+    """``ts`` is what the client claimed."""
     MISSING = "missing"
     """Nothing was claimed: ``received_at``."""
     SERVER = "server"
@@ -47,7 +47,7 @@ class TsSource(StrEnum):
     CLAMPED = "clamped"
     """Claimed to be from the future: ``received_at``."""
     SKEWED = "skewed"
-    """As claimed, though ``sent_at`` was off by more than 24 h."""
+    """``ts`` is what the client claimed, though ``sent_at`` was off by more than 24 h."""
 
 
 class Corrected(NamedTuple):
@@ -94,7 +94,7 @@ def clamp_us(time_us: int) -> int:
 def _move_together(
     client_us: Sequence[int | None], sent_us: Sequence[int | None], received_us: int
 ) -> int:
-    """By how much events without ``sent_at`` move together; 0 when they do not."""
+    """Returns by how much events without ``sent_at`` move together; 0 when they do not."""
     aheads = [
         client - received_us
         for client, sent in zip(client_us, sent_us, strict=True)

@@ -16,14 +16,14 @@ class ColumnKind(StrEnum):
     """What an accelerated column holds."""
 
     TEXT = "text"
-    """What ``properties->>'key'`` gives, whatever the value was."""
+    """What ``properties->>'key'`` returns, whatever the value was."""
     INTEGER = "i64"
     FLOAT = "f64"
     BOOLEAN = "bool"
 
 
 class Read(StrEnum):
-    """As what a query reads a property."""
+    """The SQL type that a query reads a property as."""
 
     TEXT = "VARCHAR"
     NUMBER = "DOUBLE"
@@ -31,7 +31,7 @@ class Read(StrEnum):
 
 
 class Exact(IntFlag):
-    """The reads for which a column gives in every row of its file what the JSON gives."""
+    """The reads for which a column says the same as the JSON in every row of its file."""
 
     NONE = 0
     TEXT = 1

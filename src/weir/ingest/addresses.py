@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from weir.domain.networks import Network
 
 CLIENT_BITS = 64
-"""Of an IPv6 address: what follows them is the client's to choose."""
+"""The leading bits of an IPv6 address that name a client; it chooses those behind them."""
 
 
 class Addresses:

@@ -28,7 +28,7 @@ class Allowances:
         self._accepted = quota.accepted
 
     def tick(self, now_us: int) -> None:
-        """Once a second: asks disk and journal for their room, and begins the month that it is."""
+        """Looks at disk and backlog, and begins the month that it is; called once a second."""
         self._overload.tick()
         self._quota.begin_month(now_us)
 

@@ -1,6 +1,6 @@
 """Who sends events: a credential's text to what its holder may do and where the events go.
 
-Free of any protocol: whoever finds the text (``http/credentials.py`` in requests) asks here.
+Free of any protocol: the part that finds the text (``http/credentials.py`` in requests) asks here.
 """
 
 from __future__ import annotations

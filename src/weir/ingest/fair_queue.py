@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class FairQueue:
     """One worker's work of some length on its loop: one piece between two looks at the sockets.
 
-    So whoever sends little is served between two pieces of those who send much.
+    So a tenant that sends little is served between two pieces of those that send much.
     """
 
     __slots__ = ("_is_taken", "_loop", "_waiting")

@@ -33,9 +33,9 @@ class BodyInFlight(Protocol):
     """A body that is counted, and whose it is."""
 
     body_bytes: int
-    """Counted of it now."""
+    """Bytes of it that are counted now."""
     tenant_id: int
-    """Whose they are: 0 is nobody's, or not known yet; ``UNKNOWN_SENDER`` of no known sender."""
+    """The tenant whose bytes they are; 0: nobody's, or not known yet; or ``UNKNOWN_SENDER``."""
 
     def drop_body(self) -> None:
         """Lets go of the bytes, which nobody reads any more."""
@@ -46,7 +46,7 @@ def admits(wanted: int, *, held: int, in_flight: int, tenants: int, bytes_max: i
     """Whether a tenant that holds ``held`` of the bytes in flight may hold ``wanted`` more.
 
     Up to ``FREE_SHARE`` of the budget everybody may. What lies above is for those that hold less
-    than an equal share of it all, with one share left for whoever comes next. ``tenants`` is how
+    than an equal share of it all, with one share left for the next to come. ``tenants`` is how
     many hold some now, the asking one included.
     """
     if in_flight + wanted > bytes_max:
@@ -64,7 +64,7 @@ def overloaded() -> Unavailable:
 class InFlightBudget:
     """Bytes of one worker's bodies in flight, as received and, while they are kept, as inflated.
 
-    0 is a tenant that is not known, or not yet: ``claim`` tells later whose its bytes are. Whole
+    0 is a tenant that is not known, or not yet: ``claim`` says later whose its bytes are. Whole
     small requests need not be claimed while less than ``watched_bytes`` are in flight; then they
     are nobody's.
     """
@@ -105,7 +105,7 @@ class InFlightBudget:
         return True
 
     def claim(self, body: BodyInFlight, tenant_id: int) -> None:
-        """A body's bytes, nobody's so far, are a tenant's; ``Unavailable`` if too many."""
+        """Counts a body's bytes, nobody's so far, as a tenant's; ``Unavailable`` if too many."""
         wanted = body.body_bytes
         if self.bytes_in_flight > self._free_bytes:
             self.bytes_in_flight -= wanted
@@ -118,7 +118,7 @@ class InFlightBudget:
         self._held[tenant_id] += wanted
 
     def identify(self, body: BodyInFlight, tenant_id: int) -> None:
-        """A body of an unknown sender has told whose it is; raises as ``claim`` does."""
+        """Counts a body of an unknown sender as a tenant's; raises as ``claim`` does."""
         self._held[UNKNOWN_SENDER] -= body.body_bytes
         body.tenant_id = 0
         self.claim(body, tenant_id)
@@ -132,14 +132,14 @@ class InFlightBudget:
         body.drop_body()
 
     def tidy(self) -> None:
-        """Once a second: forgets tenants that hold nothing."""
+        """Forgets tenants that hold nothing; called once a second."""
         self._held = defaultdict(int, {each: held for each, held in self._held.items() if held})
 
     def _fills_unknown_share(self, body_bytes: int) -> bool:
         return self._held[UNKNOWN_SENDER] + body_bytes > self._unknown_bytes_max
 
     def _admits(self, wanted: int, tenant_id: int) -> bool:
-        """As ``admits``; a node with one tenant shares with nobody."""
+        """Whether a tenant may hold more; a node with one tenant shares with nobody."""
         if not tenant_id or len(self._registry.current().tenants) < 2:
             return self.bytes_in_flight + wanted <= self._bytes_max
         held = self._held[tenant_id]

@@ -1,10 +1,10 @@
 """The intake: a body of events becomes a frame in the journal, whatever door it came through.
 
 A door (HTTP now) finds the route and the sender, and hands both in with an ``Arrival``: the body,
-and whoever waits for what becomes of it. Here stands what is alike for every door: limits and
-overload, inflating, the order in which tenants are served, the dialect's decision
-(``dialects.port``, pure), the counts, and the frame. The answer is given to the arrival once the
-frame is durable, or at once when nothing is written.
+and the request that waits for what becomes of it. Here stands what is alike for every door: limits
+and overload, inflating, the order in which tenants are served, the dialect's decision
+(``dialects.port``, pure), the counts, and the frame. The arrival gets its answer once the frame is
+durable, or at once when nothing is written.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Arrival(BodyInFlight, Waiter, Protocol):
     flags: int
     """``FrameFlag`` bits of its frame."""
     in_backfill: bool
-    """It is in no hurry: see ``backfill``."""
+    """Whether it is in no hurry (see ``backfill``)."""
 
     @property
     def content_type(self) -> bytes | None:
@@ -65,15 +65,15 @@ class Arrival(BodyInFlight, Waiter, Protocol):
         ...
 
     def defer(self) -> None:
-        """It is decided later; what its sender sends behind it waits, to keep the order."""
+        """Keeps what its sender sends behind it waiting, in order: it is decided later."""
         ...
 
     def resume(self) -> None:
-        """The inverse of ``defer``, before it is decided."""
+        """Ends what ``defer`` began, before it is decided."""
         ...
 
     def let_next(self) -> None:
-        """It is decided: what its sender sent behind it may go on."""
+        """Lets what its sender sent behind it go on: it is decided."""
         ...
 
     def answer(self, reply: Reply) -> None:
@@ -119,7 +119,7 @@ class Intake:
         self._submitted_count = 0
 
     def tick(self) -> None:
-        """Once a second: what is not worth doing for every body."""
+        """Looks at disk, backlog and month, and hands the counts on; called once a second."""
         self._allowances.tick(self._now_us())
         self._in_flight.tidy()
         self._counters.hand_on(self._append_tally)
@@ -141,7 +141,7 @@ class Intake:
     def take(
         self, arrival: Arrival, route: IngestRoute, sender: Sender, body: bytes, encoding: str
     ) -> None:
-        """Decides about a body that has begun; what comes of it is told to the arrival.
+        """Decides about a body that has begun; the arrival is answered, now or later.
 
         Raises the ``WeirError`` that refuses it at once, for ``refuse``.
         """
@@ -160,7 +160,7 @@ class Intake:
     def refuse(
         self, arrival: Arrival, route: IngestRoute, sender: Sender, error: WeirError
     ) -> None:
-        """Counts the events that an error refuses, and tells their sender of it and its window."""
+        """Counts the events that an error refuses, and answers with it and the sender's window."""
         window = error.context.get("window")
         if isinstance(window, RateWindow):
             arrival.window = window
@@ -203,7 +203,7 @@ class Intake:
 
     @contextmanager
     def _resumed(self, arrival: Arrival, route: IngestRoute, sender: Sender) -> Generator[None]:
-        """Whatever a deferred decision ends with is answered, and the sender's next one goes on."""
+        """Answers whatever a deferred decision ends with, and lets the sender's next one go on."""
         arrival.resume()
         try:
             yield
@@ -272,7 +272,7 @@ class Intake:
         )
 
     def _tell_window(self, arrival: Arrival, route: IngestRoute, sender: Sender) -> None:
-        """An answer to events that were not counted tells their sender's window all the same."""
+        """Shows the sender's window also with an answer to events that were not counted."""
         if arrival.window is None:
             arrival.window = self._allowances.window_of(sender, route, now_us=self._now_us())
 

@@ -36,7 +36,7 @@ _COUNT_MAX = (1 << _COUNT_BITS) - 1
 
 
 def create_limit_table(path: Path, *, workers: int) -> None:
-    """An empty table for so many workers, replacing whatever stood there."""
+    """Makes an empty table for so many workers, replacing what stood there."""
     path.unlink(missing_ok=True)
     path.write_bytes(bytes(workers * _ROW_CELLS * _CELL_BYTES))
     path.chmod(0o600)

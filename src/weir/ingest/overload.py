@@ -42,7 +42,7 @@ class Shares:
         self._bytes[tenant_id] = self._bytes.get(tenant_id, 0.0) + byte_count
 
     def fade(self) -> None:
-        """Once a second."""
+        """Lets what was sent weigh less, and forgets who has sent little; called once a second."""
         self._bytes = {
             tenant: faded
             for tenant, sent in self._bytes.items()
@@ -55,7 +55,7 @@ class Shares:
 
 
 def heavy_tenants(sent: Mapping[int, float]) -> frozenset[int]:
-    """Those above ``HEAVY_FACTOR`` times the mean of what was sent."""
+    """The tenants above ``HEAVY_FACTOR`` times the mean of what was sent."""
     if len(sent) < 2:
         return frozenset()
     bound = HEAVY_FACTOR * sum(sent.values()) / len(sent)
@@ -91,11 +91,11 @@ class Overload:
         self._refusal: str | None = None
         self._heavy: frozenset[int] = frozenset()
         self.takes_all = True
-        """Whether nobody is refused; else ``check`` tells who is."""
+        """Whether nobody is refused; else ``check`` raises for those who are."""
         self.shares = Shares()
 
     def check(self, tenant_id: int) -> None:
-        """Raises ``Unavailable`` with what the events of a tenant meet, if they may not come."""
+        """Raises ``Unavailable``, with the reason, when a tenant's events may not come now."""
         if self._refusal is not None:
             raise Unavailable(self._refusal, retry_after_s=RETRY_S)
         if tenant_id in self._heavy:

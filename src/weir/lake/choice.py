@@ -80,7 +80,7 @@ def sample_rows(properties: pa.ChunkedArray) -> Sample:
 def choose_columns(
     sample: Sample, earlier: Sequence[Accelerated], *, columns_max: int
 ) -> tuple[Accelerated, ...]:
-    """At most ``columns_max`` columns, by name.
+    """Chooses at most ``columns_max`` columns, by name.
 
     The most frequent properties, those of ``earlier`` first among them. The engine knows columns
     by names without regard to case, so of names that differ only in case one gets a column.

@@ -74,7 +74,7 @@ class BackgroundThread:
         self._thread.start()
 
     def wake(self) -> None:
-        """Every work gets a step soon."""
+        """Has every work get a step soon."""
         with self._changed:
             self._is_woken = True
             self._changed.notify_all()

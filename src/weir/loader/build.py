@@ -123,7 +123,7 @@ def _limits_of(settings: Settings) -> _Limits:
 
 
 class _Builder:
-    """What several parts share, and a method for each room."""
+    """What several parts share, and a method for each folder."""
 
     def __init__(
         self,

@@ -13,7 +13,7 @@ FATAL_CODE = "database_damaged"
 
 
 def note_damage(directory: Directory, error: WeirError) -> None:
-    """Leaves an error that tells of a damaged database; any other is not kept. May raise."""
+    """Keeps an error that says a database is damaged, and no other. Raises ``OSError``."""
     if error.code == FATAL_CODE:
         write_durable(directory.damage, [msgspec.json.encode(failure_of(error))])
 

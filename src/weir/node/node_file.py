@@ -1,6 +1,6 @@
 """``node.json``: what a directory is, which life of the node it holds, and where that is reached.
 
-The epoch is empty for a node that was never restored. A restore gives a new random one, which
+The epoch is empty for a node that was never restored. A restore makes a new random one, which
 becomes a part of the names of the node's journals, so that no place in them is used twice: neither
 by the node that the backup was made of, nor by another one restored from it.
 """
@@ -12,7 +12,7 @@ from weir.node.directory import Directory
 from weir.storage.local import strangers, write_durable
 
 FORMAT_VERSION = 1
-"""Of the directory as a whole; parts carry their own versions."""
+"""Version of the directory as a whole; parts carry their own versions."""
 
 
 class NodeFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -32,12 +32,12 @@ def _watch(lifeline: int) -> None:
 
 
 def ignore_interrupts() -> None:
-    """Ctrl-C reaches the whole process group; the supervisor decides who ends when."""
+    """Ignores Ctrl-C, which reaches the whole group: the supervisor decides who ends when."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def raise_file_limit() -> int:
-    """Raises the soft limit of open files to the hard one; gives what may be open then."""
+    """Raises the soft limit of open files to the hard one; returns how many may be open."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -26,7 +26,7 @@ class QueryResult:
 
     @property
     def deadline(self) -> float:
-        """When the query is ended, in the loop's time."""
+        """The time at which the query is ended, in the loop's time."""
         return self._job.deadline
 
     async def body(self) -> AsyncIterator[bytes]:

@@ -1,4 +1,4 @@
-"""Opens the databases of control state and brings their tables to this version.
+"""Opens a database of the node, catalog or control state, and brings its tables to this version.
 
 SQLite is opened so that a commit survives a power cut: ``synchronous=FULL``, in WAL where the
 library is free of the WAL-reset corruption (fixed in 3.51.3), otherwise with a rollback journal
@@ -50,7 +50,7 @@ class Newest:
 
     tables: MetaData
     rows: Mapping[Table, Mapping[str, object]]
-    """The one row that a table begins with."""
+    """The row that each of these tables begins with."""
 
 
 def sqlite_url(path: Path) -> URL:

@@ -42,7 +42,7 @@ def write_durable(path: Path, parts: Iterable[bytes | memoryview], *, mode: int 
 
 
 def place_durable(temporary: Path, path: Path) -> None:
-    """Gives a written file its name so that it survives a power cut; raises ``OSError``."""
+    """Renames a written file so that content and name survive a power cut; ``OSError``."""
     descriptor = os.open(temporary, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -56,7 +56,7 @@ def make_directory(path: Path) -> None:
     """Makes a directory (0700) and its parents so that they survive a power cut.
 
     Those that are there are made durable too, as far up as this process may write on the same
-    file system: whoever made them may have been killed before it had synced them.
+    file system: the process that made them may have been killed before it had synced them.
     """
     _make_directory(path)
     device = path.stat().st_dev
@@ -80,7 +80,7 @@ def make_root(path: Path, *, what: str = "data directory") -> None:
 
 @contextlib.contextmanager
 def usable(root: Path, *, what: str = "data directory") -> Generator[None]:
-    """Inside, what the disk refuses is told as a directory of no use."""
+    """Inside, ``OSError`` is raised on as ``InvalidInput``: the directory cannot be used."""
     try:
         yield
     except OSError as error:
@@ -159,7 +159,7 @@ class FileLock:
             os.pwrite(descriptor, str(os.getpid()).encode(), 0)
 
     def release(self) -> None:
-        """Gives the lock back; closing the descriptor is what frees it."""
+        """Frees the lock, by closing its descriptor."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None

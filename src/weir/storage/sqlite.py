@@ -27,7 +27,7 @@ def is_wal_safe() -> bool:
 def reading(path: Path, *, wait_s: float) -> Iterator[sqlite3.Connection]:
     """A connection to a database that is there, for SELECTs; raises ``SqliteError``.
 
-    A commit that was broken off is rolled back by whoever looks first, so the file may be written.
+    A commit that was broken off is rolled back by the first that looks, so the file may be written.
     ``wait_s`` is how long a writer is waited for.
     """
     uri = f"{path.absolute().as_uri()}?mode=rw"

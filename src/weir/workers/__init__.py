@@ -2,7 +2,7 @@
 
 A kind of worker (``kind.WorkerKind``; queries are one) names the module that its fork server runs
 and brings two functions: ``warm_up``, which runs once in the fork server, and ``serve_one``, which
-is a worker's whole life. This room knows neither SQL nor results.
+is a worker's whole life. This package knows neither SQL nor results.
 
 The life of a worker:
 

@@ -68,7 +68,7 @@ def test_bad_credential_is_refused(
 
 
 def test_missing_key_names_the_documentation(node: Node) -> None:
-    """The words of seed 000, with our own address."""
+    """The vendor's words (NovaMesh), with our own address."""
     told = _ask(node, request("/v1/ingest")).json
     assert told == {
         "error": "unauthorized",

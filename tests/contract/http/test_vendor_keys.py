@@ -277,7 +277,7 @@ def test_keyless_head_that_is_known_is_the_same_head(node: Node) -> None:
 
 
 def test_plan_limit_is_told_with_its_numbers_and_the_request_is_refused_whole(node: Node) -> None:
-    """The body of seed 001; Retry-After is the time to the month's end."""
+    """The vendor's body (RealAnalytics); Retry-After is the time to the month's end."""
 
     def send(events: int) -> Answer:
         body = json.dumps([EVENT] * events).encode()

@@ -85,7 +85,7 @@ def _check_values(event: Event, sent: dict[str, Any]) -> None:
 
 
 def test_single_event_is_answered_with_its_id() -> None:
-    """The reply of seed 003; what is not canonical stands in properties."""
+    """The reply is the vendor's; what is not canonical stands in properties."""
     admission = admit(ONE, EVENT)
     assert msgspec.json.decode(admission.reply.body) == {
         "status": "success",

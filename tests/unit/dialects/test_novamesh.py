@@ -25,7 +25,7 @@ def _refusal(path: str, body: bytes, limits: AdmissionLimits = LIMITS) -> Invali
 
 
 def test_single_event_is_queued() -> None:
-    """The reply of seed 000."""
+    """The reply is the vendor's."""
     admission = admit("/v1/ingest", EVENT)
     assert (admission.event_count, admission.refused_count, admission.meta) == (1, 0, b"")
     assert admission.reply.status == 202
@@ -33,7 +33,7 @@ def test_single_event_is_queued() -> None:
 
 
 def test_batch_is_counted() -> None:
-    """The reply of seed 000, with an id of the batch."""
+    """The reply is the vendor's, with an id of the batch."""
     admission = admit("/v1/batch", _batch(EVENT, EVENT))
     assert admission.event_count == 2
     assert msgspec.json.decode(admission.reply.body) == {

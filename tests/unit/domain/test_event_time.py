@@ -1,4 +1,4 @@
-"""Time correction: spec/ingest.md section 1, at each boundary and for any request."""
+"""Time correction, as docs/guide/sending.md tells it: at each boundary and for any request."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""A fork server of another kind of work than queries: the room knows none of them."""
+"""A fork server of another kind of work than queries: the package knows none of them."""
 
 import os
 import signal

@@ -39,7 +39,10 @@ class AsyncWeirClient:
         options: Options = DEFAULTS,
         make_http: MakeHttp = httpx.Client,
     ) -> None:
-        """As ``WeirClient``. ``on_loss`` may be called from any thread; it is no coroutine."""
+        """Takes what ``WeirClient`` takes.
+
+        ``on_loss`` may be called from any thread; it is no coroutine.
+        """
         self._client = WeirClient(
             url,
             key,

@@ -28,7 +28,7 @@ class Loss(NamedTuple):
 
     message: str
     event: bytes = b""
-    """As JSON, where there is one; of an ``invalid`` one the fields that JSON can say."""
+    """The event as JSON, where there is one; the fields that JSON can say if it is ``invalid``."""
 
 
 OnLoss = Optional[Callable[[Loss], None]]

@@ -59,7 +59,7 @@ class Verdict(NamedTuple):
     refusals: tuple[Refusal, ...] = ()
     words: str = ""
     part_events: int = 0
-    """Of SPLIT: events in a part, at most."""
+    """How many events a part has at most, after SPLIT."""
 
 
 def judge(answer: Answer, *, events: int, attempt: int) -> Verdict:

@@ -36,7 +36,7 @@ def open_or_make_node(data_dir: str | None) -> Iterator[Control]:
 
 
 def _prepare(data_dir: str | None) -> Settings:
-    """Only warnings are logged, to standard error: standard output is the command's."""
+    """Finds the settings; logs warnings alone, to standard error, because the rest is output."""
     settings = find_settings(data_dir=data_dir).settings
     configure_logging(process="cli", json=settings.log_format == "json", level="warning")
     return settings

@@ -1,8 +1,8 @@
 """The clickstream dialect: ``POST /ingest`` and ``POST /ingest/batch``.
 
-Source: seed 003 and spec/ingest.md section 6. A batch is taken whole or refused whole, and every
-problem is told by its dotted path. Fields that are not canonical, whether the vendor knows them
-or not, go into ``properties``; ``batchId`` and ``clientInfo`` are the context of a batch's events.
+A batch is taken whole or refused whole, and every problem is told by its dotted path. Fields that
+are not canonical, whether the vendor knows them or not, go into ``properties``; ``batchId`` and
+``clientInfo`` are the context of a batch's events. Source: docs/guide/coming-from-clickstream.md.
 """
 
 from functools import partial

@@ -1,7 +1,7 @@
 """What the clickstream dialect answers when it refuses.
 
-Source: seed 003 and spec/ingest.md section 6. ``{"error", "message"}``; a body that is not valid
-gets ``details`` of ``{"field", "message", "code"}`` instead, ``field`` being a dotted path.
+``{"error", "message"}``; a body that is not valid gets ``details`` of ``{"field", "message",
+"code"}`` instead, ``field`` being a dotted path. Source: docs/guide/coming-from-clickstream.md.
 """
 
 from functools import partial

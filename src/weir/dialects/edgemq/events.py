@@ -1,10 +1,10 @@
 """The EdgeMQ data plane over HTTP: records of any bytes for an endpoint.
 
-Source: seed 002 and spec/ingest.md section 5. The payload is opaque: nothing but its size is
-looked at. A body is one record; a body that its Content-Type calls NDJSON is one a line. Where a
-record is a JSON object its columns are taken from it and it stands whole in ``properties``; any
-other is the event ``(raw)``, with its text in ``properties.payload``, or its bytes in
-``properties.payload_base64`` where they are no text. The frame holds the body as it was sent.
+The payload is opaque: nothing but its size is looked at. A body is one record; a body that its
+Content-Type calls NDJSON is one a line. Where a record is a JSON object its columns are taken from
+it and it stands whole in ``properties``; any other is the event ``(raw)``, with its text in
+``properties.payload``, or its bytes in ``properties.payload_base64`` where they are no text. The
+frame holds the body as it was sent. Source: docs/guide/coming-from-edgemq.md.
 """
 
 from base64 import b64encode
@@ -179,7 +179,7 @@ def _text_of(record: bytes) -> str | None:
 
 
 def _takes(headers: Headers, endpoint: bytes) -> bool:
-    """On the path that another dialect has too: an endpoint's own host, or NDJSON."""
+    """Whether a request on the path of another dialect is ours: an endpoint's host, or NDJSON."""
     return bool(endpoint) or is_ndjson(headers.get(b"content-type"))
 
 

@@ -1,10 +1,10 @@
 """The native dialect: ``POST /v1/events``.
 
-Source: spec/ingest.md section 2. The body is one event, an array, ``{"events": […], "context":
-{…}, "sent_at": …}`` or NDJSON; at most ``EVENTS_MAX`` events. Valid events of a mixed batch are
-taken; the reply lists the others, so that a client knows exactly what to send again. The key may
-also stand in the query parameter ``api_key``, if it is good for ingest only: a browser's beacon has
-no headers.
+The body is one event, an array, ``{"events": […], "context": {…}, "sent_at": …}`` or NDJSON; at
+most ``EVENTS_MAX`` events. Valid events of a mixed batch are taken; the reply lists the others, so
+that a client knows exactly what to send again. The key may also stand in the query parameter
+``api_key``, if it is good for ingest only: a browser's beacon has no headers. Source:
+docs/guide/sending.md.
 """
 
 from collections.abc import Mapping

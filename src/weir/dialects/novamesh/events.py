@@ -1,8 +1,8 @@
 """The NovaMesh dialect: ``POST /v1/ingest`` and ``POST /v1/batch``.
 
-Source: seed 000 and spec/ingest.md section 3. A batch is taken whole or refused whole. The batch
-``context`` lies under each event's own. Fields that the vendor does not know go into
-``properties``, except ``anonymous_id``, ``session_id`` and ``sent_at`` when they are well-formed.
+A batch is taken whole or refused whole. The batch ``context`` lies under each event's own. Fields
+that the vendor does not know go into ``properties``, except ``anonymous_id``, ``session_id`` and
+``sent_at`` when they are well-formed. Source: docs/guide/coming-from-novamesh.md.
 """
 
 from functools import partial

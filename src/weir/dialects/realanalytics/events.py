@@ -1,8 +1,8 @@
 """The RealAnalytics dialect: ``POST /`` with one event, an array, or ``{apiKey, events}``.
 
-Source: seed 001 and spec/ingest.md section 4. A request is taken whole or refused whole. A key in
-the envelope counts when the headers hold none; it is not written. Fields that the vendor does not
-know go into ``properties``, except ``event_id``, and ``sent_at`` when it is well-formed.
+A request is taken whole or refused whole. A key in the envelope counts when the headers hold none;
+it is not written. Fields that the vendor does not know go into ``properties``, except ``event_id``,
+and ``sent_at`` when it is well-formed. Source: docs/guide/coming-from-realanalytics.md.
 """
 
 from functools import partial

@@ -1,6 +1,6 @@
 """What the RealAnalytics dialect answers when it refuses.
 
-Source: seed 001 and spec/ingest.md section 4.
+Source: docs/guide/coming-from-realanalytics.md.
 """
 
 from weir.dialects.fields import Problem

@@ -1,7 +1,8 @@
 """The beacon: events from a page that is being left, or from a pixel.
 
-Nobody reads its answer: it is 200 whatever happens, and its body tells what did. Sources: seed 004
-and the W3C's Beacon (``navigator.sendBeacon`` sends a body of any type, and no headers of ours).
+Nobody reads its answer: it is 200 whatever happens, and its body tells what did. Sources:
+docs/guide/coming-from-tapemetric.md, and the W3C's Beacon (``navigator.sendBeacon`` sends a body of
+any type, and no headers of ours).
 """
 
 import re

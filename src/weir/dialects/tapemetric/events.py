@@ -1,10 +1,10 @@
 """The Tapemetric dialect: ``POST /v1/ingest/events`` and the beacon, ``/v1/ingest/beacon``.
 
-Source: seed 004 and spec/ingest.md section 7. The body is ``{"events": […]}``; good events of a
-mixed batch are taken, and the reply lists what is wrong with the others. Fields beyond the
-canonical ones go into ``properties`` under their own names, those that the vendor knows first. A
-beacon is answered 200 whatever happens, because its sender cannot read an answer; the body of the
-answer, and the ledger, say what happened.
+The body is ``{"events": […]}``; good events of a mixed batch are taken, and the reply lists what is
+wrong with the others. Fields beyond the canonical ones go into ``properties`` under their own
+names, those that the vendor knows first. A beacon is answered 200 whatever happens, because its
+sender cannot read an answer; the body of the answer, and the ledger, say what happened. Source:
+docs/guide/coming-from-tapemetric.md.
 """
 
 from collections.abc import Mapping

@@ -76,11 +76,11 @@ class Connection(asyncio.Protocol):
         """The client waits for a 100, which may leave only behind the earlier answers."""
         self._is_paused = False
         self._last_head: Head | None = None
-        """Of the last request that was complete in what was just read."""
+        """The head of the last request that was complete in what was just read."""
         self._receiving_since: float | None = None
         """When the window began that the request being received is in (see ``receive_rate``)."""
         self._arrived_bytes = 0
-        """Of its body, before that window."""
+        """Bytes of that request's body that had arrived before the window began."""
         self._idle_since = door.loop_time()
         self._ends_at: float | None = None
         """When the connection is dropped, whatever has not left by then."""
@@ -224,7 +224,7 @@ class Connection(asyncio.Protocol):
         self._pipeline.resume_requests()
 
     def finish(self, exchange: Exchange, output: bytes) -> None:
-        """The exchange's answer is complete; ``output`` is what of it was not yet written."""
+        """Ends the exchange's answer; ``output`` is what of it was not yet written."""
         self.door.release(exchange)
         if exchange.output is not None:
             return
@@ -263,7 +263,7 @@ class Connection(asyncio.Protocol):
             source.pause_reading()
 
     def close_when_idle(self, now: float) -> None:
-        """For a draining node: closes a client that has been quiet for a while.
+        """Closes a client that has been quiet for a while, because the node drains.
 
         One that is busy learns from its next answer that it is the last; closing between two of
         its requests would reset the second.
@@ -273,7 +273,7 @@ class Connection(asyncio.Protocol):
             self._close()
 
     def give_up(self, error: WeirError) -> None:
-        """The node ends now: a relayed request without an answer is refused, all else breaks."""
+        """Ends with the node: refuses a relayed request without an answer, breaks all else."""
         first = self._pipeline.exchanges[0] if self._pipeline.exchanges else None
         if first is None or first.cancel is None or first.has_begun:
             self.abort()
@@ -336,7 +336,7 @@ class Connection(asyncio.Protocol):
             self._refusal = error.without_frames()
 
     def _parse(self, received: memoryview) -> memoryview:
-        """Gives what is to be parsed next: nothing, or a request that had asked for an upgrade.
+        """Returns what is to be parsed next: nothing, or a request that had asked for an upgrade.
 
         The parser leaves off behind a head with Upgrade, also when a body follows (curl --http2
         sends such), and would take the body for the other protocol. So the request is read again

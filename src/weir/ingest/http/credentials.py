@@ -27,7 +27,7 @@ SENDERS_MAX = 8192
 """Credentials of one place remembered between registry epochs; then the memory starts anew."""
 
 KEYED_BODY_BYTES_MAX = 65536
-"""Of a body in which a key is looked for, as received: what browsers let a beacon have."""
+"""Received size up to which a key is looked for in a body: what browsers let a beacon have."""
 
 
 class Credentials:

@@ -92,7 +92,7 @@ class Door:
 
     @property
     def bytes_in_flight(self) -> int:
-        """Of all bodies being handled."""
+        """Bytes of all bodies being handled."""
         return self._in_flight.bytes_in_flight
 
     # Connections.
@@ -115,7 +115,7 @@ class Door:
             self._addresses.leave(client.peer)
 
     def tick(self) -> None:
-        """Once a second: what is not worth doing for every request."""
+        """Renews the date of answers, and has the intake look around; called once a second."""
         self._date = date_line(self._now_us() // 1_000_000)
         self._intake.tick()
 
@@ -124,7 +124,7 @@ class Door:
     def check_head(self, exchange: Exchange) -> None:
         """Raises what refuses an ingest request by its head, before its body is counted.
 
-        Of any other it decides whose bytes in flight its body will be.
+        For any other request it decides whose bytes in flight the body will be.
         """
         head = exchange.head
         route = self._route(exchange)
@@ -139,7 +139,7 @@ class Door:
             exchange.tenant_id = UNKNOWN_SENDER
 
     def take(self, exchange: Exchange) -> None:
-        """A complete request; its answer comes now or later through ``answer`` or ``refuse``."""
+        """Handles a complete request; it is answered by ``answer`` or ``refuse``, now or later."""
         try:
             route = self._route(exchange)
             if route is not None:

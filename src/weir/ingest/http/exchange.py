@@ -58,11 +58,11 @@ class ExchangeConnection(ClientSocket, Protocol):
 
     @property
     def door(self) -> Answering:
-        """Who answers."""
+        """The door of the connection, which answers."""
         ...
 
     def finish(self, exchange: Exchange, output: bytes) -> None:
-        """The answer is complete; ``output`` is what of it was not yet written."""
+        """Ends an answer; ``output`` is what of it was not yet written."""
         ...
 
     def ends_with(self, exchange: Exchange) -> bool:
@@ -107,11 +107,11 @@ class Exchange:
 
     head: Head = NO_HEAD
     body_bytes: int = 0
-    """Of the body, counted against the worker's bytes in flight."""
+    """Bytes of the body that are counted against the worker's bytes in flight."""
     pieces: int = 0
-    """Small ones of the body."""
+    """How many small pieces the body came in."""
     tenant_id: int = 0
-    """Whose bytes in flight they are: 0 is nobody's, or not known yet; see ``in_flight``."""
+    """The tenant whose bytes in flight they are; 0: nobody's, or not known (``in_flight``)."""
     is_last: bool = False
     """The connection closes after this answer."""
     route: IngestRoute | None = None
@@ -126,14 +126,14 @@ class Exchange:
     in_backfill: bool = False
     """The target says that it is in no hurry."""
     is_deferred: bool = False
-    """Decided later: whoever does it goes on with it, whatever becomes of the connection."""
+    """It is decided later, in a thread or in turn, whatever becomes of the connection."""
     has_begun: bool = False
     """A part of a streamed answer has been written."""
     extra_headers: bytes = b""
     output: bytes | None = None
     """The answer's bytes, once it is complete."""
     start: Callable[[], None] | None = None
-    """For a relayed request: begins it, called when this exchange is first in line."""
+    """Begins a relayed request; called when this exchange is first in line."""
     cancel: Callable[[], None] | None = None
     """Called when the client went away."""
 
@@ -203,11 +203,11 @@ class Exchange:
         self.connection.door.refuse(self, error)
 
     def durable(self, received_at_us: int) -> None:
-        """The frame is on disk: the answer may leave."""
+        """Sends the admission's reply, because the frame is on disk."""
         assert self.reply is not None
         self.connection.door.answer(self, self.reply)
 
     def failed(self, error: Exception) -> None:
-        """The frame may not be on disk: nothing is claimed."""
+        """Refuses the request, because its frame may not be on disk."""
         assert isinstance(error, WeirError)
         self.connection.door.refuse(self, error)

@@ -23,9 +23,9 @@ class Pipeline:
 
     def __init__(self, take: Callable[[Exchange], None]) -> None:
         self._take = take
-        """The door's: handles a request."""
+        """Handles a request; it is the door's."""
         self.exchanges: deque[Exchange] = deque()
-        """Those that are not answered yet, the earliest first."""
+        """Requests that are not answered yet, the earliest first."""
         self._waiting: deque[Exchange] = deque()
         self._is_paused = False
         self._is_flushing = False

@@ -1,4 +1,4 @@
-"""Limits of HTTP, and the errors that a request meets before anybody looks at what it asks."""
+"""Limits of HTTP, and the errors of a request that are raised before its route is known."""
 
 from typing import NamedTuple
 
@@ -7,7 +7,7 @@ from weir.errors import InvalidInput, LimitExceeded
 
 
 class HttpLimits(NamedTuple):
-    """What one client may take of a worker, whoever it is; docs/reference/settings.md explains."""
+    """What one client may take of a worker; docs/reference/settings.md explains each."""
 
     connections_max: int
     pipelined_requests_max: int
@@ -67,7 +67,7 @@ class TransferCodingUnknown(InvalidInput):
 
 
 class VersionNotSupported(InvalidInput):
-    """Neither HTTP/1.1 nor HTTP/1.0."""
+    """A request in another version than HTTP/1.1 and HTTP/1.0."""
 
     status = 505
     default_code = "version_not_supported"

@@ -64,12 +64,12 @@ class TlsAccept(asyncio.Protocol):
             self.abort()
 
     def close_when_idle(self, now: float) -> None:
-        """For a draining node: who has begun may go on, who has said nothing leaves."""
+        """Closes a client that has said nothing for a while; one that has begun may go on."""
         if self._handshake is None and now - self._since > QUIET_S:
             self.abort()
 
     def give_up(self, error: WeirError) -> None:
-        """The node ends now, and nothing can be said yet."""
+        """Drops the connection, with the node: before the handshake nothing can be said."""
         self.abort()
 
     def abort(self) -> None:

@@ -126,7 +126,7 @@ class RoundReader:
         return {name: cursor.offset for name, cursor in self._cursors.items()}
 
     def _look_for_journals(self, now_s: float) -> None:
-        """Every time: the watermark is also a promise about journals that were not there yet."""
+        """Finds journals that are new: the watermark is a promise about those too."""
         for name in sorted(self._journals.ids()):
             cursor = self._cursors.setdefault(name, _Cursor(JournalMark()))
             if not cursor.recovered and now_s >= cursor.recover_at_s:

@@ -121,7 +121,7 @@ class Meter:
         return touched
 
     def _count(self, journal_id: str, frames: Iterable[Frame]) -> Counter[int]:
-        """Adds the events of the month; gives the sums so far of the tenants that had some."""
+        """Adds the events of the month; returns the sums so far of the tenants that had some."""
         counts = self._of(journal_id)
         touched: set[int] = set()
         first_us, end_us = self._starts_us, self._ends_us
@@ -144,7 +144,7 @@ class Meter:
         return touched
 
     def _raise_before(self, worker: int, counts: Counter[int]) -> Iterable[int]:
-        """Before the start is reached, what has been read of it is the least that there was."""
+        """Raises the worker's ``before`` to what has been read: it was that much at least."""
         table = self._table
         for tenant_id, accepted in counts.items():
             least = accepted - table.at_start(worker, tenant_id)
@@ -153,7 +153,7 @@ class Meter:
         return counts
 
     def _settle(self, worker: int, start: WorkerStart, journal_id: str) -> set[int]:
-        """Everything before the start has been read: now it is known to the event."""
+        """Puts a start in order: all before it has been read, so the figures are exact."""
         table, counts = self._table, self._of(journal_id)
         touched = {*counts, *table.counted_at_start(worker)}
         for tenant_id in touched:

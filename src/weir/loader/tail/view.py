@@ -190,7 +190,7 @@ class View:
             return [file for files in self._files.values() for file in files]
 
     def refuse_damaged(self, paths: frozenset[str]) -> None:
-        """From now on there are no snapshots with these files."""
+        """Refuses snapshots that hold one of these files, from now on."""
         with self._lock:
             self._damaged = paths
 

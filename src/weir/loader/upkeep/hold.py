@@ -11,9 +11,10 @@ LEASE_S_MAX = 600.0
 
 
 class RemovalHold:
-    """Until when nothing may be removed. A lease ends by itself and is extended by a new one.
+    """The time until which nothing may be removed.
 
-    Those that remove do not wait for each other; who asks for a hold waits for them.
+    A lease ends by itself and is extended by a new one. Those that remove do not wait for each
+    other; who asks for a hold waits for them.
     """
 
     __slots__ = ("_changed", "_clock", "_removing", "_until_s")

@@ -122,7 +122,7 @@ def site(shared_node: Node) -> Site:
     return Site(shared_node)
 
 
-def test_seed_example_is_answered(site: Site) -> None:
+def test_documented_example_is_answered(site: Site) -> None:
     """The documented request gives the documented shape."""
     reply = site.get(SQL)
     assert reply.status_code == 200

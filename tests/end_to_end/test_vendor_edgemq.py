@@ -135,7 +135,7 @@ CURL = """curl -X POST https://api.edge.mq/v1/token/exchange \\
 -H "Authorization: Bearer $TOKEN" \\
 -H "Content-Type: application/json" \\
 -d '{"api_key":"emq_live_a1b2c3d4e5f6g7h8i9j0","scope":"admin","ttl":"15m"}'"""
-"""As the vendor's page prints it, but for the line ends; its Authorization is of no use."""
+"""The vendor's page prints it so, but for the line ends; its Authorization is of no use."""
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="the vendor's example needs curl")

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import httpx
 
 from tests.end_to_end.running_node import Node, wait_until
-from tests.end_to_end.test_seed_000 import curl
+from tests.end_to_end.test_vendor_novamesh import curl
 
 EXAMPLE = """{
   "events": [

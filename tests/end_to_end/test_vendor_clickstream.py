@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from tests.end_to_end.running_node import Node, wait_until
-from tests.end_to_end.test_seed_000 import curl
+from tests.end_to_end.test_vendor_novamesh import curl
 
 EVENT = """{
     "event_id": "evt_123456789",

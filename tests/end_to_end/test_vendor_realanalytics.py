@@ -1,7 +1,7 @@
 """RealAnalytics' reference, its curl example as printed (host and key replaced)."""
 
 from tests.end_to_end.running_node import Node, wait_until
-from tests.end_to_end.test_seed_000 import curl
+from tests.end_to_end.test_vendor_novamesh import curl
 
 BATCH = """[
     {
