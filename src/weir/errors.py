@@ -148,7 +148,7 @@ KINDS: Final[tuple[type[WeirError], ...]] = (
 """All that a catcher can tell apart. A class beyond them refines one of these for its adapter."""
 
 _BY_NAME = {kind.__name__: kind for kind in KINDS}
-_BY_STATUS = {kind.status: kind for kind in KINDS if kind.status < 500}
+_BY_STATUS = {kind.status: kind for kind in KINDS if kind.status < 500} | {500: Internal}
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +195,7 @@ def error_of(failure: Failure) -> WeirError:
 def kind_of_status(status: int) -> type[WeirError]:
     """The kind of a refusal that came over HTTP: by its status, a strange one by its hundred.
 
-    Of a failure inside the node a client knows only that the same request may succeed later.
+    Of a node that fails without naming a fault of its own (502, 504, …) a client knows only that
+    the same request may succeed later.
     """
-    return _BY_STATUS.get(status) or (Unavailable if status >= 500 else InvalidInput)
+    return _BY_STATUS.get(status) or (Unavailable if status > 500 else InvalidInput)

@@ -107,7 +107,7 @@ def test_strange_kind_arrives_as_internal() -> None:
         (400, InvalidInput),
         (403, Forbidden),
         (418, InvalidInput),
-        (500, Unavailable),
+        (500, Internal),
         (504, Unavailable),
     ],
 )

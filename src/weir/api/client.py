@@ -16,7 +16,15 @@ import msgspec
 
 from weir.api.operation import Asked, Reply, Verb
 from weir.clock import Clock, SystemClock
-from weir.errors import Conflict, Failure, NotFound, Unavailable, error_of
+from weir.errors import (
+    Conflict,
+    Failure,
+    NotFound,
+    Unavailable,
+    WeirError,
+    error_of,
+    kind_of_status,
+)
 from weir.node.board import Board
 from weir.node.directory import Directory
 from weir.node.sockets import connect_unix
@@ -131,14 +139,31 @@ class ControlClient:
         try:
             if status == verb.status:
                 return msgspec.json.decode(encoded, type=verb.returns)
-            failure = msgspec.json.decode(encoded, type=Failure)
+            raise _refusal(status, encoded)
         except msgspec.MsgspecError as error:
             raise Unavailable(
                 f"The node answered with status {status} and in words that this command lacks.",
                 code="node_unreachable",
                 hint="It runs another version of Weir: use the command of that version.",
             ) from error
-        raise error_of(failure)
+
+
+class _PlainRefusal(msgspec.Struct, frozen=True):
+    """What answers for no verb: a path that is none, a fault of the node, an earlier version."""
+
+    error: str
+    message: str
+    hint: str | None = None
+    details: list[dict[str, object]] | None = None
+
+
+def _refusal(status: int, encoded: bytes) -> WeirError:
+    """The error that a reply tells; raises ``msgspec.MsgspecError`` for what is no error."""
+    with contextlib.suppress(msgspec.ValidationError):
+        return error_of(msgspec.json.decode(encoded, type=Failure))
+    told = msgspec.json.decode(encoded, type=_PlainRefusal)
+    kind = kind_of_status(status)
+    return kind(told.message, code=told.error, hint=told.hint, details=told.details)
 
 
 class _UnixConnection(http.client.HTTPConnection):

@@ -3,7 +3,7 @@
 msgspec stops at the first field that is wrong; what it refuses is looked at again field by field.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Annotated, Any, Final, Protocol, get_args, get_origin
 
@@ -127,33 +127,55 @@ def _wrong_value(path: str, value: object, kind: Any, *, strict: bool) -> Iterat
     except msgspec.ValidationError as error:
         words, _, inside = str(error).partition(" - at `$")
         inside = inside.rstrip("`").replace("[", ".").replace("]", "")
-        yield path + inside, _told(words, kind)[:WORDS_CHARS_MAX]
+        yield path + inside, _told(words, kind, inside)[:WORDS_CHARS_MAX]
 
 
 def _is_struct(kind: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, msgspec.Struct)
 
 
-def _told(words: str, kind: Any) -> str:
-    """What the value must be, in words that follow the field's name."""
+def _told(words: str, kind: Any, inside: str) -> str:
+    """What the value at a place inside of a field must be, in words that follow its name."""
     if get_origin(kind) is Annotated:
         told = [meta.extra["must"] for meta in get_args(kind)[1:] if meta.extra]
         if told:
             return f"must {told[0]}"
-    if words.startswith("Invalid enum value"):
-        choices = ", ".join(map(str, _choices(msgspec.json.schema(kind))))
-        return f"must be one of {choices}"
-    expected, _, got = words.removeprefix("Expected ").partition(", got ")
-    if not words.startswith("Expected "):
-        return words
-    return f"must be {expected}, not {got}" if got else f"must be {expected}"
+    if words.startswith(("Expected ", "Invalid enum value")):
+        expected = _expected(msgspec.json.schema(kind), inside.split(".")[1:])
+        return f"must be {' or '.join(dict.fromkeys(expected))}"
+    return _WORDS.get(words, words)
 
 
-def _choices(schema: object) -> list[object]:
-    """The values that a schema lists, wherever in it they stand."""
-    if isinstance(schema, Mapping):
-        own = schema.get("enum", [])
-        return [*own, *(each for part in schema.values() for each in _choices(part))]
-    if isinstance(schema, list):
-        return [each for part in schema for each in _choices(part)]
-    return []
+_TYPES: Final = {
+    "integer": "a whole number",
+    "number": "a number",
+    "string": "a text",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "an object",
+}
+
+_WORDS: Final = {"Invalid RFC3339 encoded datetime": "must be an ISO 8601 time with its zone"}
+
+
+def _expected(schema: Mapping[str, Any], inside: Sequence[str]) -> Iterator[str]:
+    """What may stand at a place by a schema: types in words, and the values of enumerations."""
+    definitions = schema.get("$defs", {})
+
+    def told(part: Mapping[str, Any], steps: Sequence[str]) -> Iterator[str]:
+        if "$ref" in part:
+            yield from told(definitions[part["$ref"].rpartition("/")[2]], steps)
+        elif "anyOf" in part:
+            for each in part["anyOf"]:
+                yield from told(each, steps)
+        elif steps:
+            yield from told(part.get("items", {}), steps[1:])
+        elif "enum" in part:
+            yield "one of " + ", ".join(map(str, part["enum"]))
+        else:
+            kind = str(part.get("type", "another value"))
+            least = f" of at least {part['minimum']}" if "minimum" in part else ""
+            most = f" of at most {part['maximum']}" if "maximum" in part else ""
+            yield _TYPES.get(kind, kind) + least + most
+
+    return told(schema, inside)

@@ -1,6 +1,7 @@
 """Replies of the api process: JSON, and errors in the shape that clients of the door know."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import msgspec
@@ -42,9 +43,13 @@ def error_reply(_request: Request, error: Exception) -> Response:
 
 
 def operator_error_reply(_request: Request, error: Exception) -> Response:
-    """The whole error, for the operator's own tools: it is raised there as it was raised here."""
+    """The whole error, for the operator's own tools: it is raised there as it was raised here.
+
+    Its code stands in ``error`` too, where every other route and earlier versions have it.
+    """
     assert isinstance(error, WeirError), "registered for WeirError alone"
-    return json_reply(failure_of(error), status=error.status, headers=error_headers(error))
+    value = {"error": error.code, **asdict(failure_of(error))}
+    return json_reply(value, status=error.status, headers=error_headers(error))
 
 
 def error_headers(error: WeirError) -> dict[str, str]:

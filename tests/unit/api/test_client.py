@@ -39,7 +39,7 @@ from weir.control.records import (
 )
 from weir.control.service import ControlService
 from weir.domain.keys import Scope
-from weir.errors import Conflict, InvalidInput, NotFound, Unavailable, WeirError
+from weir.errors import Conflict, Internal, InvalidInput, NotFound, Unavailable, WeirError
 from weir.node.directory import Directory
 from weir.node.registry import RegistryView
 from weir.settings import Settings
@@ -273,7 +273,22 @@ def test_lost_node_is_unavailable(directory: Directory) -> None:
         ControlClient(directory.control_socket).call(CREATE_KEY, KeyRequest())
 
 
-@pytest.mark.parametrize("answer", [(404, b'{"error": "not_found"}'), (200, b"{}"), (502, b"<p>")])
+@pytest.mark.parametrize(
+    ("status", "kind"), [(404, NotFound), (409, Conflict), (500, Internal), (503, Unavailable)]
+)
+def test_a_plain_refusal_arrives_as_its_kind(
+    status: int, kind: type[WeirError], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What answers for no verb, or is of an earlier version: by its status and its words."""
+    plain = b'{"error": "a_code", "message": "Words.", "hint": "Do this."}'
+    monkeypatch.setattr(client, "_exchange", lambda *_: (status, plain))
+    with pytest.raises(kind) as caught:
+        ControlClient(tmp_path / "control.sock").call(LIST_PLANS, None)
+    assert type(caught.value) is kind
+    assert (caught.value.code, str(caught.value)) == ("a_code", "Words. Do this.")
+
+
+@pytest.mark.parametrize("answer", [(404, b'{"told": "no"}'), (200, b"{}"), (502, b"<p>")])
 def test_a_node_of_another_version_is_told_apart(
     answer: tuple[int, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,6 +27,7 @@ def test_errors_arrive_whole(app: Starlette, call: Call) -> None:
     assert reply.status_code == 404
     told = {name: value for name, value in reply.json().items() if value}
     assert told == {
+        "error": "key_not_found",
         "kind": "NotFound",
         "code": "key_not_found",
         "message": "There is no key 'key_x'.",

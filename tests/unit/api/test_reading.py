@@ -8,6 +8,7 @@ from starlette.requests import Request
 
 from weir.api.operation import Operation
 from weir.api.reading import read_request
+from weir.control.records import KeyChange
 from weir.domain.described import Body
 from weir.domain.keys import Scope
 from weir.errors import InvalidInput, Unprocessable, WeirError
@@ -121,16 +122,24 @@ def test_every_wrong_field_is_named_in_words_that_follow_its_name() -> None:
     assert "count is required" in error.message
 
 
-def test_wrong_type_says_both_types() -> None:
-    """And the bound of a number."""
+def test_wrong_type_is_told_in_words_and_not_in_types_of_a_language() -> None:
+    """All that may stand there is named, and the bound of a number."""
     body = b'{"count": "2", "inner": 3}'
     error = run(refused(row(Asked), body))
     assert [item["message"] for item in error.details or ()] == [
-        "must be `int`, not `str`",
-        "must be `object`, not `int`",
+        "must be a whole number of at least 1",
+        "must be an object",
     ]
     error = run(refused(row(Asked), b'{"count": 0, "inner": {"name": ""}}'))
-    assert error.details == [{"field": "count", "message": "must be `int` >= 1"}]
+    assert error.details == [{"field": "count", "message": "must be a whole number of at least 1"}]
+    error = run(refused(row(KeyChange), b'{"requests_per_minute": "plan", "expires_at": "soon"}'))
+    assert error.details == [
+        {"field": "expires_at", "message": "must be an ISO 8601 time with its zone"},
+        {
+            "field": "requests_per_minute",
+            "message": "must be a whole number or one of tenant or null",
+        },
+    ]
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"a"', b"\xff", b"[" * 10000])

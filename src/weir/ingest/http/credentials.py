@@ -103,7 +103,7 @@ class Credentials:
         for finder in ANY_ROUTE:
             found = finder.find(headers, head.target)
             if found is not None:
-                return not self._is_known(registry, finder, found.decode("latin-1"), now_us)
+                return not self._is_known(registry, finder, found.decode("latin-1").strip(), now_us)
         return True
 
     def _is_known(self, registry: Registry, finder: InHead, text: str, now_us: int) -> bool:
@@ -138,7 +138,7 @@ class Credentials:
         sender = memory.get(found)
         if sender is not None:
             return sender
-        sender = self._look_up(registry, finder, found.decode("latin-1"), now_us)
+        sender = self._look_up(registry, finder, found.decode("latin-1").strip(), now_us)
         chars_max = TOKEN_CHARS_MAX if sender.principal.is_token else KEY_CHARS_MAX
         if len(found) <= chars_max:
             _remember(memory, found, sender)

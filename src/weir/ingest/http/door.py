@@ -215,7 +215,7 @@ class Door:
         head = exchange.head
         headers = exchange.extra_headers
         if exchange.window is not None:
-            headers += window_headers(exchange.window)
+            headers = window_headers(exchange.window) + headers
         if exchange.connection.ends_with(exchange):
             headers += CLOSE
         elif head.is_old:
