@@ -53,7 +53,7 @@ class Remembered(msgspec.Struct, frozen=True):
 
 
 class HeadMemory:
-    """Heads by their bytes, of all connections of a worker; starts anew when it is full."""
+    """The head memory of a worker: parsed heads by their bytes; starts anew when it is full."""
 
     __slots__ = ("_heads",)
 
