@@ -92,7 +92,7 @@ class SqlCatalog:
         return cls(engine)
 
     def close(self) -> None:
-        """Gives the connections back."""
+        """Ends the connections to the database."""
         self._engine.dispose()
 
     def take_over(self) -> int:
@@ -178,7 +178,7 @@ class SqlCatalog:
     def raw_between(self, project_id: int, *, from_us: int, to_us: int) -> list[str]:
         """Paths of a project's raw files that may hold frames received in a closed range.
 
-        Oldest first; the last may hold only later ones, because files tell their newest frame.
+        Oldest first; the last may hold only later ones, because a file's row says its newest frame.
         """
         raw = tables.RAW_FILES.c
         chosen = (
@@ -206,7 +206,7 @@ class SqlCatalog:
             return list(connection.execute(chosen).scalars())
 
     def forget_removals(self, epoch: int, paths: Collection[str]) -> None:
-        """These retired files are gone."""
+        """Forgets retired files that are gone."""
         if not paths:
             return
         with self._as_loader(epoch) as connection:

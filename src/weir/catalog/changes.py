@@ -86,7 +86,7 @@ def replace_files(connection: sa.Connection, replacement: Replacement) -> None:
 
 
 def _finish_intent(connection: sa.Connection, commit: Commit) -> bool:
-    """False when this very commit is in already, so that repeating it changes nothing."""
+    """Turns an intent into a commit; False when this very commit is in already."""
     commits, commit_id = tables.COMMITS, commit.intent.commit_id
     state = connection.execute(
         sa.select(commits.c.state).where(commits.c.id == commit_id)
@@ -106,7 +106,7 @@ def _finish_intent(connection: sa.Connection, commit: Commit) -> bool:
 
 
 def _add_layouts(connection: sa.Connection, layouts: Sequence[Layout]) -> None:
-    """Those that are known already change nothing: an id is made from its content."""
+    """Adds layouts; known ones change nothing, because an id is made from its content."""
     if not layouts:
         return
     insert = _insert_into(connection, tables.LAYOUTS)
@@ -176,7 +176,7 @@ def _retire(connection: sa.Connection, commit: Commit) -> None:
 
 
 def _remove_replayed(connection: sa.Connection, replayed: Sequence[DeadLetter]) -> None:
-    """Letters that are rows from now on; each must still be one, or nothing is committed."""
+    """Removes dead letters that are rows now; raises ``Conflict`` when one is gone already."""
     letters = tables.DEAD_LETTERS
     for each in replayed:
         gone = connection.execute(

@@ -51,7 +51,7 @@ def _host(host: str, text: str) -> str:
 
 
 def _in_ascii(host: str, text: str) -> str:
-    """By the rules of 2003, where they say what browsers say: not for 'ß', for example."""
+    """Encodes by the rules of 2003, where browsers agree: not for 'ß', for example."""
     try:
         name = host.encode("idna").decode()
         is_same = name.encode().decode("idna") == normalize("NFC", host)

@@ -94,7 +94,7 @@ def clamp_us(time_us: int) -> int:
 def _move_together(
     client_us: Sequence[int | None], sent_us: Sequence[int | None], received_us: int
 ) -> int:
-    """By how much events without ``sent_at`` move together; 0 when they do not."""
+    """Returns by how much events without ``sent_at`` move together; 0 when they do not."""
     aheads = [
         client - received_us
         for client, sent in zip(client_us, sent_us, strict=True)

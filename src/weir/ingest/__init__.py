@@ -19,7 +19,7 @@ The life of a request:
 Invariants:
 
 - Nothing is acknowledged before the ``fdatasync`` that covers its frame.
-- A request has one answer, also when a bug meets it; a connection's answers keep its order.
+- A request has one answer, also when a bug ends it; a connection's answers keep its order.
 - The tenant comes from the credential. An endpoint in the request only chooses among its own.
 - Bytes, times and numbers that a client decides about have a limit (``http/refusals.HttpLimits``),
   and no tenant's bodies take the memory, or the turns, of all others.

@@ -31,23 +31,23 @@ class Counters:
         self._saturated: set[str] = set()
 
     def count_taken(self, dialect: str, taken: int, refused: int, *, body_bytes: int) -> None:
-        """Events of a body that was written; its frame carries both counts itself."""
+        """Counts events of a body that was written; its frame carries both counts itself."""
         self._events[dialect, "accepted"] += taken
         if refused:
             self._events[dialect, "rejected"] += refused
         self._body_bytes += body_bytes
 
     def count_refused(self, dialect: str, *, key_id: int, events: int, now_us: int) -> None:
-        """Events of a body of which nothing was written."""
+        """Counts events of a body of which nothing was written."""
         self._refused[key_id, now_us // MINUTE_US] += events
         self._events[dialect, "rejected"] += events
 
     def count_status(self, status: int) -> None:
-        """An answer that left the door."""
+        """Counts an answer that left the door."""
         self._statuses[status] += 1
 
     def note_saturated(self, limit: str) -> None:
-        """A limit refused somebody; it is told once until the sums are handed on."""
+        """Logs that a limit refused somebody, once until the sums are handed on."""
         if limit not in self._saturated:
             self._saturated.add(limit)
             emit(Happening.EDGE_SATURATED, limit=limit)
@@ -88,7 +88,7 @@ class _NoWaiter:
     __slots__ = ()
 
     def durable(self, received_at_us: int) -> None:
-        """Nobody asked."""
+        """Does nothing: no client waits."""
 
     def failed(self, error: Exception) -> None:
         """The worker ends anyway; what a tally frame counted is lost with it."""

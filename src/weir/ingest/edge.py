@@ -28,7 +28,7 @@ BACKLOG_CONNECTIONS = 4096
 
 
 class ClosableJournal(Protocol):
-    """The end of a journal's writer."""
+    """What a worker needs of its journal's writer to end."""
 
     @property
     def dead(self) -> bool:
@@ -36,7 +36,7 @@ class ClosableJournal(Protocol):
         ...
 
     def close(self) -> None:
-        """Writes what was appended, then gives the journal back."""
+        """Writes what was appended, then frees the journal's lock."""
         ...
 
 
@@ -49,7 +49,7 @@ class Edge(NamedTuple):
     board: Board
     listener: socket.socket
     certificate: Certificate | None = None
-    """With one, clients speak TLS."""
+    """The certificate with which clients speak TLS; None: they do not."""
 
 
 async def serve_edge(edge: Edge, stop: asyncio.Event) -> int:

@@ -23,7 +23,7 @@ MEMBERS_MAX = 512
 costs a copy of what follows it."""
 
 STEP_BYTES = 1048576
-"""Inflated at a time: what is over the limit is never put together, which would double it."""
+"""Bytes inflated at a time: what is over the limit is never put together."""
 
 INFLATE_ON_LOOP_BYTES_MAX = 65536
 """Compressed size up to which inflating beside the event loop's other work is fine."""

@@ -105,7 +105,7 @@ class InFlightBudget:
         return True
 
     def claim(self, body: BodyInFlight, tenant_id: int) -> None:
-        """A body's bytes, nobody's so far, are a tenant's; ``Unavailable`` if too many."""
+        """Counts a body's bytes, nobody's so far, as a tenant's; ``Unavailable`` if too many."""
         wanted = body.body_bytes
         if self.bytes_in_flight > self._free_bytes:
             self.bytes_in_flight -= wanted
@@ -118,7 +118,7 @@ class InFlightBudget:
         self._held[tenant_id] += wanted
 
     def identify(self, body: BodyInFlight, tenant_id: int) -> None:
-        """A body of an unknown sender has told whose it is; raises as ``claim`` does."""
+        """Counts a body of an unknown sender as a tenant's; raises as ``claim`` does."""
         self._held[UNKNOWN_SENDER] -= body.body_bytes
         body.tenant_id = 0
         self.claim(body, tenant_id)

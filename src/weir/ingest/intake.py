@@ -57,7 +57,7 @@ class Arrival(BodyInFlight, Waiter, Protocol):
     flags: int
     """``FrameFlag`` bits of its frame."""
     in_backfill: bool
-    """It is in no hurry: see ``backfill``."""
+    """Whether it is in no hurry (see ``backfill``)."""
 
     @property
     def content_type(self) -> bytes | None:
@@ -65,15 +65,15 @@ class Arrival(BodyInFlight, Waiter, Protocol):
         ...
 
     def defer(self) -> None:
-        """It is decided later; what its sender sends behind it waits, to keep the order."""
+        """Keeps what its sender sends behind it waiting, in order: it is decided later."""
         ...
 
     def resume(self) -> None:
-        """The inverse of ``defer``, before it is decided."""
+        """Ends what ``defer`` began, before it is decided."""
         ...
 
     def let_next(self) -> None:
-        """It is decided: what its sender sent behind it may go on."""
+        """Lets what its sender sent behind it go on: it is decided."""
         ...
 
     def answer(self, reply: Reply) -> None:
@@ -141,7 +141,7 @@ class Intake:
     def take(
         self, arrival: Arrival, route: IngestRoute, sender: Sender, body: bytes, encoding: str
     ) -> None:
-        """Decides about a body that has begun; what comes of it is told to the arrival.
+        """Decides about a body that has begun; the arrival is answered, now or later.
 
         Raises the ``WeirError`` that refuses it at once, for ``refuse``.
         """
@@ -203,7 +203,7 @@ class Intake:
 
     @contextmanager
     def _resumed(self, arrival: Arrival, route: IngestRoute, sender: Sender) -> Generator[None]:
-        """Whatever a deferred decision ends with is answered, and the sender's next one goes on."""
+        """Answers whatever a deferred decision ends with, and lets the sender's next one go on."""
         arrival.resume()
         try:
             yield
@@ -223,7 +223,7 @@ class Intake:
         )
 
     def _count_inflated(self, arrival: Arrival, sender: Sender, body: bytes) -> None:
-        """A small body may become a large one, and is held until it is on disk."""
+        """Counts a body that inflating made larger, until it is on disk; ``Unavailable``."""
         if not arrival.tenant_id:
             self._in_flight.claim(arrival, sender.place.tenant_id)
         if not self._in_flight.reserve(len(body), arrival.tenant_id):

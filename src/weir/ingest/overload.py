@@ -55,7 +55,7 @@ class Shares:
 
 
 def heavy_tenants(sent: Mapping[int, float]) -> frozenset[int]:
-    """Those above ``HEAVY_FACTOR`` times the mean of what was sent."""
+    """The tenants above ``HEAVY_FACTOR`` times the mean of what was sent."""
     if len(sent) < 2:
         return frozenset()
     bound = HEAVY_FACTOR * sum(sent.values()) / len(sent)

@@ -18,7 +18,7 @@ class CountedJournal(Protocol):
 
     @property
     def start_offset(self) -> int | None:
-        """Events in it when it was opened; None while it is not, and takes none."""
+        """Events in the journal when it was opened; None while it is not, and takes none."""
         ...
 
 
@@ -36,7 +36,7 @@ class Quota:
             if offset is None
             else table.begin(worker, self._month, offset=offset)
         )
-        """By tenant: events that were taken are added here, whether there is a quota or not."""
+        """Events taken, by tenant; the taker adds to it, whether there is a quota or not."""
 
     @classmethod
     def open(cls, path: Path, *, worker: int, journal: CountedJournal, clock: Clock) -> Self:

@@ -17,7 +17,7 @@ BOARD_BYTES = SLOT_COUNT * _SLOT.size
 
 
 class Slot(IntEnum):
-    """Who writes what. Times are microseconds of the wall clock."""
+    """The numbers of a board, each with its writer. Times are microseconds of the wall clock."""
 
     REGISTRY_EPOCH = 0
     """api: the epoch of the published registry; 0 before the first one."""
@@ -50,7 +50,7 @@ class Board:
 
     @classmethod
     def create(cls, path: Path) -> Self:
-        """A board with every slot 0, replacing whatever stood there."""
+        """Makes a board with every slot 0, replacing what stood there."""
         path.unlink(missing_ok=True)
         path.write_bytes(bytes(BOARD_BYTES))
         path.chmod(0o600)

@@ -35,7 +35,7 @@ class Directory(msgspec.Struct, frozen=True):
 
     @property
     def restoring(self) -> Path:
-        """There until a restore into this directory is complete."""
+        """The mark that is there until a restore into this directory is complete."""
         return self.root / "restoring"
 
     @property
@@ -113,17 +113,17 @@ class Directory(msgspec.Struct, frozen=True):
 
     @property
     def api_socket(self) -> Path:
-        """HTTP: what the door relays."""
+        """The socket for HTTP that the door relays."""
         return self.run / "api.sock"
 
     @property
     def control_socket(self) -> Path:
-        """HTTP: the operator's commands; guarded by file permissions alone."""
+        """The socket for the operator's commands; guarded by file permissions alone."""
         return self.run / "control.sock"
 
     @property
     def loader_socket(self) -> Path:
-        """Snapshots, the ledger, status: asked by the api process."""
+        """The socket on which the loader answers: snapshots, the ledger, traces, cuts."""
         return self.run / "loader.sock"
 
     @property
@@ -133,12 +133,12 @@ class Directory(msgspec.Struct, frozen=True):
 
     @property
     def damage(self) -> Path:
-        """Why a part of the node cannot start, for the supervisor to tell."""
+        """The file that says why a part of the node cannot start; the supervisor reads it."""
         return self.run / "damage"
 
     @property
     def spill(self) -> Path:
-        """What a merge of lake files does not hold in memory."""
+        """The folder for what a merge of lake files does not hold in memory."""
         return self.run / "spill"
 
     @property

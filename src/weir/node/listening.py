@@ -23,7 +23,7 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def bind_failure(error: OSError) -> str:
-    """The system's words alone: Python adds the address, which is told already."""
+    """Returns the system's words alone: Python adds the address, which is there already."""
     return os.strerror(error.errno) if error.errno and error.errno > 0 else str(error.strerror)
 
 

@@ -1,6 +1,6 @@
 """``node.json``: what a directory is, which life of the node it holds, and where that is reached.
 
-The epoch is empty for a node that was never restored. A restore gives a new random one, which
+The epoch is empty for a node that was never restored. A restore makes a new random one, which
 becomes a part of the names of the node's journals, so that no place in them is used twice: neither
 by the node that the backup was made of, nor by another one restored from it.
 """

@@ -32,7 +32,7 @@ def _watch(lifeline: int) -> None:
 
 
 def ignore_interrupts() -> None:
-    """Ctrl-C reaches the whole process group; the supervisor decides who ends when."""
+    """Ignores Ctrl-C, which reaches the whole group: the supervisor decides who ends when."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 

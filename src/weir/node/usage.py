@@ -46,7 +46,7 @@ NOT_STARTED = WorkerStart(0, sys.maxsize)
 
 
 def create_usage_table(path: Path, *, workers: int, month: int, used: Mapping[int, int]) -> None:
-    """A table for so many workers, replacing whatever stood there. Raises ``OSError``.
+    """Makes a table for so many workers, replacing what stood there. Raises ``OSError``.
 
     ``used`` is what is known of the month, by tenant: quotas hold from the first request on,
     before the loader has put down what it knows. The table takes its room at once, 1.5 MiB a
@@ -85,7 +85,7 @@ class UsageTable:
         return cls(mmap.mmap(-1, _LOADER_CELLS * _CELL_BYTES))
 
     def used(self, tenant_id: int, month: int) -> int:
-        """Events of a tenant in a month; rows that are not at that month yet hold none of it."""
+        """Returns a tenant's events of a month; rows not yet at that month hold none of it."""
         cells = self._cells
         used = cells[_HEAD + tenant_id] if cells[_MONTH] == month else 0
         for row in self._rows:
@@ -117,7 +117,7 @@ class UsageTable:
         return self.accepted(worker)
 
     def begin_month(self, worker: int, month: int) -> None:
-        """The worker's counts begin at 0 for another month."""
+        """Begins another month: the worker's counts are 0."""
         row = self._rows[worker]
         if self._cells[row + _MONTH]:
             self._cells[row + _MONTH] = 0
@@ -133,7 +133,7 @@ class UsageTable:
         return self._cells[_MONTH]
 
     def open_month(self, month: int) -> None:
-        """The loader's figures begin at 0 for another month."""
+        """Begins another month: the loader's figures are 0."""
         if self._cells[_MONTH]:
             self._cells[_MONTH] = 0
             self._clear(_HEAD)
@@ -152,7 +152,7 @@ class UsageTable:
         return WorkerStart(number, self._cells[row + _START])
 
     def settle(self, worker: int, start: WorkerStart) -> None:
-        """The loader has put the start in order."""
+        """Marks the start as put in order by the loader."""
         self._cells[self._rows[worker] + _SETTLED] = start.number
 
     def at_start(self, worker: int, tenant_id: int) -> int:
@@ -174,7 +174,7 @@ class UsageTable:
         return self._cells[self._rows[worker] + _BEFORE + tenant_id]
 
     def set_before(self, worker: int, tenant_id: int, events: int) -> None:
-        """Negative when the worker counted more than it wrote."""
+        """Sets ``before``; it is negative when the worker counted more than it wrote."""
         self._cells[self._rows[worker] + _BEFORE + tenant_id] = events
 
     def carry(self, tenant_id: int, events: int) -> None:

@@ -50,7 +50,7 @@ class Newest:
 
     tables: MetaData
     rows: Mapping[Table, Mapping[str, object]]
-    """The one row that a table begins with."""
+    """The row that each of these tables begins with."""
 
 
 def sqlite_url(path: Path) -> URL:

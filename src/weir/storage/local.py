@@ -42,7 +42,7 @@ def write_durable(path: Path, parts: Iterable[bytes | memoryview], *, mode: int 
 
 
 def place_durable(temporary: Path, path: Path) -> None:
-    """Gives a written file its name so that it survives a power cut; raises ``OSError``."""
+    """Renames a written file so that content and name survive a power cut; ``OSError``."""
     descriptor = os.open(temporary, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -159,7 +159,7 @@ class FileLock:
             os.pwrite(descriptor, str(os.getpid()).encode(), 0)
 
     def release(self) -> None:
-        """Gives the lock back; closing the descriptor is what frees it."""
+        """Frees the lock, by closing its descriptor."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None

@@ -179,7 +179,7 @@ def _text_of(record: bytes) -> str | None:
 
 
 def _takes(headers: Headers, endpoint: bytes) -> bool:
-    """On the path that another dialect has too: an endpoint's own host, or NDJSON."""
+    """Whether a request on the path of another dialect is ours: an endpoint's host, or NDJSON."""
     return bool(endpoint) or is_ndjson(headers.get(b"content-type"))
 
 

@@ -216,15 +216,15 @@ class Connection(asyncio.Protocol):
         return not self._pipeline.exchanges and self._current is None
 
     def pause_requests(self) -> None:
-        """The request just taken is decided later: those behind it wait, to keep their order."""
+        """Keeps later requests waiting, in order, because the one just taken is decided later."""
         self._pipeline.pause_requests()
 
     def resume_requests(self) -> None:
-        """The inverse of ``pause_requests``; takes the requests that waited."""
+        """Takes the requests that waited since ``pause_requests``."""
         self._pipeline.resume_requests()
 
     def finish(self, exchange: Exchange, output: bytes) -> None:
-        """The exchange's answer is complete; ``output`` is what of it was not yet written."""
+        """Ends the exchange's answer; ``output`` is what of it was not yet written."""
         self.door.release(exchange)
         if exchange.output is not None:
             return
@@ -273,7 +273,7 @@ class Connection(asyncio.Protocol):
             self._close()
 
     def give_up(self, error: WeirError) -> None:
-        """The node ends now: a relayed request without an answer is refused, all else breaks."""
+        """Ends with the node: refuses a relayed request without an answer, breaks all else."""
         first = self._pipeline.exchanges[0] if self._pipeline.exchanges else None
         if first is None or first.cancel is None or first.has_begun:
             self.abort()

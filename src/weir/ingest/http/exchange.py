@@ -58,11 +58,11 @@ class ExchangeConnection(ClientSocket, Protocol):
 
     @property
     def door(self) -> Answering:
-        """Who answers."""
+        """The door of the connection, which answers."""
         ...
 
     def finish(self, exchange: Exchange, output: bytes) -> None:
-        """The answer is complete; ``output`` is what of it was not yet written."""
+        """Ends an answer; ``output`` is what of it was not yet written."""
         ...
 
     def ends_with(self, exchange: Exchange) -> bool:
@@ -82,11 +82,11 @@ class ExchangeConnection(ClientSocket, Protocol):
         ...
 
     def pause_requests(self) -> None:
-        """The request just taken is worked on elsewhere: later ones wait."""
+        """Keeps later requests waiting, because the one just taken is worked on elsewhere."""
         ...
 
     def resume_requests(self) -> None:
-        """The inverse of ``pause_requests``."""
+        """Lets the requests that wait since ``pause_requests`` go on."""
         ...
 
 
@@ -203,11 +203,11 @@ class Exchange:
         self.connection.door.refuse(self, error)
 
     def durable(self, received_at_us: int) -> None:
-        """The frame is on disk: the answer may leave."""
+        """Sends the admission's reply, because the frame is on disk."""
         assert self.reply is not None
         self.connection.door.answer(self, self.reply)
 
     def failed(self, error: Exception) -> None:
-        """The frame may not be on disk: nothing is claimed."""
+        """Refuses the request, because its frame may not be on disk."""
         assert isinstance(error, WeirError)
         self.connection.door.refuse(self, error)

@@ -57,13 +57,13 @@ class HeadReader:
         self._is_complete = False
 
     def add_target(self, part: bytes) -> None:
-        """A part of the request target; raises ``TargetTooLong``."""
+        """Adds a part of the request target; raises ``TargetTooLong``."""
         self._target += part
         if len(self._target) > self._limits.target_bytes_max:
             raise TargetTooLong("The request target is too long.")
 
     def add_header(self, name: bytes, value: bytes) -> None:
-        """A header, or a trailer, which counts but may not change what the head said."""
+        """Adds a header, or a trailer, which counts but may not change what the head said."""
         self._header_count += 1
         self._header_bytes += len(name) + len(value)
         limits = self._limits
@@ -84,7 +84,7 @@ class HeadReader:
             headers[key] += b", " + value
 
     def complete(self, method: bytes, *, version: str) -> Head:
-        """The head, whole; headers that come now are trailers."""
+        """Returns the whole head; headers that come now are trailers."""
         self._is_complete = True
         target = origin_form(self._target)
         path = target.partition(b"?")[0]

@@ -57,7 +57,7 @@ class TransferCodingUnknown(InvalidInput):
 
 
 class VersionNotSupported(InvalidInput):
-    """Neither HTTP/1.1 nor HTTP/1.0."""
+    """A request in another version than HTTP/1.1 and HTTP/1.0."""
 
     status = 505
     default_code = "version_not_supported"

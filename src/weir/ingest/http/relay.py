@@ -136,7 +136,7 @@ class _Upstream(asyncio.Protocol):
             self._break("connection lost")
 
     def _cancel(self) -> None:
-        """The client left: the api process is told by the end of the connection."""
+        """Ends the connection to the api process, which so learns that the client left."""
         self._let_go()
         if self._transport is not None:
             self._transport.abort()

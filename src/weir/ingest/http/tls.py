@@ -67,7 +67,7 @@ class Certificate:
             ) from error
 
     def refresh(self) -> Refreshed | None:
-        """Reads the files again when they have changed; None when there is nothing new to tell.
+        """Reads the files again when they have changed; None when nothing is new.
 
         Into a context of their own: one keeps a key of each kind, and would go on with an old one.
         The files may be looked at every second; the same reason is told once.
@@ -137,7 +137,7 @@ def _context(cert: Path, key: Path) -> ssl.SSLContext:
 
 
 def _check_marks(cert: Path, key: Path) -> None:
-    """What OpenSSL calls ``PEM lib`` whatever it is."""
+    """Raises ``ValueError``, with the reason, for files that OpenSSL calls ``PEM lib``."""
     if _CERTIFICATE_MARK not in cert.read_text(errors="replace"):
         raise ValueError(f"{cert} holds no PEM certificate")
     text = key.read_text(errors="replace")

@@ -69,7 +69,7 @@ class TlsAccept(asyncio.Protocol):
             self.abort()
 
     def give_up(self, error: WeirError) -> None:
-        """The node ends now, and nothing can be said yet."""
+        """Drops the connection, with the node: before the handshake nothing can be said."""
         self.abort()
 
     def abort(self) -> None:
