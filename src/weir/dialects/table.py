@@ -23,7 +23,7 @@ class ListedDialect(NamedTuple):
     """What a node takes from the folder of one dialect."""
 
     name: str
-    """Of the folder, and of the dialect in ledger and metrics."""
+    """Names the folder, and the dialect in ledger and metrics."""
     routes: tuple[IngestRoute, ...]
     health: Mapping[str, RenderHealth] = {}
     """Paths at which the vendor's clients ask for the node's health, and the answers."""

@@ -223,7 +223,7 @@ class Intake:
         )
 
     def _count_inflated(self, arrival: Arrival, sender: Sender, body: bytes) -> None:
-        """A small body may become a large one, and is held until it is on disk."""
+        """Counts a body that inflating made larger, until it is on disk; ``Unavailable``."""
         if not arrival.tenant_id:
             self._in_flight.claim(arrival, sender.place.tenant_id)
         if not self._in_flight.reserve(len(body), arrival.tenant_id):

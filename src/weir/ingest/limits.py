@@ -163,7 +163,7 @@ class LimitTable:
         return RateWindow(limit, left - amount, self._reset_s)
 
     def _begin_minute(self, now_us: int) -> None:
-        """The window is the minute that it is, also when the clock went back."""
+        """Begins the window of the minute that it is, also when the clock went back."""
         minute = now_us // _WINDOW_US
         self._begins_us, self._ends_us = minute * _WINDOW_US, (minute + 1) * _WINDOW_US
         self._reset_s = (minute + 1) * WINDOW_S

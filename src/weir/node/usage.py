@@ -117,7 +117,7 @@ class UsageTable:
         return self.accepted(worker)
 
     def begin_month(self, worker: int, month: int) -> None:
-        """The worker's counts begin at 0 for another month."""
+        """Begins another month: the worker's counts are 0."""
         row = self._rows[worker]
         if self._cells[row + _MONTH]:
             self._cells[row + _MONTH] = 0

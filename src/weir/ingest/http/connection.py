@@ -216,11 +216,11 @@ class Connection(asyncio.Protocol):
         return not self._pipeline.exchanges and self._current is None
 
     def pause_requests(self) -> None:
-        """The request just taken is decided later: those behind it wait, to keep their order."""
+        """Keeps later requests waiting, in order, because the one just taken is decided later."""
         self._pipeline.pause_requests()
 
     def resume_requests(self) -> None:
-        """The inverse of ``pause_requests``; takes the requests that waited."""
+        """Takes the requests that waited since ``pause_requests``."""
         self._pipeline.resume_requests()
 
     def finish(self, exchange: Exchange, output: bytes) -> None:

@@ -82,11 +82,11 @@ class ExchangeConnection(ClientSocket, Protocol):
         ...
 
     def pause_requests(self) -> None:
-        """The request just taken is worked on elsewhere: later ones wait."""
+        """Keeps later requests waiting, because the one just taken is worked on elsewhere."""
         ...
 
     def resume_requests(self) -> None:
-        """The inverse of ``pause_requests``."""
+        """Lets the requests that wait since ``pause_requests`` go on."""
         ...
 
 

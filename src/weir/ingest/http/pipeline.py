@@ -38,11 +38,11 @@ class Pipeline:
             self._take(exchange)
 
     def pause_requests(self) -> None:
-        """The request just taken is decided later: those behind it wait, to keep their order."""
+        """Keeps later requests waiting, in order, because the one just taken is decided later."""
         self._is_paused = True
 
     def resume_requests(self) -> None:
-        """The inverse of ``pause_requests``; hands on the requests that waited."""
+        """Hands on the requests that waited since ``pause_requests``."""
         self._is_paused = False
         while self._waiting and not self._is_paused:
             self._take(self._waiting.popleft())

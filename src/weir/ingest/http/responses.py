@@ -66,7 +66,7 @@ def header_line(name: str, value: str | int) -> bytes:
 
 
 def window_headers(window: RateWindow) -> bytes:
-    """Header lines that tell a client of its window."""
+    """Header lines that show a client its window."""
     return _WINDOW % (window.limit, window.remaining, window.reset_s)
 
 
