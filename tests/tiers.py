@@ -70,6 +70,9 @@ SLOW = {
     "test_compaction.py::test_small_files_become_one_while_queries_go_on": "merges and queries",
     "test_pool.py::test_many_rows_are_streamed_and_not_gathered": "streams a gigabyte",
     "test_pool.py::test_ndjson_past_its_deadline_ends_with_the_error": "two deadlines of a query",
+    "test_recovery.py::test_torn_tail_is_cut_at_the_last_whole_frame": "a tail torn at every byte",
+    "test_crash.py::test_copies_stay_out_when_a_later_commit_dies": "a death in each of its steps",
+    "test_jsontext.py": "hundreds of drawn texts, each taken apart by an oracle too",
     "test_agreement.py": "hundreds of drawn bodies beside an oracle",
     "test_confinement.py": "starts an engine without its gate for each case",
 }
