@@ -67,4 +67,4 @@ class Verb(Operation[Asked, Reply], Generic[Asked, Reply], frozen=True, kw_only=
     reply: Body = Body()
     reply_words: str = ""
     errors: tuple[int, ...] = (400, 404, 409, 413, 422, 429, 503)
-    """Of all verbs together; by 400 and 422 ``reading`` tells no JSON from a wrong field."""
+    """What a verb may answer with; ``reading`` refuses no JSON with 400, a wrong field with 422."""

@@ -123,6 +123,14 @@ def test_only_credentials_that_can_be_keys_are_remembered(node: Node) -> None:
     assert {len(memory) for memory in credentials._memories.values()} == {1}
 
 
+@pytest.mark.parametrize("name", ["Authorization: Bearer ", "X-API-Key: "])
+def test_no_break_space_behind_a_key_is_no_part_of_it(node: Node, name: str) -> None:
+    """Copied from a page it may come along; what is remembered is the same key."""
+    with node.connect() as wire:
+        for _ in range(2):
+            assert wire.ask(request("/v1/ingest", BODY, f"{name}{INGEST}\xa0")).status == 202
+
+
 @pytest.mark.parametrize(
     ("key", "forwarded", "status"),
     [
