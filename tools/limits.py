@@ -32,7 +32,6 @@ FENCES = {
     "pyarrow": ("loader/*", "lake/*", "outputs/*", "query/*", "engine/*"),
     "rich": ("cli/*",),
     "sqlalchemy": ("control/*", "catalog/*", "publish/*", "storage/database.py"),
-    "sqlglot": ("query/*", "outputs/*"),
     "sqlite3": ("storage/database.py", "storage/sqlite.py", "backup/*"),
     "starlette": ("api/*",),
     "structlog": ("telemetry.py",),

@@ -35,8 +35,9 @@ class Exact(IntFlag):
 
     NONE = 0
     TEXT = 1
-    NUMBER = 2
     BOOLEAN = 4
+    NUMBER = 8
+    """Bit 2 is what files proved while NaN and ``1_000`` were numbers: it proves nothing."""
 
 
 class Accelerated(msgspec.Struct, frozen=True, order=True):

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from weir.domain.layout import Accelerated, ColumnKind, Exact
+from weir.engine.numbers import number
 from weir.errors import Unavailable
 
 MEMORY_BYTES: Final = 512 * 1024 * 1024
@@ -22,7 +23,7 @@ _ROWS = "rows_to_extract"
 _TYPED: Final[dict[ColumnKind, str]] = {
     ColumnKind.TEXT: "{text}",
     ColumnKind.INTEGER: "TRY_CAST({text} AS BIGINT)",
-    ColumnKind.FLOAT: "TRY_CAST({text} AS DOUBLE)",
+    ColumnKind.FLOAT: number("{text}"),
     ColumnKind.BOOLEAN: "CASE {text} WHEN 'true' THEN true WHEN 'false' THEN false END",
 }
 _ALL_EXACT: Final = Exact.TEXT | Exact.NUMBER | Exact.BOOLEAN
@@ -122,14 +123,14 @@ def _text_proof(value: str, text: str) -> str:
 
 def _number_proof(kind: ColumnKind, value: str, text: str) -> str:
     match kind:
-        case ColumnKind.FLOAT:  # the column is the number; but files hold no statistics of NaN
-            return f"({value} IS NULL OR NOT isnan({value}))"
+        case ColumnKind.FLOAT:
+            return "true"
         case (
             ColumnKind.INTEGER
         ):  # -0.0 equals 0 and is written otherwise; who gives the text, gives all
-            number = f"TRY_CAST({text} AS DOUBLE)"
-            sign = f"coalesce({value} <> 0 OR NOT signbit({number}), true)"
-            same = f"{number} IS NOT DISTINCT FROM CAST({value} AS DOUBLE)"
+            read = number(text)
+            sign = f"coalesce({value} <> 0 OR NOT signbit({read}), true)"
+            same = f"{read} IS NOT DISTINCT FROM CAST({value} AS DOUBLE)"
             return f"CASE WHEN {_text_proof(value, text)} THEN true ELSE {same} AND {sign} END"
         case _:
             return "false"

@@ -20,6 +20,11 @@ _TYPE_WORDS: Final = {
     "INTEGER_LITERAL": "INTEGER",
     "TIMESTAMP WITH TIME ZONE": "TIMESTAMPTZ",
 }
+_OF_TIMES: Final = (
+    *("date", "time", "strftime", "year", "month", "week", "day", "hour", "minute", "second"),
+    *("age", "epoch", "last_day", "century", "decade", "quarter", "iso", "julian"),
+)
+"""How the names of functions begin that take a time."""
 _TYPES = re.compile("|".join(_TYPE_WORDS))
 _QUOTED = re.compile(r'"((?:[^"]|"")*)"')
 
@@ -77,7 +82,8 @@ def _unknown_table(said: _Said) -> InvalidInput:
 def _wrong_arguments(said: _Said) -> InvalidInput:
     name = said.word("name")
     types = _TYPES.sub(lambda word: _TYPE_WORDS[word[0]], said.word("types"))
-    hint = "Check their number, or convert them as in TRY_CAST(x AS DOUBLE)."
+    wanted = "TIMESTAMPTZ" if name.lower().startswith(_OF_TIMES) else "DOUBLE"
+    hint = f"Check their number, or convert them as in TRY_CAST(x AS {wanted})."
     return _misused(f"'{_short(name)}' cannot take ({types}).", name, hint)
 
 

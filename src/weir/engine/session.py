@@ -13,9 +13,11 @@ from typing import Final, NamedTuple, Self
 import duckdb
 import pyarrow as pa
 
+from weir.domain.sql import list_of, quoted
 from weir.engine.failures import out_of_memory
 from weir.engine.mistakes import mistake
-from weir.engine.sources import SessionTable, list_of, quoted, tail_rows, views
+from weir.engine.sources import SessionTable, tail_rows, views
+from weir.engine.syntax import Syntax
 from weir.errors import Forbidden, Internal, Unavailable, WeirError
 
 MESSAGE_CHARS_MAX: Final = 500
@@ -115,13 +117,12 @@ class Engine:
 class Session:
     """One query's connection: given its tables, then locked, then asked."""
 
-    __slots__ = ("_connection", "_tables", "engine_names")
+    __slots__ = ("_connection", "_tables", "syntax")
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, engine_names: frozenset[str]) -> None:
         self._connection = connection
         self._tables: tuple[str, ...] = ()
-        self.engine_names = engine_names
-        """The functions, tables and views that the engine brings, in lower case."""
+        self.syntax = Syntax(connection, engine_names)
 
     def warm_up(self, name: str, schema: pa.Schema, sql: str) -> tuple[list[str], pa.Table]:
         """Runs a query over a table of one row of nulls, the way of all queries; leaves nothing.

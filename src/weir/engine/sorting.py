@@ -6,7 +6,7 @@ from typing import Self
 
 import pyarrow as pa
 
-from weir.engine.sources import list_of
+from weir.domain.sql import list_of
 from weir.errors import Corrupt
 
 

@@ -13,6 +13,8 @@ import msgspec
 import pyarrow as pa
 
 from weir.domain.layout import Column, ColumnKind, Exact, Read
+from weir.domain.sql import list_of, quoted, text_literal
+from weir.engine.numbers import number
 
 BRANCHES_MAX: Final = 8
 """Layouts that get a branch of their own; the rows of the others are read as JSON."""
@@ -87,16 +89,6 @@ def merged(sources: Sequence[Source]) -> list[Source]:
     ]
 
 
-def list_of(texts: Sequence[str]) -> str:
-    """Returns a SQL list of texts; statements that define views and settings bind nothing."""
-    return "[" + ", ".join(_text(each) for each in texts) + "]"
-
-
-def quoted(name: str) -> str:
-    """Returns a name as SQL."""
-    return '"' + name.replace('"', '""') + '"'
-
-
 def _view(name: str, branches: Sequence[str]) -> str:
     return f"CREATE VIEW {quoted(name)} AS " + " UNION ALL ".join(branches)
 
@@ -125,12 +117,14 @@ def _answer(column: Column, read: Read) -> str | None:
 
 
 def _cast(text: str, read: Read) -> str:
-    return text if read is Read.TEXT else f"TRY_CAST({text} AS {read.value})"
+    match read:
+        case Read.TEXT:
+            return text
+        case Read.NUMBER:
+            return number(text)
+        case Read.BOOLEAN:
+            return f"TRY_CAST({text} AS BOOLEAN)"
 
 
 def _json(pointer: str) -> str:
-    return f"json_extract_string(properties, {_text(pointer)})"
-
-
-def _text(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+    return f"json_extract_string(properties, {text_literal(pointer)})"

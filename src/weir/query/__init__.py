@@ -10,9 +10,10 @@ The life of a query:
    that it may read, with the table's files, its tail and its watermark.
 4. The worker (``worker``, in the sandbox of ``weir.workers``) gives up every file but the job's,
    and only then reads the statement.
-5. ``statement.gate`` parses it, binds the parameters as literals, holds every node against lists,
-   and writes anew what the engine will run: properties read by pointer (``statement.rewrite``), or
-   from columns where these give the same (``statement.acceleration``).
+5. ``statement.gate`` has the engine read it (``engine.syntax``), binds the parameters as literals,
+   holds every node of the engine's tree against lists (``statement.policy``), and has the engine
+   write anew what will run: properties read by pointer (``statement.rewrite``), or from columns
+   where these give the same (``statement.acceleration``).
 6. ``statement.pruning`` bounds the times that each table is asked for; files outside of them are
    not read.
 7. The engine runs the one SELECT over views that are named like the tables; ``formats`` and
@@ -26,6 +27,8 @@ What holds:
 - A tenant's statement has no placeholders. Values of Weir's own statements become literals in the
   tree, and the gate reads them like any other.
 - Columns and JSON give the same answer, and so do a pruned list of files and the whole one.
-- The engine runs what is written from the tree, never the text that was sent.
+- There is one reader of SQL, the engine. It runs what it writes from the tree that was checked,
+  never the text that was sent.
+- Where an answer depends on a reading that a person may not expect, it says so (``meta.notes``).
 - An answer carries the least watermark of the tables that it read.
 """

@@ -68,12 +68,20 @@ class ResultShape:
 
     __slots__ = ("_is_json", "schema")
 
-    def __init__(self, schema: pa.Schema, kinds: Sequence[str]) -> None:
+    def __init__(
+        self,
+        schema: pa.Schema,
+        kinds: Sequence[str],
+        names: Sequence[str | None] | None = None,
+    ) -> None:
         self._is_json = [
             kind == "JSON" and field.type == pa.string()
             for kind, field in zip(kinds, schema, strict=True)
         ]
-        names = unique_names(schema.names)
+        given = names or [None] * len(schema)
+        names = unique_names(
+            [name or field.name for name, field in zip(given, schema, strict=True)]
+        )
         types = [
             _JSON if is_json else field.type
             for is_json, field in zip(self._is_json, schema, strict=True)

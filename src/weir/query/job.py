@@ -76,7 +76,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     started_s: float
 
 
-class Meta(msgspec.Struct, frozen=True, kw_only=True):
+class Meta(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The trust of an answer. Scanned: the files and the tails that the query had to read."""
 
     elapsed_ms: int
@@ -85,6 +85,8 @@ class Meta(msgspec.Struct, frozen=True, kw_only=True):
     rows_scanned: int
     bytes_scanned: int
     watermark: str
+    notes: tuple[str, ...] = ()
+    """What a reader has to know of how the statement was read; left out without any."""
 
 
 class JobTables(NamedTuple):

@@ -48,11 +48,11 @@ def warm_up(session: Session) -> None:
     """
     passed = pass_query(
         _WARM_UP,
+        syntax=session.syntax,
         tables={EVENTS: _SHAPE},
         parameters={},
         rows_max=1,
         sql_bytes_max=len(_WARM_UP),
-        engine_names=(),
     )
     kinds, rows = session.warm_up(EVENTS, CANONICAL, passed.sql)
     shape = ResultShape(rows.schema, kinds)
@@ -89,11 +89,11 @@ def _answer(
 ) -> None:
     passed = pass_query(
         job.sql,
+        syntax=session.syntax,
         tables={table.name: _shape_of(table) for table in job.tables},
         parameters=job.parameters,
         rows_max=job.row_limit,
         sql_bytes_max=job.sql_bytes_max,
-        engine_names=session.engine_names,
         now_us=clock.now_us(),
     )
     reads = [
@@ -105,7 +105,7 @@ def _answer(
         kinds, batches = session.run(passed.sql, batch_rows=BATCH_ROWS)
     except InvalidInput as error:
         raise _placed(error, job.sql) from None
-    shape = ResultShape(batches.schema, kinds)
+    shape = ResultShape(batches.schema, kinds, passed.names)
     writer = writer_for(job.format, shape.schema, safe=job.safe, with_meta=job.with_meta)
     waiting = bytearray(writer.head())
     rows, truncated = 0, False
@@ -126,6 +126,7 @@ def _answer(
         rows_scanned=sum(each.row_count for each in reads),
         bytes_scanned=sum(each.byte_count for each in reads),
         watermark=to_iso(_watermark_us(job, passed)),
+        notes=passed.notes,
     )
     waiting += writer.ending(meta)
     send_message(connection, MessageKind.BODY, waiting)

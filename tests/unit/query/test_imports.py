@@ -25,19 +25,22 @@ BOUND = "SELECT event FROM events WHERE event_id = $name AND seq > $count"
 
 SCRIPT = """
 import sys
+from weir.engine.session import Engine
 from weir.lake.schema import CANONICAL
 from weir.query.statement.gate import pass_query
 from weir.query.statement.scopes import TableShape
 from weir.query.worker import warm_up
+session = Engine.open(memory_bytes=2**28).session()
+warm_up(session)
 before = set(sys.modules)
 for sql in ({bound!r}, *{statements!r}):
     pass_query(
         sql,
+        syntax=session.syntax,
         tables={{"events": TableShape(tuple(CANONICAL.names), frozenset(["/plan"]))}},
         parameters={{"name": "a", "count": -1}},
         rows_max=10,
         sql_bytes_max=10_000,
-        engine_names=(),
     )
 print(*sorted(set(sys.modules) - before))
 """

@@ -1,5 +1,8 @@
-"""What a statement may say, and what the engine runs in its place: pure, text in, text out.
+"""What a statement may say, and what the engine runs in its place: text in, text out.
 
-``gate`` leads: ``parsing`` makes the tree, ``scopes`` and ``functions`` hold every name against
-the lists, ``rewrite`` reads properties, ``pruning`` bounds times, ``acceleration`` uses columns.
+``gate`` leads. ``parsing`` has the engine read the text, ``arrows`` decides what ``->`` is;
+``nodes`` knows every part of the tree. ``scopes`` says which table a name means, ``policy`` and
+``functions`` hold all against the lists. ``pruning`` bounds times, ``names`` names columns,
+``rewrite`` reads properties (``paths``) as they are wanted (``wants``; ``written_out`` for short
+forms), ``acceleration`` lets columns answer.
 """

@@ -68,9 +68,11 @@ FUNCTIONS_BY_TOPIC: Final[dict[str, frozenset[str]]] = {
             json_transform_strict json_type json_valid json_value row_to_json to_json
         """,
         "lists_maps_structs": """
-            array_append array_concat array_contains array_distinct array_extract array_filter
+            apply array_append array_apply array_concat array_contains array_distinct
+            array_extract array_filter
             array_has array_has_all array_has_any array_indexof array_intersect array_length
-            array_position array_prepend array_reverse array_slice array_sort array_to_string
+            array_position array_prepend array_reduce array_reverse array_slice array_sort
+            array_to_string
             array_transform array_unique array_value array_zip cardinality element_at filter
             flatten list_aggregate list_any_value list_append list_apply list_avg list_concat
             list_contains list_count list_distinct list_element list_extract list_filter
@@ -80,7 +82,7 @@ FUNCTIONS_BY_TOPIC: Final[dict[str, frozenset[str]]] = {
             list_select list_slice list_sort list_stddev_pop list_stddev_samp list_string_agg
             list_sum list_transform list_unique list_value list_var_pop list_var_samp list_where
             list_zip map map_concat map_contains map_entries map_extract map_extract_value
-            map_from_entries map_keys map_values row struct_extract struct_insert struct_keys
+            map_from_entries map_keys map_values reduce row struct_extract struct_insert struct_keys
             struct_pack struct_values
         """,
         "series": "range generate_series",
@@ -108,7 +110,145 @@ _NUMERIC = """
 NUMERIC_FIRST_ARGUMENT: Final = frozenset(_NUMERIC.split())
 """Functions that read a property given as their first argument as a number."""
 
-NUMERIC_RESULT: Final = (NUMERIC_FIRST_ARGUMENT - {"min", "max"}) | frozenset(
-    {"count", "length", "len", "strlen", "epoch", "epoch_ms", "date_diff", "datediff"}
+NUMERIC_ARGUMENTS: Final = frozenset(
+    [
+        "corr",
+        "covar_pop",
+        "covar_samp",
+        "regr_avgx",
+        "regr_avgy",
+        "regr_count",
+        "regr_intercept",
+        "regr_r2",
+        "regr_slope",
+        "regr_sxx",
+        "regr_sxy",
+        "regr_syy",
+        "weighted_avg",
+        "to_timestamp",
+        "atan2",
+        "gcd",
+        "lcm",
+    ]
+)
+"""Functions that read properties in every argument as numbers."""
+
+INTEGER_FIRST_ARGUMENT: Final = frozenset(
+    [
+        "epoch_ms",
+        "make_timestamp",
+        "make_timestamp_ms",
+        "make_timestamptz",
+        "bit_and",
+        "bit_or",
+        "bit_xor",
+    ]
+)
+"""Functions that read a property given as their first argument as a whole number."""
+
+BOOLEAN_FIRST_ARGUMENT: Final = frozenset(["count_if", "countif", "bool_and", "bool_or"])
+"""Functions that read a property given as their first argument as a boolean."""
+
+PASSING: Final = frozenset(
+    [
+        "any_value",
+        "first",
+        "last",
+        "lag",
+        "lead",
+        "first_value",
+        "last_value",
+        "nth_value",
+        "mode",
+        "arg_max",
+        "arg_max_null",
+        "arg_min",
+        "arg_min_null",
+        "argmax",
+        "argmin",
+        "max_by",
+        "min_by",
+    ]
+)
+"""Functions whose result is one of the values given as their first argument."""
+
+ORDERED_SECOND_ARGUMENT: Final = frozenset(
+    ["arg_max", "arg_max_null", "arg_min", "arg_min_null", "argmax", "argmin", "max_by", "min_by"]
+)
+"""Functions that look for the greatest or the least of their second argument."""
+
+NUMERIC_RESULT: Final = (
+    (NUMERIC_FIRST_ARGUMENT - {"min", "max"})
+    | (NUMERIC_ARGUMENTS - {"to_timestamp"})
+    | frozenset(
+        [
+            "count",
+            "count_star",
+            "count_if",
+            "countif",
+            "approx_count_distinct",
+            "length",
+            "len",
+            "strlen",
+            "epoch",
+            "epoch_ms",
+            "epoch_us",
+            "epoch_ns",
+            "date_diff",
+            "datediff",
+            "date_part",
+            "datepart",
+            "row_number",
+            "rank",
+            "dense_rank",
+            "rank_dense",
+            "percent_rank",
+            "cume_dist",
+            "ntile",
+            "year",
+            "month",
+            "day",
+            "hour",
+            "minute",
+            "second",
+        ]
+    )
 )
 """Functions whose result makes the other side of a comparison a number."""
+
+OPERATORS: Final = frozenset(
+    [
+        "+",
+        "-",
+        "*",
+        "/",
+        "//",
+        "%",
+        "^",
+        "**",
+        "&",
+        "|",
+        "<<",
+        ">>",
+        "~",
+        "||",
+        "@",
+        "^@",
+        "&&",
+        "@>",
+        "<@",
+        "->",
+        "->>",
+        "~~",
+        "!~~",
+        "~~*",
+        "!~~*",
+        "~~~",
+    ]
+)
+"""The signs that the engine keeps as functions."""
+
+WRITTEN_OTHERWISE: Final = frozenset(
+    ["like_escape", "not_like_escape", "ilike_escape", "not_ilike_escape", "overlay"]
+)
+"""Functions that stand for syntax: ``LIKE … ESCAPE``, ``overlay(… PLACING …)``."""

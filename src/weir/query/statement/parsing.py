@@ -1,101 +1,86 @@
-"""SQL text to a tree and back, by sqlglot's DuckDB dialect with its rewriting turned off.
+"""SQL text to the engine's own tree and back.
 
-sqlglot knows hundreds of functions by class and may write them back differently. Here every call
-keeps the name that was written, so that the gate's allow-list sees the engine's own names.
-
-The optimizer's modules are what sqlglot imports where a statement first needs them. That would be
-in a worker, which cannot read files any more.
+There is one reader of the language, the engine: what is checked and changed here is what it read,
+and what runs is what it writes from the tree. Only brackets around ``->`` are put in before
+(``arrows.py``). The text is held to limits first, by its words and signs.
 """
 
-import logging
-from collections.abc import Mapping
-from typing import Any, ClassVar, Final
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, NamedTuple
 
-import sqlglot.optimizer.annotate_types  # loaded before files are out of reach
-import sqlglot.optimizer.normalize_identifiers  # likewise
-import sqlglot.optimizer.scope  # likewise
-import sqlglot.optimizer.simplify  # noqa: F401  # likewise
-from sqlglot import Token, TokenType, exp
-from sqlglot.dialects.duckdb import DuckDB
-from sqlglot.errors import ErrorLevel, ParseError, SqlglotError, TokenError
-from sqlglot.parsers.duckdb import DuckDBParser
+import msgspec
 
+from weir.engine.syntax import Syntax, Token, UnreadableTree
 from weir.errors import InvalidInput
 from weir.query.request import Parameter
+from weir.query.statement.arrows import bracketed, mark_lambdas, settle
+from weir.query.statement.nodes import Node, integer, is_expression, nodes, replaced, string
 
 TOKENS_MAX: Final = 20_000
 BRACKETS_DEEP_MAX: Final = 48
 
-_SYNTAX_CALLS = ("CAST", "TRY_CAST", "EXTRACT", "POSITION", "SUBSTRING", "TRIM")
-_SYNTAX_WORDS = ("CASE", "ANY", "MAP")
-_OPENING = frozenset({TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE})
-_CLOSING = frozenset({TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE})
-
-# It would log the tenant's statement when it falls back to a plain command.
-logging.getLogger("sqlglot").addHandler(logging.NullHandler())
-logging.getLogger("sqlglot").propagate = False
+_PLACE: Final = "query_location"
+_LENGTH: Final = "query_location_length"
 
 
-class _PlainDuckDB(DuckDB):
-    def to_json_path(self, path: exp.Expr | None) -> exp.Expr | None:
-        return path
+class Statement(NamedTuple):
+    """A SELECT as the engine read it: the query, and the text that its places count in."""
 
-    class Parser(DuckDBParser):
-        FUNCTIONS: ClassVar[dict[str, Any]] = {}
-        FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
-            name: DuckDBParser.FUNCTION_PARSERS[name] for name in _SYNTAX_CALLS
-        }
-        NO_PAREN_FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
-            name: DuckDBParser.NO_PAREN_FUNCTION_PARSERS[name] for name in _SYNTAX_WORDS
-        }
+    query: Node
+    sql: str
 
 
-_DIALECT = _PlainDuckDB()
-
-
-def parse(sql: str) -> list[exp.Expr]:
-    """Returns the statements of a text, empty ones left out.
+def parse(sql: str, syntax: Syntax) -> list[Statement]:
+    """Returns the statements of a text.
 
     Raises ``InvalidInput`` (``invalid_query``) with the place as ``position``, in characters from
-    0, for what is not SQL, is too long or nests too deep.
+    0, for what is not SQL, is too long or nests too deep; ``NotSelect`` for another statement.
     """
+    tokens = Syntax.tokens(sql)
+    _check_tokens(sql, tokens)
+    text = bracketed(sql, tokens)
+    marks = [at + place for place, at in enumerate(text.inserted)]
     try:
-        tokens = _DIALECT.tokenize(sql)
-        _check_tokens(tokens)
-        trees = _DIALECT.parser(error_level=ErrorLevel.IMMEDIATE).parse(tokens, sql)
-    except TokenError:
-        raise invalid("The query has a quote or a comment that is not closed.") from None
-    except ParseError as error:
-        raise _as_invalid(error, sql) from None
+        told: dict[str, Any] = msgspec.json.decode(syntax.read(text.sql))
     except RecursionError:
-        raise invalid("The query nests too deep.") from None
-    except SqlglotError:
+        raise too_deep() from None
+    except UnreadableTree:
         raise invalid("The query cannot be parsed.") from None
-    return [tree for tree in trees if tree is not None and not isinstance(tree, exp.Semicolon)]
+    places = _Places(sql, marks)
+    if told["error"]:
+        raise _failure(told, tokens, places)
+    found = [Statement(each["node"], sql) for each in told.get("statements", ())]
+    for statement in found:
+        places.correct(statement.query)
+    return found
 
 
-def bind(tree: exp.Expr, parameters: Mapping[str, Parameter]) -> None:
+def settle_arrows(query: Node) -> None:
+    """Decides of every arrow in a tree whether it is a lambda's; in place."""
+    for node in list(nodes(query)):
+        mark_lambdas(node)
+        if is_expression(node, "LAMBDA"):
+            settle(node)
+
+
+def bind(query: Node, parameters: Mapping[str, Parameter]) -> None:
     """Puts a literal in place of each ``$name`` that has a value; others stay placeholders."""
-    for mark in list(tree.find_all(exp.Placeholder)) if parameters else ():
-        if mark.name in parameters:
-            mark.replace(exp.convert(parameters[mark.name]))
+    for node in _every(query) if parameters else ():
+        if node.get("class") == "PARAMETER" and node["identifier"] in parameters:
+            value = parameters[node["identifier"]]
+            replaced(node, string(value) if isinstance(value, str) else integer(value))
 
 
-def write(tree: exp.Expr) -> str:
-    """Returns the tree as one statement for the engine: every name quoted, no comments."""
+def write(query: Node, syntax: Syntax) -> str:
+    """Returns the tree as one statement for the engine."""
+    told = {"error": False, "statements": [{"node": query}]}
     try:
-        return tree.sql(
-            dialect=_DIALECT, comments=False, identify=True, unsupported_level=ErrorLevel.RAISE
-        )
+        return syntax.write(msgspec.json.encode(told).decode())
     except RecursionError:
-        raise invalid("The query nests too deep.") from None
-    except SqlglotError:
+        raise too_deep() from None
+    except UnreadableTree:
         raise invalid("The query uses syntax that is not supported.") from None
-
-
-def shown(tree: exp.Expr) -> str:
-    """Returns the tree as a person would write it, for names and messages."""
-    return tree.sql(dialect=_DIALECT, comments=False)
 
 
 def invalid(message: str, *, position: int | None = None, hint: str | None = None) -> InvalidInput:
@@ -103,58 +88,131 @@ def invalid(message: str, *, position: int | None = None, hint: str | None = Non
     return InvalidInput(message, code="invalid_query", position=position, hint=hint)
 
 
+def too_deep() -> InvalidInput:
+    """Returns the error of a query that nests too deep."""
+    return invalid("The query nests too deep.")
+
+
 def positions_of_name(sql: str, name: str) -> list[int]:
     """Returns where a name or sign stands in a text that ``parse`` took, but not after ``AS``."""
     wanted = name.lower()
-    tokens = _DIALECT.tokenize(sql)
+    tokens = Syntax.tokens(sql)
+    encoded = sql.encode()
     return [
-        token.start
+        len(encoded[: token.start].decode())
         for before, token in zip([None, *tokens], tokens, strict=False)
-        if token.text.lower() == wanted
-        and token.token_type is not TokenType.STRING
-        and not (before and before.token_type is TokenType.ALIAS)
+        if _named(token.text).lower() == wanted and not (before and before.text.upper() == "AS")
     ]
 
 
-def position_of(tree: exp.Expr) -> int | None:
-    """Returns where the tree begins in the text it was parsed from, if it says so."""
-    starts = [node.meta["start"] for node in tree.walk() if "start" in node.meta]
+class Span(NamedTuple):
+    """Where a node stands in its text: characters from 0, the end not included."""
+
+    start: int
+    end: int
+
+
+def span_of(node: Node) -> Span | None:
+    """Returns where a node and all below it stand, None where the engine does not say."""
+    places = [
+        (each[_PLACE], each[_PLACE] + each.get(_LENGTH, 0))
+        for each in nodes(node)
+        if _PLACE in each
+    ]
+    if not places:
+        return None
+    return Span(min(start for start, _ in places), max(end for _, end in places))
+
+
+def position_of(node: Node) -> int | None:
+    """Returns where a node begins in its text, if the engine says so."""
+    starts = [each[_PLACE] for each in _every(node) if _PLACE in each]
     return min(starts, default=None)
 
 
-def _check_tokens(tokens: list[Token]) -> None:
+class NotSelect(Exception):  # the gate says it in its own words
+    """A statement that only something other than a SELECT can be."""
+
+
+class _Places:
+    """From bytes of the text that the engine read to characters of the text as it was sent."""
+
+    def __init__(self, sql: str, marks: list[int]) -> None:
+        self._sql = sql
+        self._encoded = None if sql.isascii() else sql.encode()
+        self._marks = marks
+
+    def character(self, at: int) -> int:
+        sent = at - bisect_left(self._marks, at)
+        if self._encoded is None:
+            return sent
+        return len(self._encoded[:sent].decode(errors="ignore"))
+
+    def correct(self, query: Node) -> None:
+        """Makes all places in a tree characters of the text as it was sent."""
+        for node in _every(query):
+            if _PLACE in node:
+                start = node[_PLACE]
+                node[_PLACE] = self.character(start)
+                if _LENGTH in node:
+                    node[_LENGTH] = self.character(start + node[_LENGTH]) - node[_PLACE]
+
+
+def _every(node: Node) -> Iterable[Node]:
+    """Every object of a tree, whatever it is."""
+    waiting: list[Any] = [node]
+    while waiting:
+        each = waiting.pop()
+        if isinstance(each, dict):
+            yield each
+            waiting += each.values()
+        elif isinstance(each, list):
+            waiting += each
+
+
+def _check_tokens(sql: str, tokens: list[Token]) -> None:
     if len(tokens) > TOKENS_MAX:
         raise invalid(f"The query has more than {TOKENS_MAX} words and signs.")
     depth = 0
     for before, token in zip([None, *tokens], tokens, strict=False):
-        if token.token_type in _OPENING:
+        if token.text in ("(", "[", "{"):
             depth += 1
             if depth > BRACKETS_DEEP_MAX:
                 raise invalid(
-                    f"Brackets nest deeper than {BRACKETS_DEEP_MAX}.", position=token.start
+                    f"Brackets nest deeper than {BRACKETS_DEEP_MAX}.",
+                    position=_character(sql, token.start),
                 )
-        elif token.token_type in _CLOSING:
+        elif token.text in (")", "]", "}"):
             depth -= 1
         elif before and _is_glued(before, token):
-            raise invalid("This number cannot be read.", position=before.start)
+            raise invalid("This number cannot be read.", position=_character(sql, before.start))
 
 
 def _is_glued(before: Token, token: Token) -> bool:
     """``0x1F`` would be read as ``0 AS x1F``."""
-    return (
-        before.token_type is TokenType.NUMBER
-        and token.start == before.end + 1
-        and token.token_type is TokenType.VAR
-    )
+    return before.end == token.start and before.text[0].isdigit() and token.text[0].isalpha()
 
 
-def _as_invalid(error: ParseError, sql: str) -> InvalidInput:
-    if not error.errors:
-        return invalid("The query cannot be parsed.")
-    place = error.errors[0]
-    word = str(place.get("highlight") or "")
-    lines = sql.split("\n")
-    line = min(max(int(place.get("line") or 1), 1), len(lines))
-    before = sum(len(text) + 1 for text in lines[: line - 1])
-    position = max(before + int(place.get("col") or 1) - max(len(word), 1), 0)
-    return invalid(f"Syntax error near '{word[:60]}'.", position=position)
+def _character(sql: str, at: int) -> int:
+    return len(sql.encode()[:at].decode(errors="ignore"))
+
+
+def _named(text: str) -> str:
+    return text[1:-1].replace('""', '"') if text[:1] == '"' else text
+
+
+def _failure(told: dict[str, Any], tokens: list[Token], places: _Places) -> Exception:
+    words = str(told["error_message"])
+    if told["error_type"] == "not implemented" and "SELECT" in words:
+        return NotSelect()
+    if "expression depth" in words:
+        return too_deep()
+    if tokens and _is_open(tokens[-1].text) and "unterminated" in words:
+        return invalid("The query has a quote or a comment that is not closed.")
+    position = told.get("position")
+    at = None if position is None else places.character(int(position))
+    return invalid(words[:1].upper() + words[1:].rstrip(".!") + ".", position=at)
+
+
+def _is_open(text: str) -> bool:
+    return text[:1] in "'\"$" or text[:2] in ("/*", "e'", "E'")

@@ -6,19 +6,32 @@ the table requires it, by a conjunct that compares the plain column with a const
 outer joins keep that true, because a row of nulls fails the same conjunct. Where anything else
 could see the row first (samples, ASOF and positional joins, renamed columns, an alias of the same
 name), the window is all time. What a constant is, is read more widely than the engine does, never
-more narrowly: ``now()`` is an hour to both sides, a month 28 to 31 days.
+more narrowly: ``now()`` is an hour to both sides, a month 28 to 31 days, a quarter 89 to 92.
 """
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
-from sqlglot import exp
-
 from weir.domain.times import DAY_US, to_us
 from weir.query.ranges import EVER, Range, Window
-from weir.query.statement.scopes import name_of, sources_of, tables_of
+from weir.query.statement.nodes import (
+    Node,
+    arguments_of,
+    function_name,
+    is_expression,
+    nodes,
+    number_of,
+    operator_of,
+    string_of,
+)
+from weir.query.statement.scopes import (
+    Mention,
+    Scopes,
+    joins_of,
+    sources_of,
+)
 
 NOW_SLACK_US: Final = 3_600_000_000
 
@@ -28,20 +41,25 @@ _NOW_CALLS: Final = frozenset(
 )
 _TODAY_CALLS: Final = frozenset({"today", "current_date"})
 _TRUNCATIONS: Final = frozenset({"date_trunc", "datetrunc"})
-_JOIN_KINDS: Final = frozenset({"", "INNER", "CROSS", "OUTER"})
+_JOINS: Final = frozenset({"INNER", "LEFT", "RIGHT", "OUTER"})
+_AFTER: Final = frozenset({"COMPARE_GREATERTHAN", "COMPARE_GREATERTHANOREQUALTO"})
+_BEFORE: Final = frozenset({"COMPARE_LESSTHAN", "COMPARE_LESSTHANOREQUALTO"})
 
-_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d\Z")
-_TIME: Final = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d{1,6})?)?)?\Z")
+_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d\Z", re.ASCII)
+_TIME: Final = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d{1,6})?)?)?\Z", re.ASCII)
 _ZONED: Final = re.compile(
-    r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)?)?\Z"
+    r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)?)?\Z", re.ASCII
 )
 _FORMS: Final = {
-    exp.DataType.Type.DATE: _DATE,
-    exp.DataType.Type.TIMESTAMP: _TIME,
-    exp.DataType.Type.TIMESTAMPNTZ: _TIME,
-    exp.DataType.Type.TIMESTAMPTZ: _ZONED,
+    "date": _DATE,
+    "timestamp": _TIME,
+    "datetime": _TIME,
+    "timestamp without time zone": _TIME,
+    "timestamptz": _ZONED,
+    "timestamp with time zone": _ZONED,
 }
-_COUNT: Final = re.compile(r"(-?\d{1,9})(?: *([A-Za-z]+))?\Z")
+_COUNT: Final = re.compile(r"(-?\d{1,6}) +([a-z]+)\Z", re.ASCII)
+_WHOLE: Final = re.compile(r"-?\d{1,6}\Z", re.ASCII)
 _UNITS_US: Final = {
     "microsecond": (1, 1),
     "millisecond": (1000, 1000),
@@ -51,129 +69,133 @@ _UNITS_US: Final = {
     "day": (DAY_US, DAY_US),
     "week": (7 * DAY_US, 7 * DAY_US),
     "month": (28 * DAY_US, 31 * DAY_US),
-    "quarter": (90 * DAY_US, 92 * DAY_US),
+    "quarter": (89 * DAY_US, 92 * DAY_US),
     "year": (365 * DAY_US, 366 * DAY_US),
 }
 """The least and the greatest length of each unit."""
 
 
-def windows_of(
-    tree: exp.Expr, names: Collection[str], *, now_us: int | None
-) -> dict[str, tuple[Window, ...]]:
-    """Returns for each table of ``names`` that a query reads a window for each of its mentions."""
+def windows_of(scopes: Scopes, *, now_us: int | None) -> dict[str, tuple[Window, ...]]:
+    """Returns for each table that a query reads a window for each of its mentions."""
     windows: dict[str, tuple[Window, ...]] = {}
-    for table in tree.find_all(exp.Table):
-        name = name_of(table, names)
-        if name is not None:
-            windows[name] = (*windows.get(name, ()), _window(table, names, now_us))
+    for mention in scopes.mentions:
+        if scopes.is_table(mention):
+            window = _window(mention, now_us)
+            windows[mention.name] = (*windows.get(mention.name, ()), window)
     return windows
 
 
-def _window(table: exp.Table, names: Collection[str], now_us: int | None) -> Window:
-    select = table.parent.parent if isinstance(table.parent, exp.From | exp.Join) else None
-    if not isinstance(select, exp.Select) or not _is_plain(select, names):
+def _window(mention: Mention, now_us: int | None) -> Window:
+    select = mention.select
+    if select["type"] != "SELECT_NODE" or not _is_plain(select):
         return Window()
-    where = select.args.get("where")
-    alias = table.alias_or_name.lower()
+    if not any(mention.table is source for source in sources_of(select)):
+        return Window()
     asked = dict.fromkeys(_TIMES, EVER)
-    for conjunct in () if where is None else _conjuncts(where.this):
-        for column, bounds in _bounds(conjunct, now_us):
-            if _is_of(column, alias, select):
-                asked[column.name.lower()] = asked[column.name.lower()].within(bounds)
+    for conjunct in _conjuncts(select.get("where_clause")):
+        for names, bounds in _bounds(conjunct, now_us):
+            if _is_of(names, mention.alias, select):
+                asked[names[-1].lower()] = asked[names[-1].lower()].within(bounds)
     return Window(**asked)
 
 
-def _is_plain(select: exp.Select, names: Collection[str]) -> bool:
+def _is_plain(select: Node) -> bool:
     """Whether the SELECT's WHERE sees every row of its tables, under the columns' own names."""
-    if select.args.get("sample") or select.args.get("laterals"):
+    if select.get("sample"):
         return False
-    if any(alias.alias.lower() in _TIMES for alias in select.find_all(exp.Alias)):
+    if any(str(each.get("alias", "")).lower() in _TIMES for each in nodes(select)):
         return False
-    joins = select.args.get("joins") or ()
-    if any(join.args.get("method") or join.kind not in _JOIN_KINDS for join in joins):
-        return False
+    for join in joins_of(select):
+        if join.get("ref_type") not in ("REGULAR", "CROSS") or join["join_type"] not in _JOINS:
+            return False
     return not any(
-        table.args.get("joins") or table.args.get("sample") or table.alias_column_names
-        for table in tables_of(select, names).values()
+        source.get("sample") or source.get("column_name_alias") for source in sources_of(select)
     )
 
 
-def _conjuncts(condition: exp.Expr) -> Iterator[exp.Expr]:
-    waiting = [condition]
+def _conjuncts(condition: Node | None) -> Iterator[Node]:
+    waiting = [] if condition is None else [condition]
     while waiting:
-        node = waiting.pop().unnest()
-        if isinstance(node, exp.And):
-            waiting += (node.this, node.expression)
+        node = waiting.pop()
+        if node.get("type") == "CONJUNCTION_AND":
+            waiting += node["children"]
         else:
             yield node
 
 
-def _is_of(column: exp.Column, alias: str, select: exp.Select) -> bool:
+def _is_of(names: list[str], alias: str, select: Node) -> bool:
     """Whether the column is of the SELECT's table that goes by this name there."""
-    if len(column.parts) == 1:
+    if len(names) == 1:
         return len(sources_of(select)) == 1
-    return len(column.parts) == 2 and column.table.lower() == alias
+    return len(names) == 2 and names[0].lower() == alias
 
 
-def _bounds(condition: exp.Expr, now_us: int | None) -> Iterator[tuple[exp.Column, Range]]:
+def _bounds(condition: Node, now_us: int | None) -> Iterator[tuple[list[str], Range]]:
     """The columns of times that the condition compares with constants, and what it leaves."""
-    if isinstance(condition, exp.Between):
-        low = _moment(condition.args["low"], now_us)
-        high = _moment(condition.args["high"], now_us)
-        if _is_time(condition.this) and low and high and not condition.args.get("symmetric"):
-            yield condition.this, Range(low.least_us, high.greatest_us)
+    if is_expression(condition, "BETWEEN") and condition["type"] == "COMPARE_BETWEEN":
+        low = _moment(condition["lower"], now_us)
+        high = _moment(condition["upper"], now_us)
+        if (names := _time(condition["input"])) and low and high:
+            yield names, Range(low.least_us, high.greatest_us)
         return
-    if not isinstance(condition, exp.EQ | exp.GT | exp.GTE | exp.LT | exp.LTE):
+    if not is_expression(condition, "COMPARISON"):
         return
-    left, right = condition.this, condition.expression
-    if _is_time(left) and (moment := _moment(right, now_us)):
-        yield left, _side(moment, after=isinstance(condition, exp.GT | exp.GTE), at=condition)
-    elif _is_time(right) and (moment := _moment(left, now_us)):
-        yield right, _side(moment, after=isinstance(condition, exp.LT | exp.LTE), at=condition)
+    kind = condition["type"]
+    if kind != "COMPARE_EQUAL" and kind not in _AFTER and kind not in _BEFORE:
+        return
+    left, right = condition["left"], condition["right"]
+    if (names := _time(left)) and (moment := _moment(right, now_us)):
+        yield names, _side(moment, kind, after=kind in _AFTER)
+    elif (names := _time(right)) and (moment := _moment(left, now_us)):
+        yield names, _side(moment, kind, after=kind in _BEFORE)
 
 
-def _side(moment: Range, *, after: bool, at: exp.Expr) -> Range:
-    if isinstance(at, exp.EQ):
+def _side(moment: Range, kind: str, *, after: bool) -> Range:
+    if kind == "COMPARE_EQUAL":
         return moment
     if after:
         return Range(moment.least_us, EVER.greatest_us)
     return Range(EVER.least_us, moment.greatest_us)
 
 
-def _is_time(node: exp.Expr) -> bool:
-    return isinstance(node, exp.Column) and node.name.lower() in _TIMES
+def _time(node: Node) -> list[str]:
+    """The names of a column of times; none for anything else."""
+    if not is_expression(node, "COLUMN_REF"):
+        return []
+    names: list[str] = node["column_names"]
+    return names if names[-1].lower() in _TIMES else []
 
 
-def _moment(node: exp.Expr, now_us: int | None) -> Range | None:
+def _moment(node: Node, now_us: int | None) -> Range | None:
     """The moments that a constant may mean; None where it is none that is understood."""
+    text = string_of(node)
+    if text is not None:
+        return _parsed(text, _ZONED)
+    if is_expression(node, "CAST"):
+        form = _FORMS.get(str(node["type_expr"]["type_name"]).lower())
+        text = string_of(node["child"])
+        return None if form is None or text is None else _parsed(text, form)
+    if is_expression(node, "COLUMN_REF"):
+        names = node["column_names"]
+        return _now(names[0].lower(), now_us) if len(names) == 1 else None
+    sign, arguments = operator_of(node), arguments_of(node)
+    if sign in ("+", "-") and len(arguments) == 2:
+        length = _length(arguments[1])
+        return _shifted(_moment(arguments[0], now_us), _negated(length) if sign == "-" else length)
+    name = function_name(node)
+    if name is not None and not arguments:
+        return _now(name, now_us)
+    if name in _TRUNCATIONS and len(arguments) == 2:
+        unit = _UNITS_US.get(string_of(arguments[0]) or "")
+        return None if unit is None else _earlier(_moment(arguments[1], now_us), unit[1])
+    return None
+
+
+def _now(name: str, now_us: int | None) -> Range | None:
     now = None if now_us is None else Range(now_us - NOW_SLACK_US, now_us + NOW_SLACK_US)
-    match node.unnest():
-        case exp.Literal(is_string=True) as literal:
-            return _parsed(str(literal.this), _ZONED)
-        case exp.Cast(this=exp.Literal(is_string=True)) as cast if _is_typed(cast):
-            return _parsed(str(cast.this.this), _FORMS[cast.to.this])
-        case exp.CurrentTimestamp():
-            return now
-        case exp.CurrentDate():
-            return _earlier(now, DAY_US)
-        case exp.Add(this=moment, expression=exp.Interval() as interval):
-            return _shifted(_moment(moment, now_us), _length(interval))
-        case exp.Sub(this=moment, expression=exp.Interval() as interval):
-            return _shifted(_moment(moment, now_us), _negated(_length(interval)))
-        case exp.Anonymous(expressions=[]) as call if call.name.lower() in _NOW_CALLS:
-            return now
-        case exp.Anonymous(expressions=[]) as call if call.name.lower() in _TODAY_CALLS:
-            return _earlier(now, DAY_US)
-        case exp.Anonymous(expressions=[exp.Literal(is_string=True) as unit, moment]) as call:
-            if call.name.lower() not in _TRUNCATIONS or unit.this not in _UNITS_US:
-                return None
-            return _earlier(_moment(moment, now_us), _UNITS_US[unit.this][1])
-        case _:
-            return None
-
-
-def _is_typed(cast: exp.Cast) -> bool:
-    return cast.to.this in _FORMS and not cast.args.get("format")
+    if name in _NOW_CALLS:
+        return now
+    return _earlier(now, DAY_US) if name in _TODAY_CALLS else None
 
 
 def _parsed(text: str, form: re.Pattern[str]) -> Range | None:
@@ -187,17 +209,29 @@ def _parsed(text: str, form: re.Pattern[str]) -> Range | None:
     return Range(at_us, at_us)
 
 
-def _length(interval: exp.Interval) -> Range | None:
-    """The least and the greatest length of an interval of one unit."""
-    count = interval.this.unnest()
-    found = _COUNT.match(str(count.this)) if isinstance(count, exp.Literal) else None
-    if found is None or bool(found[2]) is bool(interval.args.get("unit")):
+def _length(node: Node) -> Range | None:
+    """The least and the greatest length of an interval of one unit.
+
+    ``INTERVAL 3 DAY`` is a call of ``to_days`` in the tree, ``INTERVAL '3 days'`` a cast.
+    """
+    if is_expression(node, "CAST") and str(node["type_expr"]["type_name"]).lower() == "interval":
+        found = _COUNT.match(string_of(node["child"]) or "")
+        return None if found is None else _spanned(found[1], found[2])
+    name, arguments = function_name(node), arguments_of(node)
+    if name is None or not name.startswith("to_") or len(arguments) != 1:
         return None
-    unit = found[2] or interval.args["unit"].name
-    lengths = _UNITS_US.get(unit.lower().removesuffix("s"))
+    count = arguments[0]
+    while is_expression(count, "CAST") or function_name(count) == "trunc":
+        count = count["child"] if is_expression(count, "CAST") else arguments_of(count)[0]
+    digits = string_of(count) or number_of(count) or ""
+    return _spanned(digits, name.removeprefix("to_")) if _WHOLE.match(digits) else None
+
+
+def _spanned(count: str, unit: str) -> Range | None:
+    lengths = _UNITS_US.get(unit.removesuffix("s"))
     if lengths is None:
         return None
-    ends = sorted(int(found[1]) * length for length in lengths)
+    ends = sorted(int(count) * length for length in lengths)
     return Range(ends[0], ends[1])
 
 

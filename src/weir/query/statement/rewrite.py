@@ -1,280 +1,373 @@
-"""What the gate changes in a query: how properties are read, and what columns are called.
+"""How properties are read: as text, and as a number or a boolean where one is wanted.
 
-``properties.plan``, ``properties['plan']`` and ``properties->>'plan'`` are the same text, by the
-exact key. Where a number is wanted (``sum``, arithmetic, comparison with a number) the text is
-cast, and what is not a number is null.
+Every path into a JSON column becomes an extraction of its text. ``sum``, arithmetic, comparison
+with a number cast that text, and what is no number is null (``engine/numbers.py``). Where values
+are put in order, numbers go by number and texts behind them by letters. Where two properties are
+compared for being equal they are texts, and the answer says so.
 """
 
-from collections.abc import Iterable, Iterator
-from enum import Enum
-from typing import Final
+import copy
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlglot import exp
 
-from weir.query.statement.functions import NUMERIC_FIRST_ARGUMENT, NUMERIC_RESULT
-from weir.query.statement.parsing import invalid, position_of, shown
-
-JSON_COLUMNS: Final = frozenset({"properties", "context"})
-NAME_CHARS_MAX: Final = 64
-
-_ARITHMETIC = (exp.Add, exp.Sub, exp.Mul, exp.Div, exp.IntDiv, exp.Mod, exp.Pow, exp.Neg)
-_COMPARISONS = (
-    *(exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.NullSafeEQ, exp.NullSafeNEQ),
-    *(exp.Between, exp.In),
+from weir.domain.layout import Read
+from weir.engine import numbers
+from weir.engine.syntax import Syntax
+from weir.query.statement.arrows import parameters_of
+from weir.query.statement.functions import PASSING
+from weir.query.statement.nodes import (
+    Node,
+    arguments_of,
+    call,
+    children,
+    column,
+    filled,
+    function_name,
+    integer,
+    is_expression,
+    is_query,
+    nodes,
+    operator_of,
+    replaced,
+    string,
+    string_of,
+    try_cast,
 )
-_ORDERED_NAMES = {"percentile_cont": "quantile_cont", "percentile_disc": "quantile_disc"}
-_CHOICES = frozenset({"coalesce", "ifnull", "nullif", "greatest", "least"})
-_WRAPPERS = (exp.Filter, exp.Window, exp.WithinGroup, exp.Paren, exp.Cast)
-_NAMED_SYNTAX: Final[dict[type[exp.Expr], str]] = {
-    exp.Extract: "extract",
-    exp.Trim: "trim",
-    exp.Substring: "substring",
-    exp.StrPosition: "position",
-    exp.Case: "case",
-    exp.CurrentDate: "current_date",
-    exp.CurrentTimestamp: "current_timestamp",
+from weir.query.statement.paths import PropertyPath, path_of
+from weir.query.statement.wants import (
+    ARITHMETIC,
+    EXTREMES,
+    Want,
+    is_interval,
+    is_wide,
+    passed_arguments,
+    shared_want,
+    want_of_argument,
+)
+from weir.query.statement.written_out import (
+    alias_meant,
+    named_properties,
+    write_out_all,
+    write_out_between,
+    write_out_groups,
+)
+
+EXTRACT: Final = "json_extract_string"
+
+_ORDERING: Final = frozenset(
+    {
+        *("COMPARE_LESSTHAN", "COMPARE_GREATERTHAN"),
+        *("COMPARE_LESSTHANOREQUALTO", "COMPARE_GREATERTHANOREQUALTO", "COMPARE_BETWEEN"),
+    }
+)
+
+
+class Extraction(NamedTuple):
+    """A read of a property in the rewritten tree, which a column of its table may answer."""
+
+    node: Node
+    """The whole of it."""
+    select: Node
+    column: tuple[str, ...]
+    pointer: str
+    read: Read | None
+    """The type in which a column may answer the node; None where it may only give its text."""
+
+    @property
+    def texts(self) -> list[Node]:
+        """The calls within that give the text."""
+        return [each for each in nodes(self.node) if function_name(each) == EXTRACT]
+
+
+class Rewritten(NamedTuple):
+    """What the rewriting of a statement found."""
+
+    extractions: list[Extraction]
+    notes: list[str]
+
+
+_MARKED: Final[dict[Want, Callable[[str, str], str]]] = {
+    Want.EXACT: numbers.exact,
+    Want.COMPARED: numbers.compared_key,
 }
+_SQL: Final[dict[Want, Callable[[str], str]]] = {
+    Want.NUMBER: numbers.number,
+    Want.INTEGER: numbers.whole_number,
+    Want.KEY: numbers.sort_key,
+}
+_READS: Final = {Want.TEXT: Read.TEXT, Want.NUMBER: Read.NUMBER, Want.BOOLEAN: Read.BOOLEAN}
+_forms: dict[str, Node] = {}
 
 
-class Want(Enum):
-    """The type in which the surrounding expression reads a property."""
-
-    TEXT = None
-    NUMBER = "DOUBLE"
-    BOOLEAN = "BOOLEAN"
-
-
-class PropertyPath(msgspec.Struct, frozen=True):
-    """Keys below a JSON column, at least one; ``as_json`` where the last step is ``->``."""
-
-    column: exp.Column
-    keys: tuple[str, ...]
-    as_json: bool
+def rewrite_properties(query: Node, syntax: Syntax) -> Rewritten:
+    """Replaces every path into a JSON column by its extraction, in place."""
+    rewriting = _Rewriting(syntax)
+    rewriting.query(query)
+    return Rewritten(rewriting.extractions, list(dict.fromkeys(rewriting.notes)))
 
 
-def name_columns(tree: exp.Expr) -> None:
-    """Gives every result column without an alias the name that its reader expects."""
-    for select in tree.find_all(exp.Select):
-        for projection in select.expressions:
-            name = _natural_name(projection)
-            if name:
-                projection.replace(exp.alias_(projection.copy(), name, quoted=True))
+class _Rewriting:
+    """One statement on its way; ``_bound`` are the parameters of the lambdas around."""
 
+    def __init__(self, syntax: Syntax) -> None:
+        self.extractions: list[Extraction] = []
+        self.notes: list[str] = []
+        self._syntax = syntax
+        self._select: Node = {}
+        self._bound: tuple[str, ...] = ()
+        self._comparisons = 0
 
-def rewrite_properties(tree: exp.Expr) -> exp.Expr:
-    """Returns the tree with every path into a JSON column replaced by its extraction."""
-    return _rewrite(tree, Want.TEXT)
-
-
-def path_of(node: object) -> PropertyPath | None:
-    """Returns the path that an expression spells, or None.
-
-    Raises ``InvalidInput`` for a key that cannot be read.
-    """
-    match node:
-        case exp.Column():
-            return _column_path(node)
-        case exp.Paren():
-            return path_of(node.this)
-        case exp.Dot(expression=exp.Identifier()):
-            return _deeper(node, node.name)
-        case exp.Bracket():
-            return _deeper(node, _bracket_key(node))
-        case exp.JSONExtract() | exp.JSONExtractScalar():
-            return _deeper(node, _arrow_key(node))
-        case _:
-            return None
-
-
-def _column_path(column: exp.Column) -> PropertyPath | None:
-    parts = column.parts
-    for place, part in enumerate(parts[:2]):
-        if part.name.lower() not in JSON_COLUMNS or len(parts) == place + 1:
-            continue
-        if isinstance(parts[-1], exp.Star):
-            raise invalid(
-                f"'{part.name}.*' is not possible: name the keys.", position=position_of(column)
+    def query(self, query: Node) -> None:
+        outer, self._select = self._select, query
+        conditions = [query.get(name) for name in ("where_clause", "having", "qualify")]
+        ordered = [each for each in query.get("modifiers", ()) if each["type"] == "ORDER_MODIFIER"]
+        aliases = named_properties(query)
+        for each in ordered:
+            write_out_all(each, query)
+            if not self._orders_by_all_groups(query, each.get("orders", ()), aliases):
+                self._orders(each.get("orders", ()), aliases)
+        for child in children(query):
+            if any(child is each for each in ordered):
+                continue
+            self._read(
+                child, Want.BOOLEAN if any(child is each for each in conditions) else Want.TEXT
             )
-        table = parts[0].copy() if place else None
-        root = exp.Column(this=part.copy(), table=table)
-        return PropertyPath(root, tuple(key.name for key in parts[place + 1 :]), as_json=False)
-    return None
+        self._select = outer
 
+    def _read(self, node: Node, want: Want) -> None:
+        """Rewrites what stands in a node, read as ``want``."""
+        if is_query(node):
+            self.query(node)
+            return
+        path = path_of(node, self._bound)
+        if path is not None:
+            self._extract(node, path, want)
+            return
+        match node.get("class"):
+            case "FUNCTION" | "WINDOW":
+                self._call(node, want)
+            case "COMPARISON":
+                self._compare(node, [node["left"], node["right"]])
+            case "BETWEEN":
+                self._compare(node, [node["input"], node["lower"], node["upper"]])
+            case "CONJUNCTION":
+                self._all(node["children"], Want.BOOLEAN)
+            case "CASE":
+                self._case(node, want)
+            case "OPERATOR":
+                self._operator(node, want)
+            case "LAMBDA":
+                outer = self._bound
+                self._bound = (*outer, *parameters_of(node))
+                self._read(node["expr"], Want.TEXT)
+                self._bound = outer
+            case None if node.get("type") == "JOIN":
+                for child in children(node):
+                    on = child is node.get("condition")
+                    self._read(child, Want.BOOLEAN if on else Want.TEXT)
+            case _:
+                self._all(children(node), Want.TEXT)
 
-def _deeper(node: exp.Expr, key: str | None) -> PropertyPath | None:
-    above = _json_column(node.this) or path_of(node.this)
-    if above is None or key is None:
-        return None
-    return PropertyPath(above.column, (*above.keys, key), as_json=type(node) is exp.JSONExtract)
+    def _all(self, items: Iterable[Node], want: Want) -> None:
+        for item in items:
+            self._read(item, want)
 
-
-def _json_column(node: exp.Expr) -> PropertyPath | None:
-    """The bare column ``properties`` or ``table.properties``, as a path without keys yet."""
-    inner = node.unnest()
-    if not isinstance(inner, exp.Column) or len(inner.parts) > 2:
-        return None
-    if inner.name.lower() not in JSON_COLUMNS:
-        return None
-    return PropertyPath(inner.copy(), (), as_json=False)
-
-
-def _bracket_key(bracket: exp.Bracket) -> str | None:
-    keys = bracket.expressions
-    if len(keys) != 1 or not isinstance(keys[0], exp.Literal):
-        return None
-    if keys[0].is_string:
-        return str(keys[0].this)
-    if _json_column(bracket.this) or path_of(bracket.this):
-        raise invalid(
-            "Take an item of a list by '->> 0', counted from 0.", position=position_of(bracket)
+    def _extract(self, node: Node, path: PropertyPath, want: Want) -> None:
+        """Puts the extraction of a path in its place, read as ``want``."""
+        name = "json_extract" if path.as_json else EXTRACT
+        text = call(name, column(*path.column), string(path.pointer))
+        replaced(node, text if want is Want.TEXT else self._as(want, text))
+        self.extractions.append(
+            Extraction(node, self._select, path.column, path.pointer, _READS.get(want))
         )
-    return None
 
+    def _as(self, want: Want, text: Node) -> Node:
+        if want is Want.BOOLEAN:
+            return try_cast(text, "BOOLEAN")
+        if want in _MARKED:
+            return self._form(_MARKED[want], text)
+        return self._form(_SQL[want], text)
 
-def _arrow_key(arrow: exp.Expr) -> str | None:
-    key = arrow.expression
-    return str(key.this) if isinstance(key, exp.Literal) else None
+    def _form(self, sql: Callable[..., str], by: Node) -> Node:
+        """The expression of ``engine/numbers.py``, read once by the engine, for this text."""
+        name = sql.__name__
+        if name not in _forms:
+            given = ("x", "m")[: sql.__code__.co_argcount]
+            told = msgspec.json.decode(self._syntax.read(f"SELECT {sql(*given)}"))
+            form = told["statements"][0]["node"]["select_list"][0]
+            for each in nodes(form):
+                each.pop("query_location", None)
+                each.pop("query_location_length", None)
+            _forms[name] = form
+        return filled(_forms[name], {"x": by, "m": integer(self._comparisons)})
 
-
-def _rewrite(node: exp.Expr, want: Want) -> exp.Expr:
-    path = path_of(node)
-    if path is not None:
-        return _extraction(path, want)
-    for child, wanted in list(_children(node, want)):
-        changed = _rewrite(child, wanted)
-        if changed is not child:
-            child.replace(changed)
-    if isinstance(node, exp.WithinGroup):
-        # Written back as an ORDER BY within the call, where the engine knows only these names.
-        node.this.set("this", _ORDERED_NAMES.get(node.this.name.lower(), node.this.name))
-    if isinstance(node, exp.JSONExtract | exp.JSONExtractScalar):
-        # The engine binds ``->>`` looser than ``=``; a call has no precedence to mistake.
-        name = "json_extract" if type(node) is exp.JSONExtract else "json_extract_string"
-        return exp.Anonymous(this=name, expressions=[node.this, node.expression])
-    return node
-
-
-def _extraction(path: PropertyPath, want: Want) -> exp.Expr:
-    """Reads a path; ``acceleration.py`` finds these calls and lets columns answer instead.
-
-    A JSON pointer takes any key: the engine reads ``$`` and ``/`` in a plain key as syntax.
-    """
-    steps = "".join("/" + key.replace("~", "~0").replace("/", "~1") for key in path.keys)
-    name = "json_extract" if path.as_json else "json_extract_string"
-    call = exp.Anonymous(this=name, expressions=[path.column, exp.Literal.string(steps)])
-    if want.value is None:
-        return call
-    return exp.TryCast(this=call, to=exp.DataType.build(want.value))
-
-
-def _children(node: exp.Expr, want: Want) -> Iterator[tuple[exp.Expr, Want]]:
-    """The node's direct children and as what each reads a property."""
-    if isinstance(node, exp.Anonymous):
-        yield from _arguments(node, want)
-        return
-    operands = list(node.iter_expressions())
-    if isinstance(node, _ARITHMETIC):
-        dated = any(isinstance(item, exp.Interval) for item in operands)
-        inner = Want.TEXT if dated else Want.NUMBER
-    elif isinstance(node, _COMPARISONS):
-        inner = _shared_want(operands, Want.TEXT)
-    elif isinstance(node, exp.Paren | exp.Distinct | exp.Order):
-        inner = want
-    elif isinstance(node, exp.Case):
-        yield from _case_children(node, want)
-        return
-    elif isinstance(node, exp.Filter | exp.Window | exp.WithinGroup):
-        yield from _wrapped_children(node, want)
-        return
-    else:
-        inner = Want.TEXT
-    for item in operands:
-        yield item, inner
-
-
-def _arguments(call: exp.Anonymous, want: Want) -> Iterator[tuple[exp.Expr, Want]]:
-    name = call.name.lower()
-    if name in _CHOICES:
-        inner = _shared_want(call.expressions, want)
-        yield from ((item, inner) for item in call.expressions)
-        return
-    first = Want.NUMBER if name in NUMERIC_FIRST_ARGUMENT else Want.TEXT
-    for place, item in enumerate(call.iter_expressions()):
-        yield item, first if place == 0 else Want.TEXT
-
-
-def _case_children(case: exp.Case, want: Want) -> Iterator[tuple[exp.Expr, Want]]:
-    default = case.args.get("default")
-    branches = [branch.args["true"] for branch in case.args["ifs"]]
-    results = [*branches, *([default] if default is not None else [])]
-    inner = _shared_want(results, want)
-    yield from ((result, inner) for result in results)
-    tests = [branch.this for branch in case.args["ifs"]]
-    if case.this is not None:
-        subject = _shared_want([case.this, *tests], Want.TEXT)
-        yield from ((item, subject) for item in (case.this, *tests))
-        return
-    yield from ((test, Want.TEXT) for test in tests)
-
-
-def _wrapped_children(node: exp.Expr, want: Want) -> Iterator[tuple[exp.Expr, Want]]:
-    ordered = Want.NUMBER if isinstance(node, exp.WithinGroup) else Want.TEXT
-    for item in node.iter_expressions():
-        if item is node.this:
-            yield item, want
-        elif isinstance(node, exp.WithinGroup) and isinstance(item, exp.Order):
-            yield from ((term.this, ordered) for term in item.expressions)
+    def _call(self, node: Node, want: Want) -> None:
+        sign = operator_of(node)
+        arguments = arguments_of(node)
+        for name in ("filter", "filter_expr"):
+            if name in node:
+                self._read(node[name], Want.BOOLEAN)
+        self._windows(node)
+        if sign is not None:
+            self._sign(node, sign, arguments)
+            return
+        name = function_name(node) or ""
+        orders = [*node.get("order_bys", {}).get("orders", ()), *node.get("arg_orders", ())]
+        if name in ("quantile_cont", "quantile_disc") and len(arguments) == 1 and orders:
+            self._all([order["expression"] for order in orders], Want.NUMBER)
         else:
-            yield item, Want.TEXT
+            self._orders(orders, {})
+        if name in EXTREMES:
+            self._extreme(node, name, arguments, want)
+        elif name in ("nullif", "if") or name in PASSING:
+            self._passing(node, name, arguments, want)
+        else:
+            for place, argument in enumerate(arguments):
+                self._read(argument, want_of_argument(name, place, argument))
 
+    def _windows(self, node: Node) -> None:
+        self._all(node.get("partitions", ()), Want.TEXT)
+        bounds = [node[name] for name in ("start_expr", "end_expr") if name in node]
+        self._all(bounds, Want.TEXT)
+        by_distance = any(
+            "EXPR" in str(node.get(end)) and "RANGE" in str(node.get(end))
+            for end in ("start", "end")
+        )
+        if by_distance:
+            self._all([order["expression"] for order in node.get("orders", ())], Want.NUMBER)
+        else:
+            self._orders(node.get("orders", ()), {})
 
-def _shared_want(operands: Iterable[exp.Expr], otherwise: Want) -> Want:
-    """What the other operands make of a property beside them."""
-    items = list(operands)
-    if any(_is_number(item) for item in items):
-        return Want.NUMBER
-    if any(isinstance(item.unnest(), exp.Boolean) for item in items):
-        return Want.BOOLEAN
-    return otherwise
+    def _sign(self, node: Node, sign: str, arguments: Sequence[Node]) -> None:
+        if sign in ("->", "->>"):
+            self._all(arguments, Want.TEXT)
+            name = "json_extract" if sign == "->" else EXTRACT
+            replaced(node, call(name, *arguments))
+        elif sign in ARITHMETIC and not any(is_interval(item) for item in arguments):
+            self._all(arguments, Want.NUMBER)
+        else:
+            self._all(arguments, Want.TEXT)
 
+    def _passing(self, node: Node, name: str, arguments: Sequence[Node], want: Want) -> None:
+        """Calls that give one of their arguments, and what else they are given."""
+        passed = passed_arguments(name, arguments)
+        for place, argument in enumerate(arguments):
+            if not any(argument is each for each in passed):
+                self._read(argument, want_of_argument(name, place, argument))
+        self._choose(node, passed, want)
 
-def _is_number(node: exp.Expr) -> bool:
-    inner = node.unnest()
-    match inner:
-        case exp.Literal():
-            return not inner.is_string
-        case exp.Neg():
-            return _is_number(inner.this)
-        case exp.Filter() | exp.Window() | exp.WithinGroup():
-            return _is_number(inner.this)
-        case exp.Anonymous():
-            return inner.name.lower() in NUMERIC_RESULT
-        case exp.Cast():
-            return inner.to.this in exp.DataType.NUMERIC_TYPES
-        case exp.Mul() | exp.Div() | exp.IntDiv() | exp.Mod() | exp.Pow():
-            return True
-        case exp.Add() | exp.Sub():
-            return _is_number(inner.this) or _is_number(inner.expression)
-        case _:
+    def _choose(self, node: Node, items: Sequence[Node], want: Want) -> None:
+        """Reads what a node gives one of: all alike, as the others and the place want it."""
+        inner = shared_want(items, want)
+        texts = any(string_of(item) is not None for item in items)
+        if inner is want and want in _SQL and texts:
+            self._all(items, Want.TEXT)
+            self._wrap(node, _SQL[want])
+        else:
+            self._all(items, inner)
+
+    def _wrap(self, node: Node, sql: Callable[..., str]) -> None:
+        """Puts a rewritten node into a form, which holds it several times: no column answers it."""
+        within = {id(each) for each in nodes(node)}
+        self.extractions = [each for each in self.extractions if id(each.node) not in within]
+        inner = {key: value for key, value in node.items() if key != "alias"}
+        replaced(node, self._form(sql, inner))
+
+    def _extreme(self, node: Node, name: str, items: Sequence[Node], want: Want) -> None:
+        """``greatest`` and ``least``: of properties alone by what orders them, the text of it."""
+        paths = [path_of(item, self._bound) for item in items]
+        if want is not Want.TEXT or not items or any(path is None for path in paths):
+            self._choose(node, items, want)
+            return
+        keyed = []
+        for item, path in zip(items, paths, strict=True):
+            assert path is not None
+            self._extract(item, path, Want.TEXT)
+            self.extractions.pop()
+            keyed.append(self._form(numbers.valued_key, item))
+        replaced(node, call("struct_extract", call(name, *keyed), string("v")))
+
+    def _compare(self, node: Node, operands: Sequence[Node]) -> None:
+        self._comparisons += 1
+        shared = shared_want(operands, Want.TEXT)
+        paths = [path for item in operands if (path := path_of(item, self._bound)) is not None]
+        wide = shared is Want.NUMBER and paths and any(is_wide(item) for item in operands)
+        ordered = (
+            shared is Want.TEXT and len(paths) == len(operands) and node["type"] in _ORDERING
+        )
+        if (wide or ordered) and is_expression(node, "BETWEEN"):
+            write_out_between(node)
+            self._all(node["children"], Want.BOOLEAN)
+        elif wide:
+            for item in operands:
+                if path_of(item, self._bound) is not None:
+                    self._read(item, Want.EXACT)
+                else:
+                    self._read(item, Want.NUMBER)
+                    self._wrap(item, numbers.exact_number)
+        elif ordered:
+            self._all(operands, Want.COMPARED)
+        else:
+            if len(paths) == len(operands) and shared is Want.TEXT:
+                self._note_texts(paths)
+            self._all(operands, shared)
+
+    def _note_texts(self, paths: Sequence[PropertyPath]) -> None:
+        names = " and ".join(path.written for path in paths[:2])
+        self.notes.append(
+            f"{names} were compared as texts: 1 and 1.0 differ."
+            " To compare numbers, cast both: (…)::DOUBLE."
+        )
+
+    def _operator(self, node: Node, want: Want) -> None:
+        items: list[Node] = node["children"]
+        match node["type"]:
+            case "OPERATOR_NOT":
+                self._all(items, Want.BOOLEAN)
+            case "COMPARE_IN" | "COMPARE_NOT_IN":
+                self._compare(node, items)
+            case "OPERATOR_COALESCE" | "OPERATOR_NULLIF" | "OPERATOR_TRY":
+                self._choose(node, items, want)
+            case _:
+                self._all(items, Want.TEXT)
+
+    def _case(self, node: Node, want: Want) -> None:
+        checks = node["case_checks"]
+        self._all([each["when_expr"] for each in checks], Want.BOOLEAN)
+        results = [each["then_expr"] for each in checks]
+        if "else_expr" in node:
+            results.append(node["else_expr"])
+        self._choose(node, results, want)
+
+    def _orders_by_all_groups(
+        self, query: Node, orders: Sequence[Any], aliases: dict[str, Node]
+    ) -> bool:
+        """Whether nothing is left to do: GROUP BY ALL bears no key unless it is written out."""
+        if query.get("aggregate_handling") != "FORCE_AGGREGATES":
             return False
+        meant = [alias_meant(order["expression"], aliases) for order in orders]
+        paths = [
+            path
+            for node, order in zip(meant, orders, strict=True)
+            if (path := path_of(node or order["expression"])) is not None
+        ]
+        if not paths or write_out_groups(query):
+            return False
+        names = " and ".join(path.written for path in paths[:2])
+        self.notes.append(f"{names} were put in order as texts: write GROUP BY out for numbers.")
+        for node, order in zip(meant, orders, strict=True):
+            if node is None:
+                self._read(order["expression"], Want.TEXT)
+        return True
 
-
-def _natural_name(projection: exp.Expr) -> str | None:
-    """The name to give a result column; None where the engine's own is right."""
-    node = projection
-    while (path := path_of(node)) is None and isinstance(node, _WRAPPERS):
-        node = node.this
-    if path is not None:
-        return path.keys[-1] or path.column.name
-    match node:
-        case exp.Column() if node is projection:
-            return None
-        case exp.Star() | exp.Alias() | exp.Aliases():
-            return None
-        case exp.Column() | exp.Dot():
-            return node.name
-        case exp.Anonymous():
-            return node.name.lower()
-        case _:
-            return _NAMED_SYNTAX.get(type(node)) or shown(node)[:NAME_CHARS_MAX]
+    def _orders(self, orders: Iterable[Any], aliases: dict[str, Node]) -> None:
+        for order in orders:
+            node = order["expression"]
+            named = alias_meant(node, aliases)
+            if named is not None:
+                node = order["expression"] = copy.deepcopy(named)
+                node.pop("alias", None)
+            is_path = path_of(node, self._bound) is not None
+            self._read(node, Want.KEY if is_path else Want.TEXT)

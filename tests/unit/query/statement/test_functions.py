@@ -11,6 +11,7 @@ from weir.query.statement.functions import (
     FUNCTIONS_BY_TOPIC,
     NUMERIC_FIRST_ARGUMENT,
     NUMERIC_RESULT,
+    OPERATORS,
     SIZED_FUNCTIONS,
     TABLE_FUNCTIONS,
 )
@@ -40,6 +41,12 @@ def test_every_function_of_the_engine_was_judged() -> None:
     assert not found - FUNCTIONS - refused, "not judged yet"
     assert not refused - found, "gone from the engine"
     assert not refused & FUNCTIONS, "refused and allowed"
+
+
+def test_every_allowed_sign_exists_in_the_engine() -> None:
+    """Each is a function there, but ``->``, which the engine only has as syntax."""
+    found = duckdb.execute("SELECT DISTINCT function_name FROM duckdb_functions()").fetchall()
+    assert {name for (name,) in found} >= OPERATORS - {"->"}
 
 
 @pytest.mark.parametrize("name", sorted(SYNTAX))

@@ -1,13 +1,12 @@
 """What the gate lets through, what it refuses, and in which words."""
 
 import pytest
-from sqlglot import exp
 
-from tests.unit.query.statement.gating import pass_events
+from tests.unit.query.statement.gating import pass_events, strings_of, syntax
 from weir.errors import Forbidden, InvalidInput
 from weir.query.ranges import Window
-from weir.query.statement.gate import NODES_MAX, SIZE_LITERAL_MAX, PassedQuery, pass_query
-from weir.query.statement.parsing import parse
+from weir.query.statement.gate import PassedQuery, pass_query
+from weir.query.statement.policy import NODES_MAX, SIZE_LITERAL_MAX
 from weir.query.statement.scopes import TableShape
 
 ALLOWED = [
@@ -30,8 +29,8 @@ ALLOWED = [
     "SELECT * FROM (VALUES (1, 'a'), (2, 'b')) AS v(n, t)",
     (
         "SELECT count(*) FILTER (WHERE seq > 1) OVER (PARTITION BY event ORDER BY ts ROWS BETWEEN 1"
-        " PRECEDING AND CURRENT ROW) FROM events QUALIFY row_number() OVER w = 1 WINDOW w AS"
-        " (ORDER BY ts)"
+        " PRECEDING AND CURRENT ROW) FROM events WINDOW w AS (ORDER BY ts)"
+        " QUALIFY row_number() OVER w = 1"
     ),
     "SELECT event FROM events GROUP BY GROUPING SETS ((event), ()), ROLLUP (dialect), CUBE (topic)",
     "SELECT DISTINCT ON (event) event, ts FROM events ORDER BY ALL LIMIT 10 PERCENT OFFSET 1",
@@ -63,6 +62,14 @@ ALLOWED = [
         " FROM events"
     ),
     "DESCRIBE events",
+    "DESCRIBE SELECT event, count() FROM events GROUP BY event",
+    "SUMMARIZE events",
+    "VALUES (1), (2)",
+    "SELECT last_value(event IGNORE NULLS) OVER (ORDER BY ts), lag(event RESPECT NULLS) OVER ()",
+    "SELECT [1] && [2], [1] @> [2], 'abc' ^@ 'a', event COLLATE nocase, E'\\n', event !~ 'a'",
+    "SELECT event FROM events ORDER BY seq FETCH FIRST 3 ROWS ONLY",
+    "SELECT #1, JSON '{}', x'41', 10!, overlay('abc' PLACING 'x' FROM 1), array(SELECT 1), ~seq",
+    "SELECT * RENAME (event AS name) FROM events",
     "SELECT 1; -- and no more",
     "SELECT 'DROP TABLE events; COPY', $$read_csv('/etc/passwd')$$ /* ATTACH 'x' */",
 ]
@@ -98,11 +105,14 @@ REFUSED = [
     "EXECUTE p",
     "EXPLAIN SELECT 1",
     "EXPLAIN ANALYZE SELECT 1",
-    "SUMMARIZE events",
     "SHOW TABLES",
-    "DESCRIBE SELECT 1",
+    "SHOW ALL TABLES",
+    "SHOW events",
     "DESCRIBE other",
-    "VALUES (1)",
+    "SUMMARIZE SELECT * FROM read_csv('/etc/passwd')",
+    "VALUES ((SELECT current_setting('threads')))",
+    "SELECT event.upper() FROM events",
+    "SELECT 'a'.getenv()",
     "PIVOT events ON event USING count()",
     "SELECT * FROM events PIVOT (count(*) FOR event IN ('a'))",
     "UNPIVOT events ON seq INTO NAME n VALUE v",
@@ -184,7 +194,7 @@ MISTAKEN = {
     "SELECT '\ud800'": 8,
     "SELECT properties.* FROM events": 7,
     "SELECT properties['a'][1] FROM events": 7,
-    "SELECT properties.x FROM events AS properties": 35,
+    "SELECT properties.x FROM events AS properties": 25,
 }
 
 ENGINE_NAMES = {"current_setting", "read_csv", "duckdb_settings", "sqlite_master", "count", "glob"}
@@ -262,7 +272,7 @@ def test_position_counts_characters_over_lines() -> None:
         ("SELECT * FROM other", "other", "A query reads 'events'."),
         ("WITH daily AS (SELECT 1) SELECT * FROM dialy", "dialy", "Did you mean 'daily'?"),
         ("SELECT coutn(*) FROM events", "coutn", "Did you mean 'count'?"),
-        ("SELECT Date_Trnc('day', ts) FROM events", "Date_Trnc", "Did you mean 'date_trunc'?"),
+        ("SELECT date_trnc('day', ts) FROM events", "date_trnc", "Did you mean 'date_trunc'?"),
         ("SELECT zzz(1) FROM events", "zzz", None),
         ("SELECT * FROM generate_serie(1, 2)", "generate_serie", "Did you mean 'generate_series'?"),
     ],
@@ -287,7 +297,7 @@ def test_unknown_name_is_a_mistake_with_a_suggestion(sql: str, name: str, hint: 
         "SELECT " + "+".join(["1"] * 9_000),
         "SELECT " + "CASE WHEN true THEN " * 2_000 + "1" + " END" * 2_000,
         "SELECT * FROM " + " JOIN ".join(["events"] * 4_000),
-        "SELECT 1 UNION " * 3_000 + "SELECT 1",
+        "SELECT 1 UNION " * 5_000 + "SELECT 1",
         "SELECT a" + ".a" * 5_000,
         "SELECT x" + "::int" * 6_000,
         "SELECT " + ",".join(["1"] * (NODES_MAX + 1)),
@@ -310,7 +320,7 @@ def test_bombs_are_refused_without_harm(sql: str) -> None:
         ("SELECT * FROM events LIMIT 500", "LIMIT 11"),
         ("SELECT 1 UNION SELECT 2", "LIMIT 11"),
         ("(SELECT 1)", "LIMIT 11"),
-        ("SELECT * FROM events LIMIT 10 PERCENT", "LIMIT 10 PERCENT"),
+        ("SELECT * FROM events LIMIT 10 PERCENT", "LIMIT (10) %"),
         ("SELECT * FROM (SELECT * FROM events LIMIT 500)", "LIMIT 500) LIMIT 11"),
     ],
 )
@@ -340,11 +350,11 @@ def test_gate_knows_no_table_by_itself() -> None:
     def over_two(sql: str) -> PassedQuery:
         return pass_query(
             sql,
+            syntax=syntax(ENGINE_NAMES),
             tables={"visits": TableShape(("page",)), "orders": TableShape(("price",))},
             parameters={},
             rows_max=10,
             sql_bytes_max=9999,
-            engine_names=ENGINE_NAMES,
         )
 
     passed = over_two(
@@ -361,8 +371,8 @@ def test_gate_knows_no_table_by_itself() -> None:
     with pytest.raises(InvalidInput) as caught:
         over_two("SELECT * FROM events")
     assert caught.value.hint == "A query reads 'visits' or 'orders'."
-    with pytest.raises(Forbidden, match="Only DESCRIBE visits or orders is allowed"):
-        over_two("DESCRIBE SELECT 1")
+    with pytest.raises(Forbidden, match="Only DESCRIBE and SUMMARIZE"):
+        over_two("SHOW TABLES")
 
 
 HOSTILE_TEXTS = [
@@ -381,18 +391,16 @@ def test_parameter_is_one_literal_whatever_it_holds(text: str) -> None:
     """What is written reads back as the same text, and as nothing else."""
     sql = "SELECT seq FROM events WHERE event_id = $event_id OR seq = $seq"
     passed = pass_events(sql, parameters={"event_id": text, "seq": -5})
-    (tree,) = parse(passed.sql)
-    assert [each.this for each in tree.find_all(exp.Literal) if each.is_string] == [text]
-    assert not list(tree.find_all(exp.Placeholder))
-    assert '"seq" = -5' in passed.sql
+    assert strings_of(passed.sql) == [text]
+    assert "seq = -5" in passed.sql
 
 
 @pytest.mark.parametrize("mark", ["?", "$1", "$name", ":name"])
 def test_placeholder_without_a_value_is_forbidden(mark: str) -> None:
     """A tenant's statement has none; one that Weir forgot is no hole."""
-    with pytest.raises(Forbidden):
+    with pytest.raises((Forbidden, InvalidInput)):
         gate(f"SELECT * FROM events WHERE event = {mark}")
-    with pytest.raises(Forbidden):
+    with pytest.raises((Forbidden, InvalidInput)):
         pass_events(f"SELECT * FROM events WHERE event = {mark}", parameters={"other": "x"})
 
 

@@ -2,7 +2,7 @@
 
 import itertools
 import random
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.query.rig import Node, rows
-from tests.unit.query.statement.gating import pass_events
+from tests.unit.query.statement.gating import connection, pass_events
 from weir.clock import SystemClock
 from weir.engine.sources import SessionTable, Source, tail_rows, views
 from weir.lake.schema import CANONICAL
@@ -142,10 +142,11 @@ def test_what_is_not_understood_bounds_nothing(condition: str) -> None:
         ("SELECT * FROM events WHERE ts > '2026-11-20' USING SAMPLE 10", [False]),
         ("SELECT * FROM events e(ts) WHERE ts > '2026-11-20'", [False]),
         ("SELECT client_ts AS ts FROM events WHERE ts > '2026-11-20'", [False]),
-        ("SELECT properties.ts FROM events WHERE ts > '2026-11-20'", [False]),
+        ("SELECT properties.ts FROM events WHERE ts > '2026-11-20'", [True]),
+        ("SELECT ts::DATE, count(*) FROM events WHERE ts > '2026-11-20' GROUP BY ALL", [True]),
         (
             "SELECT * FROM (events a JOIN events b USING (seq)) WHERE a.ts > '2026-11-20'",
-            [False] * 2,
+            [True, False],
         ),
         (
             (
@@ -344,3 +345,56 @@ def answers(files: list[str], tail: pa.Table, sql: str) -> list[str]:
     found = connection.sql(sql).to_arrow_table()
     connection.close()
     return sorted(map(repr, found.to_pylist()))
+
+
+UNITS = ["MICROSECOND", "MILLISECOND", "SECOND", "MINUTE", "HOUR", "DAY", "WEEK", "MONTH"]
+moments = st.one_of(
+    st.dates(date(1990, 1, 1), date(2100, 12, 31)).map(lambda day: f"DATE '{day}'"),
+    st.integers(7306 * DAY_US, 47_846 * DAY_US).map(
+        lambda us: f"TIMESTAMP '{datetime.fromtimestamp(us / 1e6, UTC):%Y-%m-%d %H:%M:%S.%f}'"
+    ),
+    st.sampled_from(["2024-02-29", "2026-01-31", "2026-05-01", "2025-12-31", "2027-03-01"]).map(
+        lambda day: f"DATE '{day}'"
+    ),
+)
+counts = st.integers(-40, 40)
+units = st.sampled_from([*UNITS, "QUARTER", "YEAR"])
+intervals = st.one_of(
+    st.builds("INTERVAL ({}) {}".format, counts, units),
+    st.builds("INTERVAL '{}' {}".format, counts, units),
+    st.builds(lambda count, unit: f"INTERVAL '{count} {unit.lower()}s'", counts, units),
+    st.builds(lambda count, unit: f"to_{unit.lower()}s({count})", counts, units),
+    st.sampled_from(["INTERVAL '3 days ago'", "INTERVAL '1 day 02:03:04'", "INTERVAL '1h30m'"]),
+)
+
+
+@st.composite
+def constants(draw: st.DrawFn) -> str:
+    """A moment with intervals added and taken away, cut to units or not."""
+    made = draw(moments)
+    for _ in range(draw(st.integers(0, 3))):
+        sign, interval = draw(st.sampled_from("+-")), draw(intervals)
+        made = f"({made} {sign} {interval})"
+        if draw(st.integers(0, 3)) == 0:
+            made = f"date_trunc('{draw(units).lower()}', {made})"
+    return made
+
+
+@settings(max_examples=300)
+@given(constants())
+def test_no_bound_is_tighter_than_what_the_engine_computes(constant: str) -> None:
+    """Whatever months, quarters and years the calendar makes of it."""
+    sql = f"SELECT epoch_us(({constant})::TIMESTAMP)"
+    ((moment_us,),) = connection().execute(sql).fetchall()
+    for comparison in ("=", "<", "<=", ">", ">="):
+        (window,) = windows(f"SELECT * FROM events WHERE ts {comparison} {constant}")
+        if comparison in ("=", ">", ">="):
+            assert window.ts.least_us <= moment_us
+        if comparison in ("=", "<", "<="):
+            assert window.ts.greatest_us >= moment_us
+
+
+def test_a_quarter_may_have_89_days() -> None:
+    """From the first of February to the first of May: an event of 31 January is asked for."""
+    (window,) = windows("SELECT * FROM events WHERE ts <= DATE '2026-05-01' - INTERVAL 1 QUARTER")
+    assert window.ts.greatest_us >= NOW_US - (292 * 24 + 12) * HOUR_US
