@@ -194,6 +194,15 @@ CASES: dict[str, object] = {
     * 3,
     "SELECT count(*) FROM (SELECT DISTINCT ON (seq) ts::DATE, seq // 1000000 AS q FROM events"
     " WHERE event = 'login')": [3],
+    # What is written twice is one thing
+    "SELECT (properties.id > 9007199254740992) AS big, count(*) FROM events WHERE event = 'buy'"
+    " GROUP BY (properties.id > 9007199254740992) ORDER BY big": [[False, 1], [True, 1]],
+    f"SELECT (properties.score > properties.goal) AS won, count(*) {GAME}"
+    " GROUP BY (properties.score > properties.goal) ORDER BY won": [[False, 1], [True, 1]],
+    "SELECT 1 AS a UNION ALL BY NAME SELECT 2 AS b ORDER BY ALL": [[1, None], [None, 2]],
+    "SELECT ARRAY[], [1, 2]::INT[2], [], {'a': properties.properties['n']} FROM events LIMIT 1": [
+        [[], [1, 2], [], {"a": None}]
+    ],
     # A name that the engine has
     "SELECT user, count(*) FROM (SELECT user_id AS user FROM events WHERE event = 'login')"
     " GROUP BY ALL ORDER BY ALL": [["10", 1], ["11", 1], ["9", 1]],

@@ -51,6 +51,8 @@ def result_names(query: Node, sql: str) -> tuple[str | None, ...] | None:
     To be asked before anything in the statement is rewritten.
     """
     while query["type"] == "SET_OPERATION_NODE":
+        if query["setop_type"] == "UNION_BY_NAME":
+            return None
         query = query["children"][0]
     items = query["select_list"]
     if any(_has_star(item) or function_name(item) == "unnest" for item in items):

@@ -11,6 +11,8 @@ import copy
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
+import msgspec
+
 Node = dict[str, Any]
 """A part of a tree, changed in place."""
 
@@ -29,6 +31,7 @@ _CTES: Final[Fields] = {
     "map": {"key": LEAF, "value": {"aliases": LEAF, "materialized": LEAF, "query_node": NODE}}
 }
 _PLACE: Final[Fields] = {"query_location": LEAF, "query_location_length": LEAF}
+_NOT_SAID: Final = frozenset({*_PLACE, "alias"})
 _ANY_EXPRESSION: Final[Fields] = {"class": LEAF, "type": LEAF, "alias": LEAF, **_PLACE}
 _ANY_TABLE: Final[Fields] = {"type": LEAF, "alias": LEAF, "sample": LEAF, **_PLACE}
 _ANY_QUERY: Final[Fields] = {"type": LEAF, "modifiers": NODE, "cte_map": _CTES}
@@ -330,6 +333,11 @@ def replaced(node: Node, by: Node) -> None:
         node["alias"] = alias
 
 
+def fingerprint(node: Node) -> bytes:
+    """Returns what two nodes have in common that say the same, wherever they stand."""
+    return msgspec.json.encode(_bare(node))
+
+
 def filled(template: Node, by: Mapping[str, Node]) -> Node:
     """Returns a copy of a template with copies of nodes for its columns of these names."""
     made = copy.deepcopy(template)
@@ -337,6 +345,12 @@ def filled(template: Node, by: Mapping[str, Node]) -> Node:
         if is_expression(each, "COLUMN_REF") and each["column_names"][0] in by:
             replaced(each, copy.deepcopy(by[each["column_names"][0]]))
     return made
+
+
+def _bare(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _bare(each) for key, each in value.items() if key not in _NOT_SAID}
+    return [_bare(each) for each in value] if isinstance(value, list) else value
 
 
 def _slots(node: Node, record: Any, fields: Fields) -> Iterator[Slot]:

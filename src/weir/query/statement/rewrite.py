@@ -24,6 +24,7 @@ from weir.query.statement.nodes import (
     children,
     column,
     filled,
+    fingerprint,
     function_name,
     integer,
     is_expression,
@@ -117,7 +118,8 @@ class _Rewriting:
         self._syntax = syntax
         self._select: Node = {}
         self._bound: tuple[str, ...] = ()
-        self._comparisons = 0
+        self._marks: dict[bytes, int] = {}
+        self._mark = 0
 
     def query(self, query: Node) -> None:
         outer, self._select = self._select, query
@@ -201,7 +203,7 @@ class _Rewriting:
                 each.pop("query_location", None)
                 each.pop("query_location_length", None)
             _forms[name] = form
-        return filled(_forms[name], {"x": by, "m": integer(self._comparisons)})
+        return filled(_forms[name], {"x": by, "m": integer(self._mark)})
 
     def _call(self, node: Node, want: Want) -> None:
         sign = operator_of(node)
@@ -290,13 +292,11 @@ class _Rewriting:
         replaced(node, call("struct_extract", call(name, *keyed), string("v")))
 
     def _compare(self, node: Node, operands: Sequence[Node]) -> None:
-        self._comparisons += 1
+        self._mark = self._marks.setdefault(fingerprint(node), len(self._marks))
         shared = shared_want(operands, Want.TEXT)
         paths = [path for item in operands if (path := path_of(item, self._bound)) is not None]
         wide = shared is Want.NUMBER and paths and any(is_wide(item) for item in operands)
-        ordered = (
-            shared is Want.TEXT and len(paths) == len(operands) and node["type"] in _ORDERING
-        )
+        ordered = shared is Want.TEXT and len(paths) == len(operands) and node["type"] in _ORDERING
         if (wide or ordered) and is_expression(node, "BETWEEN"):
             write_out_between(node)
             self._all(node["children"], Want.BOOLEAN)
@@ -322,7 +322,7 @@ class _Rewriting:
         )
 
     def _operator(self, node: Node, want: Want) -> None:
-        items: list[Node] = node["children"]
+        items: list[Node] = node.get("children", [])
         match node["type"]:
             case "OPERATOR_NOT":
                 self._all(items, Want.BOOLEAN)
