@@ -105,6 +105,7 @@ TYPES: Final = frozenset(
         "bit",
         "bitstring",
         "list",
+        "array",
         "struct",
         "row",
         "map",
