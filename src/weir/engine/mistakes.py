@@ -25,6 +25,8 @@ _OF_TIMES: Final = (
     *("age", "epoch", "last_day", "century", "decade", "quarter", "iso", "julian"),
 )
 """How the names of functions begin that take a time."""
+_OWN_COLUMN: Final = re.compile(r"weir_\d+")
+"""Accelerated columns are nothing that the query names."""
 _TYPES = re.compile("|".join(_TYPE_WORDS))
 _QUOTED = re.compile(r'"((?:[^"]|"")*)"')
 
@@ -89,6 +91,10 @@ def _wrong_arguments(said: _Said) -> InvalidInput:
 
 def _ungrouped(said: _Said) -> InvalidInput:
     name = said.word("name")
+    if _OWN_COLUMN.fullmatch(name):
+        words = "A property is neither grouped nor aggregated."
+        hint = "Put the whole expression into GROUP BY, or any_value() around the property."
+        return InvalidInput(words, code="invalid_query", hint=hint)
     hint = f"Add it to GROUP BY, or write any_value({_short(name)})."
     return _misused(f"The column '{_short(name)}' is neither grouped nor aggregated.", name, hint)
 
