@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from weir.engine.column_types import ColumnType
 from weir.query import iso8601
@@ -37,7 +38,6 @@ def parquet_form(kind: ColumnType, given: pa.DataType) -> Form:
 
 
 _JSON: Final = pa.json_(pa.string())
-_SECOND_US: Final = iso8601.MICROSECONDS
 _NANOSECONDS: Final = 1000
 _DIGITS_MAX: Final = 38
 _HIGH_BOUND: Final = 10**_DIGITS_MAX >> 64
@@ -149,11 +149,10 @@ def _wide_integers(column: pa.Array) -> pa.Array:
 
 def _microseconds(column: pa.Array) -> pa.Array:
     """Seconds or milliseconds, of which Parquet has no seconds; infinities stay what they are."""
-    in_second = {"s": 1, "ms": 1000}[column.type.unit]
-    numbers = column.cast(pa.int64()).fill_null(0).to_numpy()
-    scaled = np.where(iso8601.infinite(numbers), numbers, numbers * (_SECOND_US // in_second))
-    made = pa.array(scaled, mask=column.is_null().to_numpy(zero_copy_only=False))
-    return made.cast(pa.timestamp("us"))
+    in_tick = iso8601.MICROSECONDS // {"s": 1, "ms": 1000}[column.type.unit]
+    ticks = column.cast(pa.int64())
+    never = pc.equal(pc.abs(ticks), iso8601.EVER)
+    return pc.if_else(never, ticks, pc.multiply(ticks, in_tick)).cast(pa.timestamp("us"))
 
 
 def _empty_structs(column: pa.Array) -> pa.Array:

@@ -15,8 +15,11 @@ import pyarrow as pa
 
 MICROSECONDS: Final = 1_000_000
 
-_EVER = {32: 2**31 - 1, 64: 2**63 - 1}
-"""By its width, the number that stands for infinity; its negative for the other one."""
+EVER: Final = 2**63 - 1
+"""The number of a timestamp that stands for infinity; its negative for the other one."""
+DAY_EVER: Final = 2**31 - 1
+"""The number of a date that stands for infinity."""
+
 _TICKS_IN_SECOND: Final = {"s": 1, "ms": 1000, "us": MICROSECONDS, "ns": 1_000_000_000}
 
 _Unit = Literal["D", "s", "ms", "us", "ns"]
@@ -67,18 +70,11 @@ def parsed_intervals(column: pa.Array) -> Sequence[Interval | None]:
     return [None if text is None else _parsed(text) for text in column.to_pylist()]
 
 
-def infinite(numbers: npt.NDArray[np.signedinteger]) -> npt.NDArray[np.bool_]:
-    """Returns which numbers of a column of times stand for an infinity."""
-    ever = _EVER[numbers.dtype.itemsize * 8]
-    never: npt.NDArray[np.bool_] = np.abs(numbers) == ever
-    return never
-
-
 def _moments(column: pa.Array, *, unit: _Unit, ending: str) -> Texts:
-    width = column.type.bit_width
-    ticks = column.cast(pa.int32() if width == 32 else pa.int64()).fill_null(0)
+    is_day = unit == "D"
+    ticks = column.cast(pa.int32() if is_day else pa.int64()).fill_null(0)
     numbers = ticks.to_numpy(zero_copy_only=False)
-    never = infinite(numbers)
+    never = np.abs(numbers) == (DAY_EVER if is_day else EVER)
     finite: npt.NDArray[np.datetime64] = np.where(never, 0, numbers).astype(f"M8[{unit}]")
     out: Texts = [
         _with_whole_year(_trimmed(text)) + ending
