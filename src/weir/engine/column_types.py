@@ -12,8 +12,8 @@ from weir.engine.sources import quoted
 
 LEAVES_AS_TEXT: Final = frozenset(
     {
-        *("bignum", "bit", "enum", "geometry", "interval", "time with time zone", "uhugeint"),
-        *("union", "variant"),
+        *("bignum", "bit", "enum", "geometry", "interval", "time with time zone", "type"),
+        *("uhugeint", "union", "variant"),
     }
 )
 """The types that arrive as texts, by the names that ``ColumnType`` has for them."""

@@ -218,8 +218,8 @@ _DAMAGE: Final = re.compile(
 """How the engine tells that a file is not what was written: by its name, or by what is wrong."""
 
 _TOO_LARGE: Final = re.compile(
-    r"std::bad_alloc|bad allocation|out of memory|memory allocation fail|[cm]alloc of size"
-    r"|(failed|could not|unable) to allocate"
+    r"(std::)?bad[_ ]alloc|out of memory|memory allocation fail|[cm]alloc of size"
+    r"|(failed to|could not|unable to|cannot) allocate"
     r"|(cannot create a|arrow appender: the maximum total) string (of )?size",
     re.IGNORECASE,
 )

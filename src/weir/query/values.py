@@ -130,7 +130,7 @@ _SCALARS: Final[dict[str, Converter]] = {
         (
             *("null", "boolean", "varchar", "uuid", "tinyint", "smallint", "integer", "utinyint"),
             *("usmallint", "uinteger", "bit", "time with time zone", "enum", "union", "variant"),
-            "geometry",
+            *("geometry", "type"),
         ),
         as_they_are,
     ),
