@@ -1,13 +1,15 @@
 """Values and formats at their edges."""
 
+import io
 import json
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from weir.engine.session import Engine
-from weir.query.formats import ResultShape, pieces_of, unique_names, writer_for
+from weir.query.formats import PIECE_BYTES_MAX, ResultShape, pieces_of, unique_names, writer_for
 from weir.query.job import Meta
 from weir.query.request import Format
 
@@ -110,6 +112,35 @@ def test_arrow_and_parquet_keep_types() -> None:
     assert table.schema.field("i").type == pa.int64()
     assert table.schema.field("j").type == pa.json_(pa.string())
     assert b"P1D" in write(sql, Format.PARQUET)
+
+
+def test_wide_rows_are_written_in_pieces() -> None:
+    """A batch becomes Python's values a megabyte at a time, and never less than a row."""
+    wide = pa.record_batch({"v": ["x" * (PIECE_BYTES_MAX // 2)] * 5})
+    assert [piece.num_rows for piece in pieces_of(wide)] == [1] * 5
+    narrow = pa.record_batch({"v": pa.array(range(2048))})
+    assert [piece.num_rows for piece in pieces_of(narrow)] == [2048]
+    assert list(pieces_of(narrow.slice(0, 0))) == []
+    assert pa.Table.from_batches(pieces_of(wide)).equals(pa.Table.from_batches([wide]))
+
+
+@pytest.mark.parametrize("kind", list(Format))
+def test_rows_come_in_their_order_whatever_the_pieces(kind: Format) -> None:
+    """Many batches, many pieces, one result."""
+    sql = "SELECT range AS n, repeat(range::TEXT, 300) AS t, [range] AS l FROM range(9000)"
+    body = write(sql, kind)
+    match kind:
+        case Format.JSON:
+            numbers = [row[0] for row in json.loads(body)["rows"]]
+        case Format.NDJSON:
+            numbers = [json.loads(line)["n"] for line in body.splitlines()]
+        case Format.CSV:
+            numbers = [int(line.split(b",")[0]) for line in body.splitlines()[1:]]
+        case Format.ARROW:
+            numbers = pa.ipc.open_stream(body).read_all()["n"].to_pylist()
+        case Format.PARQUET:
+            numbers = pq.read_table(io.BytesIO(body))["n"].to_pylist()
+    assert numbers == list(range(9000))
 
 
 @pytest.mark.parametrize(
