@@ -10,6 +10,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from weir.api.control_app import build_control_app
+from weir.api.trailers import TrailersProtocol
 from weir.clock import Clock
 from weir.control.service import ControlService
 from weir.domain.times import MINUTE_US
@@ -74,7 +75,7 @@ def _config(app: Starlette, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop="none",
-        http="httptools",
+        http=TrailersProtocol,
         ws="none",
         lifespan="off",
         interface="asgi3",

@@ -18,6 +18,7 @@ from weir.engine.session import Engine, Session, translate
 from weir.engine.sources import SessionTable, Source
 from weir.errors import InvalidInput, WeirError
 from weir.lake.schema import CANONICAL
+from weir.query.cutting import cut
 from weir.query.formats import ResultShape, writer_for
 from weir.query.job import Job, JobTable, JobTail, Meta
 from weir.query.ranges import is_needed
@@ -109,16 +110,13 @@ def _answer(
     writer = writer_for(job.format, shape.schema, safe=job.safe, with_meta=job.with_meta)
     waiting = bytearray(writer.head())
     rows, truncated = 0, False
-    for batch in batches:
-        truncated = rows + batch.num_rows > job.row_limit
-        taken = batch.slice(0, job.row_limit - rows)
-        rows += taken.num_rows
-        waiting += writer.rows(shape.fit(taken))
-        if len(waiting) >= FLUSH_BYTES:
+    for part in cut(iter(batches), row_limit=job.row_limit):
+        rows += part.batch.num_rows
+        truncated = part.truncated
+        waiting += writer.rows(shape.fit(part.batch))
+        if len(waiting) >= FLUSH_BYTES and not part.is_last:
             send_message(connection, MessageKind.BODY, waiting)
             waiting = bytearray()
-        if truncated:
-            break
     meta = Meta(
         elapsed_ms=round((clock.monotonic_s() - job.started_s) * 1000),
         rows=rows,
@@ -128,6 +126,7 @@ def _answer(
         watermark=to_iso(_watermark_us(job, passed)),
     )
     waiting += writer.ending(meta)
+    send_message(connection, MessageKind.WORD, msgspec.msgpack.encode(meta))
     send_message(connection, MessageKind.BODY, waiting)
 
 
