@@ -15,7 +15,7 @@ EXTENSION: Final = "http.response.trailers"
 
 
 def takes_trailers(scope: MutableMapping[str, Any]) -> bool:
-    """Whether a response to this request may have trailers: it has a body that is sent in chunks."""
+    """Whether a response to this request may have trailers: its body is sent in chunks."""
     return EXTENSION in (scope.get("extensions") or {})
 
 

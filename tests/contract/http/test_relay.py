@@ -99,7 +99,7 @@ def test_old_client_gets_a_stream_to_the_end_of_the_connection(node: Node) -> No
 
 
 def test_what_is_known_behind_the_body_comes_back(node: Node) -> None:
-    """Trailers are announced and sent as they came (RFC 9110, 6.5); the connection stays in step."""
+    """Trailers are announced and sent as they came (RFC 9110, 6.5), and the connection goes on."""
     with node.connect() as wire:
         for count in (3, 0):
             answer = wire.ask(request(f"/trailed/{count}", b"", method="GET"), method="GET")

@@ -14,7 +14,7 @@ import pytest
 import uvloop
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
-from starlette.routing import Mount, Route
+from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from weir.api.app import build_app
@@ -94,16 +94,21 @@ def test_trailers_stand_behind_the_last_chunk(
 ) -> None:
     """Of a response that asks for them, none of a HEAD's; the connection stays in step."""
 
-    async def trailed(scope: Scope, _receive: Receive, send: Send) -> None:
-        takes = takes_trailers(scope)
-        await send({"type": "http.response.start", "status": 200, "headers": [], "trailers": takes})
-        await send({"type": "http.response.body", "body": b"first", "more_body": True})
-        await send({"type": "http.response.body", "body": b"last"})
-        if takes:
-            await send({"type": "http.response.trailers", "headers": [(b"x-late", b"yes")]})
+    class Trailed(Response):
+        async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+            takes = takes_trailers(scope)
+            start = {"type": "http.response.start", "status": 200, "headers": []}
+            await send({**start, "trailers": takes})
+            await send({"type": "http.response.body", "body": b"first", "more_body": True})
+            await send({"type": "http.response.body", "body": b"last"})
+            if takes:
+                await send({"type": "http.response.trailers", "headers": [(b"x-late", b"yes")]})
 
-    app = build_app([Mount("/trailed", app=trailed)])
-    asked = b"%s /trailed/ HTTP/1.1\r\nHost: weir\r\n%s\r\n"
+    async def trailed(_request: Request) -> Response:
+        return Trailed()
+
+    app = build_app([Route("/trailed", trailed)])
+    asked = b"%s /trailed HTTP/1.1\r\nHost: weir\r\n%s\r\n"
     with serve(app, loop_factory=loop_factory):
         raw = connect_unix(directory.api_socket, timeout_s=120)
         raw.sendall(asked % (b"GET", b"") + asked % (b"HEAD", b""))

@@ -122,7 +122,11 @@ def test_end_is_known_before_the_first_byte_where_one_batch_reaches_it(
     A Parquet file of these rows is a single group, which is written at its end.
     """
     wide = "SELECT range AS n, repeat('x', 1000) AS text FROM range({})"
-    for rows_found, limit, is_known in ((1001, 1000, True), (1000, 1000, True), (9000, 8000, False)):
+    for rows_found, limit, is_known in (
+        (1001, 1000, True),
+        (1000, 1000, True),
+        (9000, 8000, False),
+    ):
         before, after = node.metas(wide.format(rows_found), format=kind, row_limit=limit)
         assert after is not None
         assert (after.rows, after.truncated) == (limit, rows_found > limit)

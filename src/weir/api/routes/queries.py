@@ -59,6 +59,10 @@ _QUERY_REPLY = Body(
         if kind != Format.JSON
     },
 )
+_QUERY_HEADERS = {
+    TRUNCATED: "`true` when there were more rows than `limit`, else `false`. A long result that is "
+    "streamed has it as a trailer behind the body, announced in `Trailer`."
+}
 _QUERY_REFUSALS = {
     400: Body(
         examples={
@@ -83,6 +87,7 @@ QUERY = Operation(
     returns=dict[str, Any],
     reply_words="The result.",
     reply=_QUERY_REPLY,
+    reply_headers=_QUERY_HEADERS,
     errors=_QUERY_ERRORS,
     refusals=_QUERY_REFUSALS,
 )
@@ -100,6 +105,7 @@ QUERY_BY_BODY = Operation(
     returns=dict[str, Any],
     reply_words="The result.",
     reply=_QUERY_REPLY,
+    reply_headers=_QUERY_HEADERS,
     errors=_QUERY_BY_BODY_ERRORS,
     refusals=_QUERY_REFUSALS,
 )
@@ -154,7 +160,7 @@ class _QueryResponse(StreamingResponse):
             self._result.finish()
 
     def _with_trailer(self, send: Send) -> Send:
-        """Ends the response with the trailer; an empty one when the result did not come to its end."""
+        """Ends the response with the trailer; with none when the result did not come to its end."""
 
         async def send_with_trailer(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -34,7 +34,7 @@ _NOT_FORWARDED = {
     b"transfer-encoding", b"upgrade", b"expect", b"content-length", CLIENT_ADDRESS_HEADER,
 }  # fmt: skip
 _NOT_RETURNED = {b"connection", b"keep-alive", b"transfer-encoding", b"upgrade"}
-"""Trailers come behind the last chunk, so their announcement goes where the answer has no chunks."""
+"""Where an answer has no chunks, its trailers have no place, and their announcement goes too."""
 
 
 class Relay:
