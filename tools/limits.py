@@ -130,7 +130,6 @@ MAY_TOUCH_THE_WORLD: dict[str, tuple[str, ...]] = {
         "api/routing.py",
         "api/run.py",
         "api/shield.py",
-        "api/trailers.py",
         "ingest/edge.py",
         "ingest/http/connection.py",
         "ingest/http/relay.py",

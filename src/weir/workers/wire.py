@@ -4,9 +4,9 @@ Worker to parent: messages of a little-endian ``u32`` length, one kind byte and 
 ``READY`` (empty, once the engine is connected), then for the one job any number of ``BODY`` (bytes
 of the result), before the last of them at most one ``WORD`` (msgpack, what this kind of job tells
 of its whole result), and one last ``DONE`` (empty) or ``FAILED`` (msgpack ``errors.Failure``).
-Parent to worker: one ``u32`` length, with the job's descriptors beside it, and the job in that many bytes.
-Fork server and parent share a socket of their own: one byte with the worker's end of a new pair
-asks for a fork; ``NOTE``s come back.
+Parent to worker: one ``u32`` length, with the job's descriptors beside it, and the job in that many
+bytes. Fork server and parent share a socket of their own: one byte with the worker's end of a new
+pair asks for a fork; ``NOTE``s come back.
 """
 
 import socket

@@ -18,8 +18,8 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from weir.api.app import build_app
+from weir.api.replies import takes_trailers
 from weir.api.run import serve_api
-from weir.api.trailers import takes_trailers
 from weir.control import uptime
 from weir.control.records import KeyRequest
 from weir.control.service import ControlService

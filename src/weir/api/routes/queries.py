@@ -14,8 +14,8 @@ from weir.api.auth import Authenticate
 from weir.api.operation import Operation
 from weir.api.query_fields import SQL_EXAMPLE, QueryFields, read_query
 from weir.api.reading import decode_object, read_body
+from weir.api.replies import TRAILERS, takes_trailers
 from weir.api.routing import route
-from weir.api.trailers import takes_trailers
 from weir.domain.described import Body
 from weir.domain.keys import Scope
 from weir.errors import InvalidInput, WeirError
@@ -169,7 +169,7 @@ class _QueryResponse(StreamingResponse):
             if message["type"] == "http.response.body" and not message.get("more_body"):
                 told = _truncated(self._result.meta)
                 headers = [(TRUNCATED.lower().encode(), told.encode())] if told else []
-                await send({"type": "http.response.trailers", "headers": headers})
+                await send({"type": TRAILERS, "headers": headers})
 
         return send_with_trailer
 
