@@ -5,11 +5,15 @@ import contextlib
 import math
 import socket
 from collections.abc import Generator
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from weir.api.control_app import build_control_app
+from weir.api.replies import TRAILERS
 from weir.clock import Clock
 from weir.control.service import ControlService
 from weir.domain.times import MINUTE_US
@@ -70,11 +74,47 @@ class _Server(uvicorn.Server):
         yield
 
 
+class _Connection(HttpToolsProtocol):
+    """uvicorn's connection, with the trailers that it does not send by itself."""
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        with_trailers: Any = _with_trailers(app, cycle)
+        super()._start_asgi_task(cycle, with_trailers)
+
+
+def _with_trailers(app: ASGIApp, cycle: RequestResponseCycle) -> ASGIApp:
+    async def run(scope: Scope, receive: Receive, send: Send) -> None:
+        has_trailers = False
+
+        async def send_with_trailers(message: Message) -> None:
+            nonlocal has_trailers
+            if message["type"] == TRAILERS and not cycle.disconnected:
+                cycle.transport.write(_last_chunk(message["headers"]))
+                cycle.chunked_encoding = False  # what ends the response writes no chunk of its own
+                message = {"type": "http.response.body", "body": b""}
+            elif message["type"] == "http.response.start":
+                has_trailers = bool(message.get("trailers"))
+            elif has_trailers:
+                message = {**message, "more_body": True}
+            await send(message)
+
+        if scope["method"] != "HEAD":
+            scope["extensions"] = {TRAILERS: {}}
+        await app(scope, receive, send_with_trailers)
+
+    return run
+
+
+def _last_chunk(headers: list[tuple[bytes, bytes]]) -> bytes:
+    """The chunk that ends a body, and the trailers behind it (RFC 9112, 7.1)."""
+    return b"0\r\n" + b"".join(b"%b: %b\r\n" % header for header in headers) + b"\r\n"
+
+
 def _config(app: Starlette, settings: Settings) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop="none",
-        http="httptools",
+        http=_Connection,
         ws="none",
         lifespan="off",
         interface="asgi3",

@@ -30,6 +30,7 @@ class Exit(IntEnum):
     CREDENTIAL_REFUSED = 3
     NOT_AVAILABLE = 4
     EVENTS_REJECTED = 5
+    ROWS_CUT_OFF = 6
     INTERRUPTED = 130
 
 
@@ -40,6 +41,8 @@ EXIT_WORDS = {
     Exit.CREDENTIAL_REFUSED: "The API key is missing, unknown, or lacks the scope.",
     Exit.NOT_AVAILABLE: "Not now: the node is not there, or a limit is reached. Try again later.",
     Exit.EVENTS_REJECTED: "`weir send`: some events were rejected, all others are on disk.",
+    Exit.ROWS_CUT_OFF: "`weir query` into a file or a pipe: there are more rows than `--limit`, or "
+    "nobody said whether there are. What was written is whole in itself.",
     Exit.INTERRUPTED: "Ctrl-C. `weir tail` and `weir serve` end with 0 then: that is how they end.",
 }
 

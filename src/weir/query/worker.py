@@ -18,6 +18,7 @@ from weir.engine.session import Engine, Session, translate
 from weir.engine.sources import SessionTable, Source
 from weir.errors import InvalidInput
 from weir.lake.schema import CANONICAL
+from weir.query.cutting import cut
 from weir.query.formats import ResultShape, pieces_of, writer_for
 from weir.query.job import Job, JobTable, JobTail, Meta
 from weir.query.ranges import is_needed
@@ -109,17 +110,14 @@ def _answer(
     writer = writer_for(job.format, shape, safe=job.safe, with_meta=job.with_meta)
     waiting = bytearray(writer.head())
     rows, truncated = 0, False
-    for batch in batches:
-        truncated = rows + batch.num_rows > job.row_limit
-        taken = batch.slice(0, job.row_limit - rows)
-        rows += taken.num_rows
-        for piece in pieces_of(taken):
-            waiting += writer.rows(piece)
+    for part in cut(iter(batches), row_limit=job.row_limit):
+        rows += part.batch.num_rows
+        truncated = part.truncated
+        for piece in pieces_of(part.batch):
             if len(waiting) >= FLUSH_BYTES:
                 _send(connection, waiting)
                 waiting = bytearray()
-        if truncated:
-            break
+            waiting += writer.rows(piece)
     meta = Meta(
         elapsed_ms=round((clock.monotonic_s() - job.started_s) * 1000),
         rows=rows,
@@ -130,6 +128,7 @@ def _answer(
         notes=passed.notes,
     )
     waiting += writer.ending(meta)
+    send_message(connection, MessageKind.WORD, msgspec.msgpack.encode(meta))
     _send(connection, waiting)
 
 

@@ -15,8 +15,10 @@ import uvloop
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from weir.api.app import build_app
+from weir.api.replies import takes_trailers
 from weir.api.run import serve_api
 from weir.control import uptime
 from weir.control.records import KeyRequest
@@ -84,6 +86,40 @@ def test_broken_off_reply_does_not_look_whole(serve: Any, directory: Directory) 
         pytest.raises(http.client.IncompleteRead),
     ):
         get(directory, "/break-off")
+
+
+@pytest.mark.parametrize("loop_factory", LOOPS, ids=["asyncio", "uvloop"])
+def test_trailers_stand_behind_the_last_chunk(
+    serve: Any, directory: Directory, loop_factory: Any
+) -> None:
+    """Of a response that asks for them, none of a HEAD's; the connection stays in step."""
+
+    class Trailed(Response):
+        async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+            takes = takes_trailers(scope)
+            start = {"type": "http.response.start", "status": 200, "headers": []}
+            await send({**start, "trailers": takes})
+            await send({"type": "http.response.body", "body": b"first", "more_body": True})
+            await send({"type": "http.response.body", "body": b"last"})
+            if takes:
+                await send({"type": "http.response.trailers", "headers": [(b"x-late", b"yes")]})
+
+    async def trailed(_request: Request) -> Response:
+        return Trailed()
+
+    app = build_app([Route("/trailed", trailed)])
+    asked = b"%s /trailed HTTP/1.1\r\nHost: weir\r\n%s\r\n"
+    with serve(app, loop_factory=loop_factory):
+        raw = connect_unix(directory.api_socket, timeout_s=120)
+        raw.sendall(asked % (b"GET", b"") + asked % (b"HEAD", b""))
+        raw.sendall(asked % (b"GET", b"Connection: close\r\n"))
+        received = b"".join(iter(lambda: raw.recv(65536), b""))
+        raw.close()
+    body = b"5\r\nfirst\r\n4\r\nlast\r\n0\r\nx-late: yes\r\n\r\n"
+    assert received.count(body) == 2
+    assert received.count(b"x-late") == 2
+    assert received.count(b"HTTP/1.1 200") == 3
+    assert received.endswith(body)
 
 
 def test_uptime_stands_on_the_board(serve: Any, board: Board) -> None:
