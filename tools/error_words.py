@@ -50,15 +50,20 @@ ERROR_WORDS = {
     "accept that the missing events are counted as lost.",
     "journal_unreadable": "A journal file's head and the journal's state are damaged. Restore the "
     "file, or move it away: its events are then counted as lost.",
-    "journal_version": "A newer version of Weir wrote the journal. Run that version.",
+    "journal_version": "A newer version of Weir wrote the journal. A node does not start on it: run "
+    "that version.",
     "key_known": "This key is known already, perhaps as a revoked one.",
     "key_not_found": "There is no key with this id. `weir keys list` shows the ids.",
     "key_revoked": "This key was revoked, and stays so. Create or import another one.",
     "limit_out_of_range": "`limit` lies between 1 and `query_rows_max`.",
     "locked": "Another process holds the directory. Stop it, or use another `--data`.",
     "method_not_allowed": "The path does not take this method; `Allow` lists those it takes.",
-    "newer_database": "A newer version of Weir wrote the database. Run that version.",
-    "newer_format": "A newer version of Weir wrote the directory. Run that version.",
+    "newer_database": "A newer version of Weir wrote the database. A node does not start on it: run "
+    "that version.",
+    "newer_format": "A newer version of Weir wrote the directory, a file of it, or the backup. Run "
+    "that version.",
+    "node_file_damaged": "`node.json` is not what a node wrote. Restore it from a backup; where "
+    "nothing was ever restored it can be removed, and is made anew.",
     "node_not_found": "The directory holds no node. Name the right one with `--data`; `weir serve` "
     "makes a new one.",
     "node_not_running": "No node runs in the directory. Start one with `weir serve`.",

@@ -64,6 +64,6 @@ def run_loop(main: Callable[[asyncio.Event], Awaitable[int]], settings: Settings
 
 
 def note_failure(error: WeirError, settings: Settings) -> None:
-    """Logs why a child ends; a damaged database is left to the supervisor too."""
+    """Logs why a child ends; what no restart will help is left to the supervisor too."""
     emit(Happening.CHILD_FAILED, reason=error.code, message=str(error))
     note_damage(directory_of(settings), error)

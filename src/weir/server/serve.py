@@ -10,6 +10,7 @@ from weir.node.databases import check_databases
 from weir.node.listening import bind, url_of
 from weir.node.node_file import check_own, read_node, write_node
 from weir.server.run_folder import directory_of, prepare_run
+from weir.server.versions import check_versions
 from weir.settings import Settings, worker_count
 from weir.storage.local import FileLock, make_root, usable
 
@@ -18,7 +19,8 @@ def serve(settings: Settings, *, warnings: list[str]) -> int:
     """Runs a node until SIGTERM or SIGINT; prints ``weir ready URL`` once; returns the exit code.
 
     Raises ``Conflict`` when another node holds the directory or the address, or the directory holds
-    something else; ``Corrupt`` when a database is found damaged before the node was ready.
+    something else, or was written by a newer version of Weir; ``Corrupt`` when a database is found
+    damaged before the node was ready.
     """
     Certificate.load(settings.tls_cert, settings.tls_key)
     settings = _with_absolute_files(settings)
@@ -33,6 +35,7 @@ def serve(settings: Settings, *, warnings: list[str]) -> int:
         lock.acquire()
     node = read_node(directory)
     check_databases(directory)
+    check_versions(directory)
     listener = listener or bind(settings.host, settings.port)
     if not settings.docs_url:
         description = f"{url_of(listener, settings)}/openapi.json"
