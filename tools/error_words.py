@@ -50,7 +50,7 @@ ERROR_WORDS = {
     "accept that the missing events are counted as lost.",
     "journal_unreadable": "A journal file's head and the journal's state are damaged. Restore the "
     "file, or move it away: its events are then counted as lost.",
-    "journal_version": "A newer version of Weir wrote the journal. A node does not start on it: run "
+    "journal_version": "A newer version of Weir wrote the journal. No node starts on it: run "
     "that version.",
     "key_known": "This key is known already, perhaps as a revoked one.",
     "key_not_found": "There is no key with this id. `weir keys list` shows the ids.",
@@ -58,7 +58,7 @@ ERROR_WORDS = {
     "limit_out_of_range": "`limit` lies between 1 and `query_rows_max`.",
     "locked": "Another process holds the directory. Stop it, or use another `--data`.",
     "method_not_allowed": "The path does not take this method; `Allow` lists those it takes.",
-    "newer_database": "A newer version of Weir wrote the database. A node does not start on it: run "
+    "newer_database": "A newer version of Weir wrote the database. No node starts on it: run "
     "that version.",
     "newer_format": "A newer version of Weir wrote the directory, a file of it, or the backup. Run "
     "that version.",

@@ -157,15 +157,11 @@ def check_state_version(content: bytes, path: Path) -> None:
 
 
 def _checked(file: BinaryIO, access: int) -> mmap.mmap:
-    view = mmap.mmap(file.fileno(), STATE_BYTES, access=access)
-    try:
-        check_state_version(view[: _START.size], Path(file.name))
-        if not view[:].startswith(_MAGIC):
-            raise ValueError(STATE_NAME)
-    except BaseException:
-        view.close()
-        raise
-    return view
+    start = file.read(_START.size)
+    check_state_version(start, Path(file.name))
+    if not start.startswith(_MAGIC):
+        raise ValueError(STATE_NAME)
+    return mmap.mmap(file.fileno(), STATE_BYTES, access=access)
 
 
 def _checksum(words: bytes) -> int:

@@ -25,8 +25,8 @@ VERSION_TABLE: Final = "alembic_version"
 
 SqliteError = sqlite3.Error
 
-_HAS_REVISION = f"SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '{VERSION_TABLE}'"
-_REVISION = f"SELECT version_num FROM {VERSION_TABLE}"
+_HAS_REVISION = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'alembic_version'"
+_REVISION = "SELECT version_num FROM alembic_version"
 
 
 def is_wal_safe() -> bool:
