@@ -27,7 +27,7 @@ LAST_ACCEPT_S = 0.1
 """How long a stopping worker still accepts: those that have connected already are answered."""
 
 REGISTRY_PATIENCE_S = 5.0
-"""How long a start waits for the registry before it accepts: clients wait that long in the listening
+"""How long a start waits for the registry before it accepts: so long clients wait in the listening
 socket's queue, which is kinder than a 503 while a node starts."""
 
 REGISTRY_POLL_S = 0.01

@@ -66,13 +66,12 @@ def test_health_is_told_and_events_are_taken_once_there_is_a_registry(tmp_path: 
 
 def test_a_registry_that_became_unreadable_takes_no_connection_down(tmp_path: Path) -> None:
     """Also with most of the bytes in flight taken, when shares are asked for."""
-    with running_node(tmp_path / "node") as node:
-        with node.connect() as wire:
-            assert wire.ask(request(key=INGEST)).status == 202
-            node.directory.registry.write_bytes(b"no registry")
-            node.board.set(Slot.REGISTRY_EPOCH, 2)
-            budget = node.door._in_flight
-            taken = int(budget._bytes_max * 0.9)
-            node.call(lambda: setattr(budget, "bytes_in_flight", taken))
-            assert wire.ask(request(key=INGEST)).status == 503
-            node.call(lambda: setattr(budget, "bytes_in_flight", budget.bytes_in_flight - taken))
+    with running_node(tmp_path / "node") as node, node.connect() as wire:
+        assert wire.ask(request(key=INGEST)).status == 202
+        node.directory.registry.write_bytes(b"no registry")
+        node.board.set(Slot.REGISTRY_EPOCH, 2)
+        budget = node.door._in_flight
+        taken = int(budget._bytes_max * 0.9)
+        node.call(lambda: setattr(budget, "bytes_in_flight", taken))
+        assert wire.ask(request(key=INGEST)).status == 503
+        node.call(lambda: setattr(budget, "bytes_in_flight", budget.bytes_in_flight - taken))
