@@ -30,6 +30,8 @@ ERROR_WORDS = {
     "expectation_failed": "`Expect` may only be `100-continue`.",
     "tls_files": "The certificate or key file cannot be used. Both are PEM, and belong together.",
     "fenced": "Another loader took over this directory; this one ends.",
+    "file_access": "The system refuses a file or a directory; the message names it and says why, "
+    "or whose it is. Run the command as that user, or mend the permissions.",
     "first_run_unreadable": "`first-run.json` is not what a first run wrote. Move it away and "
     "start again.",
     "forbidden": "The key is known and may not do this: it lacks the scope, or this address or "
@@ -93,7 +95,8 @@ ERROR_WORDS = {
     "tenant_inactive": "The account was switched off. `weir tenants change --active` opens it.",
     "tenant_not_found": "There is no such tenant. `weir tenants list` shows them.",
     "timeout": "It took longer than its deadline.",
-    "data_directory": "The data directory cannot be made or written. Choose another or mend it.",
+    "data_directory": "The data directory cannot be made, read or written; the message says why, "
+    "or whose it is. Choose another, mend it, or run the command as that user.",
     "too_many_tenants": "The node has as many tenants as it can hold.",
     "too_many_keys": "The node has as many live keys as it can hold. Revoke some.",
     "too_many_queries": "The tenant has `query_tenant_workers_max` queries running, or most of "

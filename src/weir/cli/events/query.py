@@ -8,7 +8,7 @@ import httpx
 import msgspec
 
 from weir.cli import options
-from weir.cli.command import Command
+from weir.cli.command import Command, read_text
 from weir.cli.http import connect, error_of, lost_connection
 from weir.cli.node import Target, find_target
 from weir.cli.output import print_table, show
@@ -70,7 +70,7 @@ def query(
     """
     if as_json and form not in {None, "json"}:
         raise click.UsageError("--json and --format contradict each other.")
-    text = sys.stdin.read() if sql == "-" else sql
+    text = read_text() if sql == "-" else sql
     wanted = "json" if as_json else form or ("table" if sys.stdout.isatty() else "ndjson")
     if wanted in BINARY and sys.stdout.isatty():
         raise InvalidInput(
