@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from weir.clock import SystemClock
+from weir.errors import InvalidInput
 from weir.ingest.http.tls import Certificate
 from weir.node.databases import check_databases, check_permissions
 from weir.node.listening import bind, url_of
@@ -31,7 +32,12 @@ def serve(settings: Settings, *, warnings: list[str]) -> int:
         check_own(directory)
     # In a new directory a start that is refused leaves nothing behind.
     listener = None if directory.root.exists() else bind(settings.host, settings.port)
-    make_root(directory.root)
+    try:
+        make_root(directory.root)
+    except InvalidInput:
+        if listener is not None:
+            listener.close()
+        raise
     lock = FileLock(directory.node_lock, purpose="The data directory is in use")
     with usable(directory.root):
         lock.acquire()
