@@ -77,7 +77,7 @@ def query(
             f"{wanted} is not for a terminal.", hint="Send it into a file with: > FILE"
         )
     target = find_target(**where)
-    body = {"q": text} if limit is None else {"q": text, "limit": limit}
+    body: dict[str, object] = {"q": text} if limit is None else {"q": text, "limit": limit}
     if wanted == "table":
         _print_as_table(b"".join(_ask(target, body, "json")))
         return
