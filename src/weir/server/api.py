@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from weir.api.app import build_app
 from weir.api.auth import authenticator
-from weir.api.routes.front import front_routes
+from weir.api.routes.description import front_routes
 from weir.api.routes.ledger import ledger_routes
 from weir.api.routes.queries import query_routes
 from weir.api.routes.script import script_routes

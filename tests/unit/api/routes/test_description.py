@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from weir import __version__
 from weir.api.app import build_app
 from weir.api.pages import front_page
-from weir.api.routes.front import front_routes
+from weir.api.routes.description import front_routes
 
 Call = Callable[..., httpx.Response]
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
