@@ -27,9 +27,9 @@ def check_permissions(directory: Directory) -> None:
     """Raises ``InvalidInput`` (``file_access``) when this user may not use a part of the node.
 
     Asked of everything at the top and of the journals, whose processes would be started for ever:
-    a command that was called as root leaves such files.
+    a command that was called as root leaves such files. What the first run left is for people.
     """
-    for name in sorted(directory.own_names):
+    for name in sorted(directory.own_names - {directory.first_run.name}):
         check_access(directory.root / name)
     for path in sorted(directory.journals.glob("*")):
         check_access(path)
