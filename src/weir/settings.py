@@ -225,7 +225,15 @@ def _build(values: dict[str, Scalar]) -> Settings:
 def _find_file(environ: Mapping[str, str], problems: list[str]) -> Path | None:
     named = environ.get("WEIR_CONFIG")
     path = Path(named or CONFIG_FILE)
-    if path.is_file():
+    try:
+        is_there = path.is_file()
+    except OSError as error:
+        # Of a directory that this user may not look into nothing is missed but what is named.
+        is_there = False
+        if named:
+            problems.append(f"WEIR_CONFIG names {path}, which cannot be read: {error.strerror}.")
+            return None
+    if is_there:
         return path
     if named:
         problems.append(f"WEIR_CONFIG names {path}, which is not a file.")
@@ -237,6 +245,9 @@ def _file_layer(path: Path, problems: list[str]) -> dict[str, Scalar]:
         table = tomllib.loads(path.read_text())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         problems.append(f"{path} is not valid TOML: {error}.")
+        return {}
+    except OSError as error:
+        problems.append(f"{path} cannot be read: {error.strerror}.")
         return {}
     unknown = sorted(set(table) - set(SPECS))
     problems.extend(f"{path}: there is no setting '{name}'." for name in unknown)
@@ -298,8 +309,9 @@ def _is_size(name: str) -> bool:
 
 def _convert(text: object, default: Scalar) -> Scalar:
     if isinstance(default, str):
-        if not isinstance(text, str):
+        if not isinstance(text, str) or "\0" in text:
             raise ValueError
+        text.encode()  # what is not UTF-8 in the environment is no text: a ValueError too
         return text
     if isinstance(text, bool) or not isinstance(text, str | int | float):
         raise ValueError

@@ -1,5 +1,8 @@
 """An edge worker's life: wait for the registry, accept, tick, drain.
 
+A registry that does not come is not waited for behind a door that is shut: from then on requests
+are answered, with 503 as long as nobody can be known.
+
 Ends with ``EXIT_JOURNAL`` when its journal died: what is durable is decided by recovery, in a
 new process on a new file.
 """
@@ -22,6 +25,10 @@ SWEEP_INTERVAL_S = 0.25
 SWEEPS_PER_TICK = 4
 LAST_ACCEPT_S = 0.1
 """How long a stopping worker still accepts: those that have connected already are answered."""
+
+REGISTRY_PATIENCE_S = 5.0
+"""How long a start waits for the registry before it accepts: so long clients wait in the listening
+socket's queue, which is kinder than a 503 while a node starts."""
 
 REGISTRY_POLL_S = 0.01
 BACKLOG_CONNECTIONS = 4096
@@ -54,7 +61,9 @@ class Edge(NamedTuple):
 
 async def serve_edge(edge: Edge, stop: asyncio.Event) -> int:
     """Accepts until ``stop`` is set or the journal dies; returns the exit code."""
-    if not await _registry_is_there(edge.board, stop):
+    with suppress(TimeoutError):
+        await asyncio.wait_for(_registry_is_there(edge.board, stop), REGISTRY_PATIENCE_S)
+    if stop.is_set():
         edge.journal.close()
         return 0
     loop = asyncio.get_running_loop()
@@ -64,9 +73,9 @@ async def serve_edge(edge: Edge, stop: asyncio.Event) -> int:
         sock=edge.listener,
         backlog=BACKLOG_CONNECTIONS,
     )
-    edge.board.set(Slot.EDGE_READY + edge.worker, 1)
-    emit(Happening.EDGE_READY, worker=edge.worker)
+    ready = asyncio.create_task(_be_ready(edge, stop))
     await _work(edge, stop)
+    ready.cancel()
     edge.door.is_draining = True
     if not edge.journal.dead:
         await asyncio.sleep(LAST_ACCEPT_S)
@@ -77,6 +86,13 @@ async def serve_edge(edge: Edge, stop: asyncio.Event) -> int:
     edge.door.tick()
     edge.journal.close()
     return 0
+
+
+async def _be_ready(edge: Edge, stop: asyncio.Event) -> None:
+    """Says that the worker takes events once there is a registry, however late."""
+    if await _registry_is_there(edge.board, stop):
+        edge.board.set(Slot.EDGE_READY + edge.worker, 1)
+        emit(Happening.EDGE_READY, worker=edge.worker)
 
 
 async def _registry_is_there(board: Board, stop: asyncio.Event) -> bool:

@@ -21,6 +21,7 @@ else:
     from backports.zstd import CompressionParameter, ZstdCompressor, ZstdDecompressor, ZstdError
 
 MAGIC = b"weir-raw 1\n"
+_ANY_MAGIC = b"weir-raw "
 _LENGTH = struct.Struct("<I")
 _LEVEL = 1
 _CHUNK_BYTES = 1024 * 1024
@@ -50,7 +51,10 @@ def encode_raw(frames: Iterable[Frame]) -> bytes:
 
 
 def decode_raw(content: bytes) -> Iterator[Frame]:
-    """The frames of a file, one at a time; raises ``Corrupt`` where it is damaged or cut short."""
+    """The frames of a file, one at a time; raises ``Corrupt`` where it is damaged or cut short.
+
+    With the code ``newer_format`` when a newer version of Weir has written it.
+    """
     decoder = msgspec.msgpack.Decoder(Frame)
     for record in _records(content):
         yield _decode(decoder, record)
@@ -68,7 +72,7 @@ def _records(content: bytes) -> Iterator[bytes]:
     pieces = _inflate(content)
     pending = bytearray(next(pieces, b""))
     if not pending.startswith(MAGIC):
-        raise _damaged()
+        raise _of_newer_version() if pending.startswith(_ANY_MAGIC) else _damaged()
     del pending[: len(MAGIC)]
     for piece in pieces:
         pending += piece
@@ -112,6 +116,14 @@ def _decode(decoder: "msgspec.msgpack.Decoder[Frame]", record: bytes) -> Frame:
         return decoder.decode(record)
     except msgspec.MsgspecError as error:
         raise _damaged() from error
+
+
+def _of_newer_version() -> Corrupt:
+    return Corrupt(
+        "A raw payload file is of a version that this program does not read.",
+        code="newer_format",
+        hint="Run the version of Weir that wrote it or a newer one.",
+    )
 
 
 def _damaged() -> Corrupt:

@@ -16,6 +16,7 @@ unsorted and without a file, carry the ids of rows in memory. See docs/formats/d
 """
 
 import mmap
+import re
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,11 +25,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from weir.errors import Corrupt
+from weir.errors import Conflict, Corrupt
 
 MAGIC = b"WEIRIDS2"
 MAGIC_1 = b"WEIRIDS1"
 BODY_UNKNOWN = np.uint64(0)
+_IS_SIDECAR = re.compile(rb"WEIRIDS[0-9]")
 _HEAD = struct.Struct("<8sQ16x")
 ENTRY_BYTES = 32
 
@@ -158,8 +160,20 @@ def encode_sidecar(ids: Ids) -> bytes:
 
 
 def decode_sidecar(content: bytes | memoryview) -> Ids:
-    """The columns as views of the bytes; raises ``Corrupt`` when they are not a sidecar."""
+    """The columns as views of the bytes.
+
+    Raises ``Corrupt`` when they are not a sidecar, ``Conflict`` (``newer_format``) when a newer
+    version of Weir has written it.
+    """
     magic, count = _HEAD.unpack_from(content) if len(content) >= _HEAD.size else (b"", 0)
+    if magic not in (MAGIC, MAGIC_1) and _IS_SIDECAR.fullmatch(magic):
+        raise Conflict(
+            f"The deduplication sidecars are of version {magic[-1:].decode()}; this program reads"
+            " versions 1 and 2.",
+            code="newer_format",
+            hint="Run the version of Weir that wrote them or a newer one, or restore a backup made"
+            " before the upgrade.",
+        )
     if magic not in (MAGIC, MAGIC_1) or len(content) != _HEAD.size + count * ENTRY_BYTES:
         raise _damaged()
     starts = [_HEAD.size + column * count * 8 for column in range(4)]

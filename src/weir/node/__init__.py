@@ -1,7 +1,7 @@
 """One node: its directory, its processes, and the channels by which they know of each other.
 
 ``directory.py`` says where everything lies, ``node_file.py`` which life of the node a directory
-holds, ``databases.py`` whether those that belong to it are there. ``supervisor.py`` starts the
+holds, ``databases.py`` whether what it needs is there and may be used. ``supervisor.py`` starts the
 children and starts them again; ``process.py`` is what a child does first, ``damage.py`` how it says
 that no start will help. ``listening.py`` and ``sockets.py`` make the sockets.
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 
 from weir.api.app import build_app
 from weir.api.auth import authenticator
+from weir.api.routes.description import front_routes
 from weir.api.routes.ledger import ledger_routes
 from weir.api.routes.queries import query_routes
 from weir.api.routes.script import script_routes
@@ -106,5 +107,6 @@ def _api_routes(
             minutes_max=settings.ledger_minutes_max,
         ),
         *trace_routes(sources, authenticate=authenticate),
+        *front_routes(docs_url=settings.docs_url),
         *script_routes(),
     ]

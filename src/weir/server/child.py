@@ -13,7 +13,7 @@ from weir.node.directory import Directory
 from weir.node.process import end_with_parent, ignore_interrupts
 from weir.server.run_folder import directory_of, prepare_run
 from weir.settings import Settings, worker_count
-from weir.storage.local import make_directory
+from weir.storage.local import check_entry, make_directory, usable
 from weir.telemetry import Happening, configure_logging, emit
 
 LOCK_WAIT_S = 10.0
@@ -29,8 +29,10 @@ def begin_child(name: str, settings: Settings, lifeline: int | None) -> tuple[Di
     ignore_interrupts()
     start_logging(name, settings)
     directory = directory_of(settings)
+    check_entry(directory.root)
     if not directory.board.exists():
-        make_directory(directory.root)
+        with usable(directory.root):
+            make_directory(directory.root)
         workers = worker_count(settings)
         return directory, prepare_run(directory, workers=workers, clock=SystemClock())
     return directory, Board.open(directory.board)
@@ -64,6 +66,6 @@ def run_loop(main: Callable[[asyncio.Event], Awaitable[int]], settings: Settings
 
 
 def note_failure(error: WeirError, settings: Settings) -> None:
-    """Logs why a child ends; a damaged database is left to the supervisor too."""
+    """Logs why a child ends; what no restart will help is left to the supervisor too."""
     emit(Happening.CHILD_FAILED, reason=error.code, message=str(error))
     note_damage(directory_of(settings), error)

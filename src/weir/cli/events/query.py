@@ -10,7 +10,7 @@ import httpx
 import msgspec
 
 from weir.cli import options
-from weir.cli.command import Command, Exit, tell
+from weir.cli.command import Command, Exit, read_text, tell
 from weir.cli.events.endings import (
     END_BYTES,
     TRUNCATED,
@@ -77,7 +77,7 @@ def query(
     """
     if as_json and form not in {None, "json"}:
         raise click.UsageError("--json and --format contradict each other.")
-    text = sys.stdin.read() if sql == "-" else sql
+    text = read_text() if sql == "-" else sql
     wanted = "json" if as_json else form or ("table" if sys.stdout.isatty() else "ndjson")
     if wanted in BINARY and sys.stdout.isatty():
         raise InvalidInput(
