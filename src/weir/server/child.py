@@ -52,7 +52,7 @@ def run_loop(main: "Callable[[asyncio.Event], Awaitable[int]]", settings: Settin
 
     ``main`` gets an event that is set once this process is asked to stop.
     """
-    import asyncio  # not above: the loader, which has no event loop, starts sooner without
+    import asyncio  # not above: the supervisor, before which nothing starts, has no event loop
 
     import uvloop
 
