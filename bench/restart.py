@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import shutil
 import struct
 import threading
 import time
@@ -27,13 +26,16 @@ TAIL_EVENTS = 120_000
 """Events that are acknowledged and in no lake file when the node is killed."""
 
 BATCH = 500
-LOADED_S = 2.0
-"""How long the senders go on before the kill."""
+SENT_EACH = 500
+"""Requests that each sender has had acknowledged before the kill."""
 
 GIVE_UP_S = 120.0
 POLL_S = 0.005
-FIRST_S = 5.0
+FIRST_S = 10.0
 """How long after the start what the senders got acknowledged is counted."""
+
+
+SEEN = ("registry", "first_event", "loader", "api", "first_answer", "complete")
 
 
 class Restart(NamedTuple):
@@ -72,7 +74,8 @@ def restart(count: int) -> Restart:
         if not count:
             return _kill_and_start(weir, None)
         with senders(count, url=weir.url + "/v1/ingest", key=weir.key, body=EVENT) as running:
-            time.sleep(LOADED_S)
+            while min(running.sent().counts) < SENT_EACH:
+                time.sleep(POLL_S)
             return _kill_and_start(weir, running)
 
 
@@ -91,8 +94,7 @@ def _kill_and_start(weir: Node, running: Senders | None) -> Restart:
     before = running.sent().total if running else 0
     weir.kill_all()
     killed_us = time.time_ns() // 1000
-    # As the start does itself, first of all: the old board tells nothing from here on.
-    shutil.rmtree(Directory(weir.directory).run)
+    Directory(weir.directory).board.unlink()  # it tells nothing from here on
     started_s = time.monotonic()
     watch = _Watch(weir, started_s, killed_us, running)
     watch.start()
@@ -141,11 +143,8 @@ class _Watch(threading.Thread):
 
     def result(self, ready_s: float, tail: int) -> Restart:
         """What was seen."""
-        seen = [
-            self._at.get(name, 0.0) for name in ("registry", "first_event", "loader", "api")
-        ]
-        asked = [self._at.get(name, 0.0) for name in ("first_answer", "complete")]
-        return Restart(*seen, ready_s, *asked, events=self._events, tail=tail)
+        seen = {name: self._at.get(name, 0.0) for name in SEEN}
+        return Restart(**seen, ready=ready_s, events=self._events, tail=tail)
 
     def _elapsed_s(self) -> float:
         return time.monotonic() - self._started_s
@@ -189,9 +188,7 @@ def _peek(board: Path, slot: Slot) -> int:
     return int(struct.unpack("<q", found)[0]) if len(found) == 8 else 0
 
 
-def _figures(
-    name: str, runs: list[Restart], *, how: str, goals: dict[str, str]
-) -> list[Figure]:
+def _figures(name: str, runs: list[Restart], *, how: str, goals: dict[str, str]) -> list[Figure]:
     words = {
         "registry": "registry published",
         "first_event": "first event acknowledged",
@@ -202,8 +199,12 @@ def _figures(
         "complete": "everything before the kill in an answer",
     }
     figures = [
-        Figure(f"{name}: {text}, s", spread([getattr(run, field) for run in runs]),
-               goals.get(field, ""), how)
+        Figure(
+            f"{name}: {text}, s",
+            spread([getattr(run, field) for run in runs]),
+            goals.get(field, ""),
+            how,
+        )
         for field, text in words.items()
     ]
     events = spread([run.events for run in runs], digits=0)

@@ -1,15 +1,18 @@
-"""An edge worker's life: wait for the registry, accept, tick, drain.
+"""An edge worker's life: wait for the registry, accept, give way at a start, tick, drain.
 
 Ends with ``EXIT_JOURNAL`` when its journal died: what is durable is decided by recovery, in a
 new process on a new file.
 """
 
 import asyncio
+import resource
 import socket
 from contextlib import suppress
+from time import sleep
 from typing import NamedTuple, Protocol
 
 from weir.errors import Unavailable
+from weir.ingest.giving_way import GivingWay
 from weir.ingest.http.connection import Connection
 from weir.ingest.http.door import Door
 from weir.ingest.http.tls import Certificate
@@ -24,6 +27,7 @@ LAST_ACCEPT_S = 0.1
 """How long a stopping worker still accepts: those that have connected already are answered."""
 
 REGISTRY_POLL_S = 0.01
+GIVING_WAY_POLL_S = 0.005
 BACKLOG_CONNECTIONS = 4096
 
 
@@ -66,6 +70,7 @@ async def serve_edge(edge: Edge, stop: asyncio.Event) -> int:
     )
     edge.board.set(Slot.EDGE_READY + edge.worker, 1)
     emit(Happening.EDGE_READY, worker=edge.worker)
+    _give_way(edge.board, loop, GivingWay(now_s=loop.time(), cpu_s=_cpu_s()))
     await _work(edge, stop)
     edge.door.is_draining = True
     if not edge.journal.dead:
@@ -85,6 +90,25 @@ async def _registry_is_there(board: Board, stop: asyncio.Event) -> bool:
             return True
         await asyncio.sleep(REGISTRY_POLL_S)
     return False
+
+
+def _give_way(board: Board, loop: asyncio.AbstractEventLoop, giving_way: GivingWay) -> None:
+    """Rests now, with the whole loop, if it is time for that, and looks again soon."""
+    rest_s = giving_way.rest_s(
+        others_are_ready=bool(board.get(Slot.API_READY) and board.get(Slot.LOADER_READY)),
+        now_s=loop.time(),
+        cpu_s=_cpu_s(),
+    )
+    if rest_s:
+        sleep(rest_s)
+    if not giving_way.is_over:
+        loop.call_later(GIVING_WAY_POLL_S, _give_way, board, loop, giving_way)
+
+
+def _cpu_s() -> float:
+    """What this process has used of the processor."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
 
 
 async def _work(edge: Edge, stop: asyncio.Event) -> None:

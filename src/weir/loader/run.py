@@ -189,7 +189,7 @@ def _run(
 ) -> None:
     """Answers from the lake at once, with a watermark that says so, and reads on from there."""
     make_directory(directory.run)
-    rereading = Rereading(clock)
+    rereading = Rereading(threading.Event(), clock)
     try:
         loader.feed.begin()
         service = Service(directory.loader_socket, loader.answers, rereading)

@@ -4,7 +4,7 @@ Snapshots carry a watermark, so one that is taken earlier says what it lacks: it
 short moment only, in which a small tail is whole again. What has no watermark waits to the end.
 """
 
-import threading
+from typing import Protocol
 
 from weir.clock import Clock
 from weir.errors import Unavailable
@@ -16,15 +16,27 @@ WHOLE_PATIENCE_S = 9.0
 """How long a request waits that needs the whole tail: its asker waits no longer than 10 s."""
 
 
+class Flag(Protocol):
+    """What threads wait for: ``threading.Event``."""
+
+    def set(self) -> None:
+        """Lets everybody go on who waits, now or later."""
+        ...
+
+    def wait(self, timeout: float, /) -> bool:
+        """Waits until it is set, so many seconds at most; whether it is."""
+        ...
+
+
 class Rereading:
     """Whether all that was durable at the loader's start has been read. Any thread may wait."""
 
     __slots__ = ("_clock", "_is_over", "_started_s")
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, is_over: Flag, clock: Clock) -> None:
         self._clock = clock
         self._started_s = clock.monotonic_s()
-        self._is_over = threading.Event()
+        self._is_over = is_over
 
     def end(self) -> None:
         """Everything has been read."""
