@@ -48,22 +48,24 @@ class Senders:
             f"\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
         )
         request = (head + body).encode()
-        address = (parts.hostname, parts.port)
         while not stop.is_set():
             try:
-                with socket.create_connection(address, timeout=60) as connection:
-                    while not stop.is_set():
-                        connection.sendall(request)
-                        reply = connection.recv(REPLY_BYTES_MAX)
-                        if not reply:
-                            break
-                        if reply.startswith(b"HTTP/1.1 202"):
-                            self._counts[number] += 1
-                            self._at_s[number] = time.monotonic()
-                        else:
-                            time.sleep(RETRY_S)
+                with socket.create_connection((parts.hostname, parts.port), timeout=60) as link:
+                    while not stop.is_set() and self._exchange(number, link, request):
+                        pass
             except OSError:
                 time.sleep(RETRY_S)
+
+    def _exchange(self, number: int, link: socket.socket, request: bytes) -> bool:
+        """One request; whether the connection can take another."""
+        link.sendall(request)
+        reply = link.recv(REPLY_BYTES_MAX)
+        if reply.startswith(b"HTTP/1.1 202"):
+            self._counts[number] += 1
+            self._at_s[number] = time.monotonic()
+        elif reply:
+            time.sleep(RETRY_S)
+        return bool(reply)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ of a core only. Events are taken all the while, more slowly. Pure: times come in
 """
 
 STARTING_SHARE = 0.25
-"""Of a core, for one worker while others start."""
+"""What one worker takes of a core while others start."""
 
 STARTING_S_MAX = 10.0
 """How long a worker gives way at most: longer than a start takes, however much it has to do."""
