@@ -1,8 +1,10 @@
 """The wiring: each process of a node is put together here, and nothing else knows every part.
 
 ``serve.py`` checks a directory and starts the supervisor (``supervise.py``), whose children are
-``edge.py``, ``loader.py`` and ``api.py``; ``run_folder.py`` makes what they share, ``child.py`` is
-what each begins and ends with. Here the settings are taken apart: a part gets the values that it
+``edge.py``, ``loader.py`` and ``api.py``, which publishes the registry before it loads
+``api_routes.py``; ``run_folder.py`` makes what they share, ``child.py`` is what each begins and
+ends with. At a start under load the last registry goes on (``run_folder.py``), and edge workers
+give way to the others (``ingest/giving_way.py``). Here the settings are taken apart: a part gets the values that it
 depends on.
 
 Exceptions: ``loader/build.py`` puts the loader's parts together behind the adapters that it gets
