@@ -157,7 +157,8 @@ class RoundReader:
         """When the first event after the cursor was received; with none, the journal's own time."""
         cursor.journal = self._journals.open(name)
         end = _look_at(cursor.journal, self._clock)
-        if end.durable_position <= cursor.position:
+        cursor.behind = max(0, end.durable_position - cursor.position)
+        if not cursor.behind:
             return end.watermark_us(cursor)
         cursor.ahead = cursor.journal.read(
             cursor.position, byte_limit=AHEAD_BYTES, offset=cursor.offset
