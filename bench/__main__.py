@@ -8,11 +8,23 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.table import Table
 
-from bench import dialects, door, fair, lake, overload, projects, size, start, visibility
+from bench import (
+    dialects,
+    door,
+    fair,
+    lake,
+    overload,
+    projects,
+    restart,
+    size,
+    start,
+    visibility,
+)
 from bench.figure import Figure
 
 MEASUREMENTS: dict[str, Callable[[], list[Figure]]] = {
     "start": start.measure,
+    "restart": restart.measure,
     "single": door.measure_single,
     "batch": door.measure_batch,
     "dialects": dialects.measure,

@@ -238,6 +238,7 @@ class World:
             catalog = Watched(SqlCatalog(self.engine), self.machine, self.commits)
             try:
                 loader = self._build_loader(catalog)
+                loader.feed.begin()  # queries are answered from here on
             except BaseException:
                 self.machine.bury(process)
                 raise

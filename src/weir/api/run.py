@@ -5,7 +5,7 @@ import contextlib
 import math
 import socket
 from collections.abc import Generator
-from typing import Any
+from typing import Any, NamedTuple
 
 import uvicorn
 from starlette.applications import Starlette
@@ -23,39 +23,50 @@ from weir.settings import Settings
 from weir.telemetry import Happening, emit
 
 
+class Served(NamedTuple):
+    """What an api process serves, and on what.
+
+    ``listeners`` are the listening Unix sockets of the relayed app and of the operator's; they
+    are closed at the end. ``control`` has published the registry and stays open. ``workers`` is
+    done once a query would find a worker.
+    """
+
+    app: Starlette
+    control: ControlService
+    listeners: tuple[socket.socket, socket.socket]
+    workers: "asyncio.Future[None]"
+
+
 async def serve_api(
-    app: Starlette,
-    *,
-    control: ControlService,
-    listeners: tuple[socket.socket, socket.socket],
-    board: Board,
-    clock: Clock,
-    settings: Settings,
-    stop: asyncio.Event,
+    served: Served, *, board: Board, clock: Clock, settings: Settings, stop: asyncio.Event
 ) -> None:
     """Serves until ``stop`` is set, then lets open requests end for ``drain_timeout_s``.
 
-    ``listeners`` are the listening Unix sockets of the relayed app and of the operator's; they
-    are closed at the end. ``control`` has published the registry and stays open. ``API_READY``
-    is 1 on the board while both sockets are served.
+    Both sockets are served at once, so that keys can be revoked; ``API_READY`` is 1 on the board
+    from when there are workers for queries too. Raises what kept these from starting.
     """
-    relayed, operators = listeners
     servers = [
-        _Server(_config(app, settings)),
-        _Server(_config(build_control_app(control), settings)),
+        _Server(_config(served.app, settings)),
+        _Server(_config(build_control_app(served.control), settings)),
     ]
     async with asyncio.TaskGroup() as tasks:
-        for server, listener in zip(servers, (relayed, operators), strict=True):
+        for server, listener in zip(servers, served.listeners, strict=True):
             tasks.create_task(server.serve(sockets=[listener]))
-        uptime = tasks.create_task(_keep_uptime(control, board, clock=clock))
+        uptime = tasks.create_task(_keep_uptime(served.control, board, clock=clock))
         for server in servers:
             await server.accepting.wait()
-        board.set(Slot.API_READY, 1)
-        await stop.wait()
-        board.set(Slot.API_READY, 0)
+        stopping = tasks.create_task(stop.wait())
+        await asyncio.wait((served.workers, stopping), return_when=asyncio.FIRST_COMPLETED)
+        if served.workers.done() and served.workers.exception() is None:
+            board.set(Slot.API_READY, 1)
+            await stopping
+            board.set(Slot.API_READY, 0)
+        stopping.cancel()
         uptime.cancel()
         for server in servers:
             server.should_exit = True
+    if served.workers.done():
+        served.workers.result()
 
 
 class _Server(uvicorn.Server):

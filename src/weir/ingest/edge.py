@@ -1,4 +1,4 @@
-"""An edge worker's life: wait for the registry, accept, tick, drain.
+"""An edge worker's life: wait for the registry, accept, give way at a start, tick, drain.
 
 A registry that does not come is not waited for behind a door that is shut: from then on requests
 are answered, with 503 as long as nobody can be known.
@@ -8,11 +8,14 @@ new process on a new file.
 """
 
 import asyncio
+import resource
 import socket
 from contextlib import suppress
+from time import sleep
 from typing import NamedTuple, Protocol
 
 from weir.errors import Unavailable
+from weir.ingest.giving_way import GivingWay
 from weir.ingest.http.connection import Connection
 from weir.ingest.http.door import Door
 from weir.ingest.http.tls import Certificate
@@ -31,6 +34,7 @@ REGISTRY_PATIENCE_S = 5.0
 socket's queue, which is kinder than a 503 while a node starts."""
 
 REGISTRY_POLL_S = 0.01
+GIVING_WAY_POLL_S = 0.005
 BACKLOG_CONNECTIONS = 4096
 
 
@@ -74,6 +78,7 @@ async def serve_edge(edge: Edge, stop: asyncio.Event) -> int:
         backlog=BACKLOG_CONNECTIONS,
     )
     ready = asyncio.create_task(_be_ready(edge, stop))
+    _give_way(edge.board, loop, GivingWay(now_s=loop.time(), cpu_s=_cpu_s()))
     await _work(edge, stop)
     ready.cancel()
     edge.door.is_draining = True
@@ -101,6 +106,25 @@ async def _registry_is_there(board: Board, stop: asyncio.Event) -> bool:
             return True
         await asyncio.sleep(REGISTRY_POLL_S)
     return False
+
+
+def _give_way(board: Board, loop: asyncio.AbstractEventLoop, giving_way: GivingWay) -> None:
+    """Rests now, with the whole loop, if it is time for that, and looks again soon."""
+    rest_s = giving_way.rest_s(
+        others_are_ready=bool(board.get(Slot.API_READY) and board.get(Slot.LOADER_READY)),
+        now_s=loop.time(),
+        cpu_s=_cpu_s(),
+    )
+    if rest_s:
+        sleep(rest_s)
+    if not giving_way.is_over:
+        loop.call_later(GIVING_WAY_POLL_S, _give_way, board, loop, giving_way)
+
+
+def _cpu_s() -> float:
+    """What this process has used of the processor."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
 
 
 async def _work(edge: Edge, stop: asyncio.Event) -> None:

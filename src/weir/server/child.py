@@ -1,9 +1,9 @@
 """What every process of a node begins and ends with."""
 
-import asyncio
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 from weir.clock import SystemClock
 from weir.errors import WeirError
@@ -15,6 +15,9 @@ from weir.server.run_folder import directory_of, prepare_run
 from weir.settings import Settings, worker_count
 from weir.storage.local import check_entry, make_directory, usable
 from weir.telemetry import Happening, configure_logging, emit
+
+if TYPE_CHECKING:
+    import asyncio
 
 LOCK_WAIT_S = 10.0
 """How long a predecessor that is just dying may hold its locks."""
@@ -46,11 +49,13 @@ def start_logging(name: str, settings: Settings) -> None:
     configure_logging(process=name, json=is_json, level=settings.log_level)
 
 
-def run_loop(main: Callable[[asyncio.Event], Awaitable[int]], settings: Settings) -> int:
+def run_loop(main: "Callable[[asyncio.Event], Awaitable[int]]", settings: Settings) -> int:
     """Runs ``main`` on an event loop; returns its exit code, 1 for a ``WeirError``.
 
     ``main`` gets an event that is set once this process is asked to stop.
     """
+    import asyncio  # not above: the supervisor, before which nothing starts, has no event loop
+
     import uvloop
 
     async def run() -> int:

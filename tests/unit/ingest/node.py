@@ -305,6 +305,7 @@ async def _serve(
     if with_registry:
         publish_registry(directory, board, make_registry(1))
     board.set(Slot.API_READY, 1)
+    board.set(Slot.LOADER_READY, 1)
     backlog = [0]
     overload = Overload(
         root,
