@@ -15,7 +15,7 @@ from weir.domain.layout import Accelerated, ColumnKind, Exact
 from weir.errors import Unavailable
 
 MEMORY_BYTES: Final = 512 * 1024 * 1024
-BATCH_ROWS: Final = 122_880
+BATCH_ROWS: Final = 30_720
 """Rows that are extracted at once: bounds what the texts take beside the rows."""
 
 _ROWS = "rows_to_extract"
