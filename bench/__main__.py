@@ -8,7 +8,18 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.table import Table
 
-from bench import dialects, door, fair, lake, overload, projects, size, start, visibility
+from bench import (
+    dialects,
+    door,
+    fair,
+    lake,
+    merging,
+    overload,
+    projects,
+    size,
+    start,
+    visibility,
+)
 from bench.figure import Figure
 
 MEASUREMENTS: dict[str, Callable[[], list[Figure]]] = {
@@ -21,6 +32,8 @@ MEASUREMENTS: dict[str, Callable[[], list[Figure]]] = {
     "loader": lake.measure_loader,
     "projects": projects.measure,
     "memory": size.measure,
+    "merge-memory": merging.measure_memory,
+    "merge-time": merging.measure_time,
     "query": lake.measure_query,
     "overload": overload.measure,
 }
