@@ -26,6 +26,9 @@ RATE = 45_000
 SECONDS = 120
 LOOK_EVERY_S = 0.25
 ASKED = 31
+Seen = dict[str, float]
+"""MiB by role."""
+
 ROLES = ("serve", "edge", "api", "loader", "merge", "zygote")
 
 
@@ -36,7 +39,7 @@ def measure_memory() -> list[Figure]:
             _send(weir, ROWS, stop=threading.Event())
             await_committed(weir, ROWS, within_s=1800)
         both = max(look["loader"] + look["merge"] for look in looks)
-        whole = max(look.total() for look in looks)
+        whole = max(sum(look.values()) for look in looks)
         alone = {role: max(look[role] for look in looks) for role in ROLES}
     each = ", ".join(f"{role} {mib:.0f}" for role, mib in alone.items())
     how = f"{ROWS // 1_000_000} M events of 231 bytes, as fast as they can; peaks alone: {each}"
@@ -115,19 +118,19 @@ def _send(
 
 
 @contextmanager
-def _looking(weir: Node) -> Iterator[list["Counter[str]"]]:
+def _looking(weir: Node) -> Iterator[list[Seen]]:
     """While it is open: memory in MiB by role, every ``LOOK_EVERY_S``."""
     assert weir.process is not None
     root, stop = weir.process.pid, threading.Event()
-    looks: list[Counter[str]] = []
+    looks: list[Seen] = []
 
     def look() -> None:
         while not stop.wait(LOOK_EVERY_S):
-            seen: Counter[str] = Counter()
+            seen: Seen = dict.fromkeys((*ROLES, "other"), 0.0)
             with suppress(OSError):
                 for pid in tree(root):
                     with suppress(OSError):  # it has ended meanwhile
-                        seen[_role(pid)] += proportional_mib(pid)  # type: ignore[assignment]
+                        seen[_role(pid)] += proportional_mib(pid)
             looks.append(seen)
 
     watcher = threading.Thread(target=look, daemon=True)

@@ -6,7 +6,6 @@ rows of equal key, which no window divides, stand by ``event_id``. Nothing is sp
 memory are the windows and a group, whatever the files hold.
 """
 
-import itertools
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -170,23 +169,26 @@ def _stretches(runs: Sequence[_Run]) -> Iterator[pa.Table]:
 def _groups(
     stretches: Iterator[pa.Table], group_rows: int, group_bytes_max: int
 ) -> Iterator[pa.Table]:
-    waiting: list[pa.Table] = []
-    row_count = byte_count = 0
-    for stretch in itertools.chain(stretches, [None]):
-        if stretch is not None:
-            waiting.append(stretch)
-            row_count += len(stretch)
-            byte_count += _byte_count(stretch)
-        while waiting and (
-            stretch is None or row_count > group_rows or byte_count > group_bytes_max
-        ):
-            rows = pa.concat_tables(waiting)
-            count = _first_group(rows, group_rows, group_bytes_max)
-            # In one piece: the pages of a file depend on the pieces that they were written from.
-            yield rows.slice(0, count).combine_chunks()
-            rest = rows.slice(count)
-            waiting = [rest] if len(rest) else []
-            row_count, byte_count = len(rest), _byte_count(rest)
+    waiting = CANONICAL.empty_table()
+    byte_count = 0
+    for stretch in stretches:
+        byte_count += _byte_count(stretch)
+        waiting = pa.concat_tables([waiting, stretch])
+        del stretch
+        while len(waiting) > group_rows or byte_count > group_bytes_max:
+            group, waiting = _divided(waiting, group_rows, group_bytes_max)
+            byte_count = _byte_count(waiting)
+            yield group
+            del group  # what is given away is not held here while the next one is made
+    while len(waiting):
+        group, waiting = _divided(waiting, group_rows, group_bytes_max)
+        yield group
+
+
+def _divided(rows: pa.Table, group_rows: int, group_bytes_max: int) -> tuple[pa.Table, pa.Table]:
+    """The first group, and the rest. The group is in one piece, as are its pages in a file then."""
+    count = _first_group(rows, group_rows, group_bytes_max)
+    return rows.slice(0, count).combine_chunks(), rows.slice(count)
 
 
 def _byte_count(rows: pa.Table) -> int:

@@ -14,8 +14,8 @@ from weir.domain.snapshot import LakeFile
 TIER_ROWS = 1000
 """Files with fewer rows are all of the lowest tier; opening a file costs as much as such a one."""
 
-INPUTS_MAX = 32
-"""Files that one merge takes: it has a part of each in memory."""
+INPUTS_MAX = 16
+"""Files that one merge takes, or ``fan_in`` where that is more: it has a part of each in memory."""
 
 MERGES_MAX = 200
 """Merges that are planned at once."""
@@ -69,14 +69,12 @@ def _merge_of(
 ) -> tuple[LakeFile, ...]:
     """The files of one project and day to merge next, smallest first; may be fewer than two."""
     if is_over:
-        return _within(group, limits.file_bytes_max)
+        return _within(group, limits)
     tiers: dict[int, list[LakeFile]] = {}
     for file in group:
         tiers.setdefault(_tier(file.row_count, limits.fan_in), []).append(file)
     merges = [
-        _within(tier, limits.file_bytes_max)
-        for _, tier in sorted(tiers.items())
-        if len(tier) >= limits.fan_in
+        _within(tier, limits) for _, tier in sorted(tiers.items()) if len(tier) >= limits.fan_in
     ]
     # Where few fit into one they are large enough for a day that is not over.
     worth = [merge for merge in merges if 2 * len(merge) >= limits.fan_in]
@@ -99,9 +97,10 @@ def _tier(row_count: int, fan_in: int) -> int:
     return tier
 
 
-def _within(files: Sequence[LakeFile], bytes_max: int) -> tuple[LakeFile, ...]:
+def _within(files: Sequence[LakeFile], limits: MergeLimits) -> tuple[LakeFile, ...]:
     chosen: list[LakeFile] = []
-    for file in sorted(files, key=lambda each: (each.row_count, each.path))[:INPUTS_MAX]:
+    bytes_max, count = limits.file_bytes_max, max(INPUTS_MAX, limits.fan_in)
+    for file in sorted(files, key=lambda each: (each.row_count, each.path))[:count]:
         bytes_max -= file.byte_count
         if bytes_max < 0:
             break

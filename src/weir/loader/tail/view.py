@@ -29,7 +29,7 @@ TAIL_FILES_MAX = 256
 """Projects whose tail stands ready in a memory file; the least recently asked for gives way."""
 
 
-TOUCHED_BYTES_MAX = 128 * 1024 * 1024
+TOUCHED_BYTES_MAX = 64 * 1024 * 1024
 """Sidecars of this size together are left in memory as far as lookups have touched them: of an
 entry's 32 bytes mostly 8."""
 

@@ -27,7 +27,12 @@ NICENESS = 19
 ADDRESS_SPACE_BYTES = 4 * 1024 * 1024 * 1024
 """Beside what a merge may work in: the program, the engine that extracts columns, mapped files."""
 
-ENVIRONMENT = {"ARROW_DEFAULT_MEMORY_POOL": "system", "MALLOC_ARENA_MAX": "1"}
+ENVIRONMENT = {
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "MALLOC_ARENA_MAX": "1",
+    "MALLOC_MMAP_THRESHOLD_": "1048576",
+    "MALLOC_TRIM_THRESHOLD_": "1048576",
+}
 """One thread works: its memory comes from one place, and goes back when it is free."""
 
 _READ_BYTES = 1024 * 1024
