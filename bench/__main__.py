@@ -13,6 +13,7 @@ from bench import (
     door,
     fair,
     lake,
+    merging,
     overload,
     projects,
     restart,
@@ -33,6 +34,8 @@ MEASUREMENTS: dict[str, Callable[[], list[Figure]]] = {
     "loader": lake.measure_loader,
     "projects": projects.measure,
     "memory": size.measure,
+    "merge-memory": merging.measure_memory,
+    "merge-time": merging.measure_time,
     "query": lake.measure_query,
     "overload": overload.measure,
 }

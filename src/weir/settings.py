@@ -132,16 +132,14 @@ class Settings:
         24, "Properties of a project that get columns of their own; 0: none.", 0, 200
     )
     file_bytes_max: int = _whole(
-        512 * MIB, "Size that compaction does not let lake files grow beyond.", MIB
+        128 * MIB, "Size that compaction does not let lake files grow beyond; bounds a merge.", MIB
     )
     compaction_files: int = _whole(8, "Lake files of like size that are merged into one.", 2, 64)
     compaction_interval_s: float = _number(5, "How often compaction looks for work.", 0.01)
     compaction_cpu_share: float = _number(
         1, "Share of one core that compaction may take over time; 0: none.", 0, 1
     )
-    compaction_memory_bytes: int = _whole(
-        512 * MIB, "Memory that a merge sorts in before it spills to disk.", 64 * MIB
-    )
+    compaction_memory_bytes: int = _whole(256 * MIB, "Memory that a merge works in.", 64 * MIB)
     dedup_window_s: int = _whole(86400, "Time in which an event_id is unique per project.", 1)
     raw_retention_days: int = _whole(30, "How long raw payloads are kept.", 1)
 

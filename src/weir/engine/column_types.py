@@ -8,7 +8,7 @@ The engine writes these as its own texts before they leave it, wherever they are
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from weir.engine.sources import quoted
+from weir.domain.sql import quoted
 
 LEAVES_AS_TEXT: Final = frozenset(
     {

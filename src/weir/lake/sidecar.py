@@ -56,6 +56,16 @@ class Ids:
         """The entries at these places, or those flagged."""
         return Ids(self.hi[which], self.lo[which], self.received_us[which], self.body[which])
 
+    def between(self, first: int, end: int) -> "Ids":
+        """A view of the entries at these places."""
+        where = slice(first, end)
+        return Ids(self.hi[where], self.lo[where], self.received_us[where], self.body[where])
+
+    @property
+    def columns(self) -> tuple[U64, U64, I64, U64]:
+        """The columns in the order of a file."""
+        return self.hi, self.lo, self.received_us, self.body
+
 
 class Matches:
     """Which of a batch of ids were found so far, in any index."""
@@ -159,6 +169,13 @@ def encode_sidecar(ids: Ids) -> bytes:
     )
 
 
+def blank_sidecar(count: int) -> memoryview:
+    """The bytes of a file with so many entries, whose columns are still to be filled."""
+    content = bytearray(_HEAD.size + count * ENTRY_BYTES)
+    _HEAD.pack_into(content, 0, MAGIC, count)
+    return memoryview(content)
+
+
 def decode_sidecar(content: bytes | memoryview) -> Ids:
     """The columns as views of the bytes.
 
@@ -185,17 +202,28 @@ def decode_sidecar(content: bytes | memoryview) -> Ids:
     return Ids(hi, lo, received, body if magic == MAGIC else np.broadcast_to(BODY_UNKNOWN, count))
 
 
-def map_sidecar(path: Path) -> Ids:
-    """The columns of a file, mapped: memory is used only for what lookups touch.
+class MappedSidecar:
+    """A file's columns, mapped: memory is used only for what lookups have touched."""
 
-    ``Corrupt`` when it is not a sidecar, or not there.
-    """
-    try:
-        with path.open("rb") as file:
-            mapped = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
-    except (FileNotFoundError, ValueError) as error:  # gone, or empty
-        raise _damaged() from error
-    return decode_sidecar(memoryview(mapped))
+    __slots__ = ("_mapped", "ids")
+
+    def __init__(self, path: Path) -> None:
+        """Raises ``Corrupt`` when it is not a sidecar, or not there."""
+        try:
+            with path.open("rb") as file:
+                self._mapped = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+        except (FileNotFoundError, ValueError) as error:  # gone, or empty
+            raise _damaged() from error
+        self.ids = decode_sidecar(memoryview(self._mapped))
+
+    def let_go(self) -> None:
+        """Gives back the memory of what was touched; it is read again when it is wanted."""
+        self._mapped.madvise(mmap.MADV_DONTNEED)
+
+
+def map_sidecar(path: Path) -> Ids:
+    """The columns of a file, mapped; raises as ``MappedSidecar``."""
+    return MappedSidecar(path).ids
 
 
 def _damaged() -> Corrupt:
