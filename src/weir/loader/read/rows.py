@@ -42,7 +42,6 @@ ROW_BYTES = 256
 REASON_CHARS_MAX = 500
 
 _ABSENT = -(2**63)
-_SERVER_TS = int(FrameFlag.SERVER_TS)
 _TIME = pa.timestamp("us", tz="UTC")
 _SOURCES = list(TsSource)
 _SHORT_TEXTS = ("event", "user_id", "anonymous_id", "session_id")
@@ -279,14 +278,14 @@ def _correct(
     sources = np.where(present, _CLIENT, _MISSING).astype(np.int8)
     odd_rows = (sent != _ABSENT) | (ts - received > SKEW_US)
     odd = set((np.searchsorted(starts, np.flatnonzero(odd_rows), side="right") - 1).tolist())
-    odd.update(n for n, frame in enumerate(frames) if frame.flags & _SERVER_TS)
+    odd.update(n for n, frame in enumerate(frames) if frame.flags & FrameFlag.SERVER_TS)
     for number in odd:
         rows = slice(starts[number], starts[number + 1])
         corrected = correct_times(
             [None if us == _ABSENT else us for us in claimed[rows].tolist()],
             [None if us == _ABSENT else us for us in sent[rows].tolist()],
             received_us=frames[number].received_at_us,
-            server_ts=bool(frames[number].flags & _SERVER_TS),
+            server_ts=bool(frames[number].flags & FrameFlag.SERVER_TS),
         )
         ts[rows] = corrected.ts_us
         sources[rows] = [_SOURCES.index(source) for source in corrected.sources]
