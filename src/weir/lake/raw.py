@@ -22,6 +22,7 @@ else:
 
 MAGIC = b"weir-raw 1\n"
 _LENGTH = struct.Struct("<I")
+_unpack_length = _LENGTH.unpack_from
 _LEVEL = 1
 _CHUNK_BYTES = 1024 * 1024
 
@@ -72,9 +73,12 @@ def _records(content: bytes) -> Iterator[bytes]:
     del pending[: len(MAGIC)]
     for piece in pieces:
         pending += piece
-        start = 0
-        while (end := _record_end(pending, start)) is not None:
-            yield bytes(pending[start + _LENGTH.size : end])
+        start, size = 0, len(pending)
+        while (begin := start + _LENGTH.size) <= size:
+            end = begin + _unpack_length(pending, start)[0]
+            if end > size:
+                break
+            yield bytes(pending[begin:end])
             start = end
         del pending[:start]
     if pending:
@@ -97,14 +101,6 @@ def _inflate(content: bytes) -> Iterator[bytes]:
     if decompressor.unused_data:
         raise _damaged()
     yield b""
-
-
-def _record_end(pending: bytearray, start: int) -> int | None:
-    if len(pending) - start < _LENGTH.size:
-        return None
-    length: int = _LENGTH.unpack_from(pending, start)[0]
-    end = start + _LENGTH.size + length
-    return end if end <= len(pending) else None
 
 
 def _decode(decoder: "msgspec.msgpack.Decoder[Frame]", record: bytes) -> Frame:

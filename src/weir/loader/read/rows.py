@@ -27,14 +27,16 @@ from weir.errors import InvalidInput, LimitExceeded
 from weir.lake.schema import CANONICAL, SCHEMA_VERSION
 from weir.lake.sidecar import I64, U64, Ids, Numbers
 from weir.loader.read.columns import json_column, text_column
+from weir.loader.read.frame_columns import FrameColumns, columns_of
 from weir.loader.read.identity import UserKeys, body_hashes, id_digests, made_ids
 
 BLOCK_BYTES_MAX = 32 * 1024 * 1024
 """Size at which a block takes no further frame. What frames hold says little about it: the
 events of a batch may share a long text, which then stands in every row."""
 
-BATCH_BYTES_MAX = 4 * 1024 * 1024
-"""Size at which frames that are decoded together are enough."""
+BLOCK_BATCHES = 8
+"""A share of a full block at which frames that are decoded together are enough: so the frame that
+fills a block has few behind it."""
 
 FRAME_BYTES_MAX = 512 * 1024 * 1024
 """Size as rows above which a frame becomes a dead letter. A generation at its own bound and one
@@ -65,12 +67,14 @@ class Block:
     """The rows of a portion of a round of reading.
 
     ``rows`` are CANONICAL, duplicates included, grouped by project; ``spans`` says where each
-    project's rows begin and end. ``frame_of`` holds each row's frame and ``index`` its place in
-    it. ``ids`` has one entry per row with a client's id, and ``id_rows`` says which rows.
+    project's rows begin and end. ``columns`` are those of ``frames``. ``frame_of`` holds each row's
+    frame and ``index`` its place in it. ``ids`` has one entry per row with a client's id, and
+    ``id_rows`` says which rows.
     """
 
     rows: pa.RecordBatch
     frames: tuple[Frame, ...]
+    columns: FrameColumns
     frame_of: Numbers
     index: Numbers
     ids: Ids
@@ -147,9 +151,9 @@ def _batches(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
     A frame's rows hold its body once an event at the most.
     """
     batch: list[Frame] = []
-    byte_count = 0
+    byte_count, enough = 0, BLOCK_BYTES_MAX // BLOCK_BATCHES
     for frame in frames:
-        if batch and (byte_count >= BATCH_BYTES_MAX or frame.dialect != batch[0].dialect):
+        if batch and (byte_count >= enough or frame.dialect != batch[0].dialect):
             yield batch
             batch, byte_count = [], 0
         batch.append(frame)
@@ -217,13 +221,13 @@ def _assemble(
     decoded: Decoded, dialects: Mapping[int, Dialect], endpoints: Mapping[int, str]
 ) -> Block:
     frames, events = tuple(decoded.frames), decoded.events
-    counts = np.array([frame.event_count for frame in frames], dtype=np.intp)
-    frame_of = np.repeat(np.arange(len(frames)), counts)
-    starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.intp)
+    said = columns_of(frames)
+    frame_of = np.repeat(np.arange(len(frames)), said.event_count)
+    starts = np.concatenate([[0], np.cumsum(said.event_count)]).astype(np.intp)
     index = np.arange(len(events)) - starts[frame_of]
-    received = np.array([frame.received_at_us for frame in frames], dtype=np.int64)[frame_of]
+    received = said.received_us[frame_of]
 
-    spans = _spans(frames, starts)
+    spans = _spans(said.project_id, starts)
     named = _identify(frames, frame_of, index, events, spans)
     claimed, time_columns = _time_columns(frames, starts, events, received)
     event_columns, jsons = _event_columns(events)
@@ -240,6 +244,7 @@ def _assemble(
     return Block(
         rows=rows,
         frames=frames,
+        columns=said,
         frame_of=frame_of,
         index=index,
         ids=Ids(
@@ -393,12 +398,11 @@ def _topics(metas: Sequence[bytes]) -> list[str | None]:
     return [topics[meta] for meta in metas]
 
 
-def _spans(frames: Sequence[Frame], starts: Numbers) -> dict[int, tuple[int, int]]:
+def _spans(projects: I64, starts: Numbers) -> dict[int, tuple[int, int]]:
     """Where each project's rows stand; projects without rows are left out."""
-    projects = [frame.place.project_id for frame in frames]
-    firsts = [n for n, project in enumerate(projects) if n == 0 or project != projects[n - 1]]
+    firsts = np.flatnonzero(np.diff(projects, prepend=-1)).tolist()
     return {
-        projects[first]: (int(starts[first]), int(starts[after]))
-        for first, after in pairwise([*firsts, len(frames)])
+        int(projects[first]): (int(starts[first]), int(starts[after]))
+        for first, after in pairwise([*firsts, len(projects)])
         if starts[first] < starts[after]
     }
