@@ -20,7 +20,14 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from weir.domain.event import Dialect, Event, check_event_count
-from weir.domain.event_time import SKEW_US, TIME_MAX_US, TIME_MIN_US, TsSource, correct_times
+from weir.domain.event_time import (
+    BELIEVABLE_US,
+    SKEW_US,
+    TIME_MAX_US,
+    TIME_MIN_US,
+    TsSource,
+    correct_times,
+)
 from weir.domain.frame import SEQ_PER_US, Frame, FrameFlag, decode_meta, seq_of
 from weir.domain.times import all_to_us
 from weir.errors import InvalidInput, LimitExceeded
@@ -52,7 +59,9 @@ _TIME = pa.timestamp("us", tz="UTC")
 _SOURCES = list(TsSource)
 _SHORT_TEXTS = ("event", "user_id", "anonymous_id", "session_id")
 _USERS, _ANONYMOUS = UserKeys("u"), UserKeys("a")
-_CLIENT, _MISSING = _SOURCES.index(TsSource.CLIENT), _SOURCES.index(TsSource.MISSING)
+_CLIENT, _MISSING, _SHIFTED, _SKEWED = map(
+    _SOURCES.index, (TsSource.CLIENT, TsSource.MISSING, TsSource.SHIFTED, TsSource.SKEWED)
+)
 
 
 class DeadFrame(NamedTuple):
@@ -322,15 +331,24 @@ def _nullable_times(times: I64) -> pa.Array:
 def _correct(
     frames: Sequence[Frame], starts: Numbers, claimed: I64, sent: I64, received: I64
 ) -> tuple[I64, npt.NDArray[np.int8]]:
-    """``ts`` and the place of its source in ``_SOURCES``, per row.
+    """``ts`` and the place of its source in ``_SOURCES``, per row, as ``domain.event_time`` says.
 
-    Rows that no rule can move are done at once; only requests with others pay for the rules.
+    Only requests with a time from the future, for which their events are looked at together, pay
+    for the rules themselves.
     """
     present = claimed != _ABSENT
     ts = np.where(present, claimed, received)
     sources = np.where(present, _CLIENT, _MISSING).astype(np.int8)
-    odd_rows = (sent != _ABSENT) | (ts - received > SKEW_US)
-    odd = set((np.searchsorted(starts, np.flatnonzero(odd_rows), side="right") - 1).tolist())
+    has_sent = present & (sent != _ABSENT)
+    if has_sent.any():
+        error = received - np.where(has_sent, sent, received)
+        is_off = np.abs(error) > SKEW_US
+        is_moved = is_off & (np.abs(error) <= BELIEVABLE_US)
+        ts = np.where(is_moved, np.clip(ts + error, TIME_MIN_US, TIME_MAX_US), ts)
+        sources[is_off] = _SKEWED
+        sources[is_moved] = _SHIFTED
+    ahead = np.flatnonzero(~has_sent & (ts - received > SKEW_US))
+    odd = set((np.searchsorted(starts, ahead, side="right") - 1).tolist())
     odd.update(n for n, frame in enumerate(frames) if frame.flags & FrameFlag.SERVER_TS)
     for number in odd:
         rows = slice(starts[number], starts[number + 1])
