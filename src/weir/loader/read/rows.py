@@ -57,6 +57,7 @@ REASON_CHARS_MAX = 500
 _ABSENT = -(2**63)
 _TIME = pa.timestamp("us", tz="UTC")
 _SOURCES = list(TsSource)
+_SOURCE_NAMES = pa.array([source.value for source in _SOURCES], pa.string())
 _SHORT_TEXTS = ("event", "user_id", "anonymous_id", "session_id")
 _USERS, _ANONYMOUS = UserKeys("u"), UserKeys("a")
 _CLIENT, _MISSING, _SHIFTED, _SKEWED = map(
@@ -292,6 +293,8 @@ def _bodies(
     rows: pa.RecordBatch, claimed: I64, jsons: Sequence[Sequence[bytes]], id_rows: Numbers
 ) -> U64:
     """The body hashes of the rows with a client's id."""
+    if not len(id_rows):
+        return np.zeros(0, dtype=np.uint64)
     texts = [rows[name] for name in _SHORT_TEXTS]
     if len(id_rows) < rows.num_rows:
         places = id_rows.tolist()
@@ -312,7 +315,7 @@ def _time_columns(
         "client_ts": _nullable_times(claimed),
         "sent_at": _nullable_times(sent),
         "received_at": pa.array(received, _TIME),
-        "ts_source": pa.array([source.value for source in _SOURCES]).take(pa.array(sources)),
+        "ts_source": _SOURCE_NAMES.take(pa.array(sources)),
     }
 
 
