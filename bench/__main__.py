@@ -8,13 +8,26 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.table import Table
 
-from bench import dialects, door, fair, lake, overload, projects, size, start, tree, visibility
+from bench import (
+    dialects,
+    door,
+    fair,
+    lake,
+    overload,
+    projects,
+    singles,
+    size,
+    start,
+    tree,
+    visibility,
+)
 from bench.figure import Figure
 
 MEASUREMENTS: dict[str, Callable[[], list[Figure]]] = {
     "start": start.measure,
     "single": door.measure_single,
     "batch": door.measure_batch,
+    "singles": singles.measure,
     "tree": tree.measure,
     "dialects": dialects.measure,
     "fair": fair.measure,

@@ -6,7 +6,6 @@ the door's. A rate of the whole tree counts until everything is in the lake: not
 for later.
 """
 
-import asyncio
 import json
 import time
 from statistics import median
@@ -14,18 +13,14 @@ from typing import NamedTuple
 
 from bench.door import BATCH_EVENTS, EVENT, padded_event
 from bench.figure import Figure, spread
-from bench.node import node
+from bench.node import load_all, node
 from bench.peers import CLIENT_CPU, SERVER_CPU, drive, nginx
 from bench.processes import cpu_seconds, cpu_seconds_with_children, pin, tree
 from tests.end_to_end.running_node import Node
-from weir.errors import Unavailable
-from weir.loader.serve.client import LoaderClient
-from weir.node.directory import Directory
 
 ROUNDS = 5
 TREE_GOAL = 0.22
 LOADER_GOAL_US = 20
-CUT_WITHIN_S = 300
 
 
 class _Kind(NamedTuple):
@@ -67,7 +62,7 @@ def measure() -> list[Figure]:
 def _measure(kind: _Kind, static: str) -> list[Figure]:
     with node(workers=1, cut_age_s=5, journal_backlog_bytes_max="64GiB") as weir:
         _drive(kind, weir.url + kind.path, weir.key)
-        _load_all(weir)
+        load_all(weir.directory)
         rounds = [_measure_round(kind, static, weir) for _ in range(ROUNDS)]
     rates = "; ".join(
         f"{median([getattr(each, name) for each in rounds]):.0f}"
@@ -109,12 +104,12 @@ def _measure_round(kind: _Kind, static: str, weir: Node) -> _Round:
     pin(others, CLIENT_CPU)
     nothing = _drive(kind, static + "/", weir.key)
     alone = _drive(kind, weir.url + kind.path, weir.key)
-    _load_all(weir)
+    load_all(weir.directory)
     pin(others, SERVER_CPU)
     edge_s, loader_s = cpu_seconds(edge), cpu_seconds_with_children(loader)
     started_s = time.perf_counter()
     count = _drive(kind, weir.url + kind.path, weir.key) * kind.seconds
-    _load_all(weir)
+    load_all(weir.directory)
     whole = count / (time.perf_counter() - started_s)
     events = count * kind.events / 1e6
     return _Round(
@@ -130,19 +125,3 @@ def _drive(kind: _Kind, url: str, key: str) -> float:
     if load.not_2xx:
         raise SystemExit(f"{load.not_2xx} requests to {url} were refused; the figure would lie.")
     return load.requests_per_s
-
-
-def _load_all(weir: Node) -> None:
-    """Returns when everything that was acknowledged is in the lake."""
-    client = LoaderClient(Directory(weir.directory).loader_socket)
-    deadline_s = time.perf_counter() + CUT_WITHIN_S
-    try:
-        while time.perf_counter() < deadline_s:
-            try:
-                asyncio.run(client.cut())
-            except Unavailable:  # a long way behind: go on waiting
-                continue
-            return
-    finally:
-        client.close()
-    raise SystemExit(f"not in the lake within {CUT_WITHIN_S} s")
