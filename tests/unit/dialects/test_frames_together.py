@@ -92,7 +92,7 @@ def _moved(frame: Frame, number: int, *, project: int) -> Frame:
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.path)
 @given(drawn=st.data())
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_decoding_together_gives_what_each_gives_alone(
     route: IngestRoute, drawn: st.DataObject
 ) -> None:
@@ -113,7 +113,7 @@ def test_decoding_together_gives_what_each_gives_alone(
 
 
 @given(frames=frames_of(ROUTES))
-@settings(max_examples=200)
+@settings(max_examples=80)
 def test_rows_of_frames_together_are_those_of_each_alone(frames: list[Frame]) -> None:
     """Rows, ids, hashes, and which frame is dead and why: however frames are mixed."""
     together = _block(frames)
