@@ -17,8 +17,10 @@ from bench import (
     overload,
     projects,
     restart,
+    singles,
     size,
     start,
+    tree,
     visibility,
 )
 from bench.figure import Figure
@@ -28,6 +30,8 @@ MEASUREMENTS: dict[str, Callable[[], list[Figure]]] = {
     "restart": restart.measure,
     "single": door.measure_single,
     "batch": door.measure_batch,
+    "singles": singles.measure,
+    "tree": tree.measure,
     "dialects": dialects.measure,
     "fair": fair.measure,
     "visible": visibility.measure,

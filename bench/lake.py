@@ -11,14 +11,22 @@ from urllib.parse import quote, urlsplit
 
 import duckdb
 
+from bench.door import EVENT
 from bench.figure import Figure, percentile, spread
-from bench.node import node
-from bench.processes import cpu_seconds, newcomers_peak_mib, peak_mib
+from bench.node import load_all, node
+from bench.peers import drive
+from bench.processes import (
+    cpu_seconds,
+    cpu_seconds_with_children,
+    newcomers_peak_mib,
+    peak_mib,
+)
 from tests.end_to_end.running_node import Node
 
 BATCH = 500
 LOADED = 600_000
 GROWTH = (1_000_000, 10_000_000, 30_000_000)
+SINGLES_S = 15
 PORTION = 1_000_000
 """Sent at a time, so that the journal's backlog stays small."""
 
@@ -27,6 +35,26 @@ QUERIES = 15
 
 def measure_loader() -> list[Figure]:
     """One large project: sent while the loader is stopped, then timed until all is committed."""
+    return [*_measure_batches(), *_measure_singles()]
+
+
+def _measure_singles() -> list[Figure]:
+    """A request an event; with commits, and the merges that there are meanwhile."""
+    with node(workers=1, cut_age_s=2) as weir:
+        [loader] = weir.pids("loader")
+        os.kill(loader, signal.SIGSTOP)
+        options = {"connections": 64, "seconds": SINGLES_S}
+        drive(weir.url + "/v1/ingest", key=weir.key, body=EVENT, **options)
+        cpu = cpu_seconds_with_children(loader)
+        os.kill(loader, signal.SIGCONT)
+        load_all(weir.directory)
+        cpu = cpu_seconds_with_children(loader) - cpu
+        count = _committed(weir)
+    how = f"{count} requests of one event of {len(EVENT)} bytes each, commits and merges included"
+    return [Figure("loader: CPU of a single event, µs", f"{cpu / count * 1e6:.1f}", "20", how)]
+
+
+def _measure_batches() -> list[Figure]:
     with node(workers=1, compaction_cpu_share=0, cut_age_s=2) as weir:
         [loader] = weir.pids("loader")
         os.kill(loader, signal.SIGSTOP)
@@ -124,15 +152,20 @@ def _body(chooser: random.Random) -> str:
 
 def await_committed(weir: Node, rows: int, *, within_s: float = 300) -> None:
     """Returns when so many rows are in the lake; ends the measurement when that takes longer."""
-    path = weir.directory / "catalog.db"
     deadline = time.perf_counter() + within_s
     while time.perf_counter() < deadline:
-        with sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10) as catalog:
-            found = catalog.execute("SELECT sum(row_count) FROM files").fetchone()[0] or 0
-        if found >= rows:
+        if _committed(weir) >= rows:
             return
         time.sleep(0.05)
     raise SystemExit(f"not committed in time: {rows}")
+
+
+def _committed(weir: Node) -> int:
+    """Rows in the lake."""
+    path = weir.directory / "catalog.db"
+    with sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10) as catalog:
+        found: int = catalog.execute("SELECT sum(row_count) FROM files").fetchone()[0] or 0
+    return found
 
 
 def settled_files(weir: Node) -> list[str]:

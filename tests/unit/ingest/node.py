@@ -189,7 +189,7 @@ class Node:
         dialects = dialects_by_code()
         found: list[Event] = []
         for frame in self.frames():
-            events = dialects[frame.dialect].decode(frame)
+            events = dialects[frame.dialect].decode([frame])
             assert len(events) == frame.event_count
             found.extend(events)
         return found

@@ -6,7 +6,9 @@ Journals of workers that are no longer configured are read like any other, once 
 after a power cut their published position may be old, and no worker comes to mend it.
 """
 
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from weir.clock import Clock
@@ -28,6 +30,9 @@ RECOVER_S = 1.0
 
 RETRY_UNREADABLE_S = 5.0
 """How long a journal that could not be read is left alone."""
+
+
+_position = attrgetter("position")
 
 
 class LostEvents(NamedTuple):
@@ -243,21 +248,32 @@ def _look_at(journal: OpenJournal, clock: Clock) -> _Look:
 def _take(name: str, cursor: _Cursor, batch: ReadResult, until: Span | None, found: Round) -> None:
     """Moves the cursor over the batch, up to the end of ``until``, and sorts its frames."""
     begin = (cursor.position, cursor.offset)
-    damages = sorted(batch.damages, key=lambda damage: damage.position)
-    for frame in batch.frames:
-        while damages and damages[0].position <= frame.position:
-            _take_damage(name, cursor, damages.pop(0), until, found)
-        if until is not None and frame.position >= until.to_position:
-            break
-        (found.tallies if frame.is_tally else found.frames).append(frame)
-        cursor.offset = frame.offset + frame.event_count
-        cursor.received_us = frame.received_at_us
-    for damage in damages:
+    frames = batch.frames
+    if until is not None:
+        frames = frames[: bisect_left(frames, until.to_position, key=_position)]
+    taken = 0
+    for damage in sorted(batch.damages, key=lambda damage: damage.position):
+        before = bisect_left(frames, damage.position, key=_position)
+        _take_frames(cursor, frames[taken:before], found)
         _take_damage(name, cursor, damage, until, found)
+        taken = before
+    _take_frames(cursor, frames[taken:], found)
     end = batch.next_position
     cursor.position = end if until is None else min(end, until.to_position)
     if (cursor.position, cursor.offset) != begin:
         found.spans[name] = Span(begin[0], cursor.position, begin[1], cursor.offset)
+
+
+def _take_frames(cursor: _Cursor, frames: Sequence[Frame], found: Round) -> None:
+    """Moves the cursor over frames that follow one another."""
+    if not frames:
+        return
+    tallies = [frame for frame in frames if frame.is_tally]
+    found.tallies.extend(tallies)
+    found.frames.extend([each for each in frames if not each.is_tally] if tallies else frames)
+    last = frames[-1]
+    cursor.offset = last.offset + last.event_count
+    cursor.received_us = last.received_at_us
 
 
 def _take_damage(
