@@ -21,7 +21,7 @@ from tests.unit.loader.rig import (
     event,
     wait_until,
 )
-from weir.domain.event import Dialect, Event
+from weir.domain.event import Dialect, Event, frame_by_frame
 from weir.domain.frame import Frame
 from weir.loader.serve import client
 from weir.node.board import Slot
@@ -50,7 +50,7 @@ class Gate:
 
 def replace_decode(dialect: Dialect, new: Callable[[Frame], Sequence[Event]]) -> Dialect:
     """The dialect with another decoder."""
-    return Dialect(dialect.code, dialect.name, new)
+    return Dialect(dialect.code, dialect.name, frame_by_frame(new))
 
 
 class Seen(NamedTuple):

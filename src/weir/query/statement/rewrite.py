@@ -294,9 +294,7 @@ class _Rewriting:
         shared = shared_want(operands, Want.TEXT)
         paths = [path for item in operands if (path := path_of(item, self._bound)) is not None]
         wide = shared is Want.NUMBER and paths and any(is_wide(item) for item in operands)
-        ordered = (
-            shared is Want.TEXT and len(paths) == len(operands) and node["type"] in _ORDERING
-        )
+        ordered = shared is Want.TEXT and len(paths) == len(operands) and node["type"] in _ORDERING
         if (wide or ordered) and is_expression(node, "BETWEEN"):
             write_out_between(node)
             self._all(node["children"], Want.BOOLEAN)
