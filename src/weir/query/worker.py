@@ -116,7 +116,7 @@ def _answer(
         for piece in pieces_of(taken):
             waiting += writer.rows(piece)
             if len(waiting) >= FLUSH_BYTES:
-                _send(connection, waiting)
+                send_message(connection, MessageKind.BODY, waiting)
                 waiting = bytearray()
         if truncated:
             break
@@ -129,14 +129,7 @@ def _answer(
         watermark=to_iso(_watermark_us(job, passed)),
     )
     waiting += writer.ending(meta)
-    _send(connection, waiting)
-
-
-def _send(connection: socket.socket, gathered: bytearray) -> None:
-    """Sends what was gathered in parts, so that the parent never holds a whole result."""
-    with memoryview(gathered) as whole:
-        for start in range(0, len(whole), FLUSH_BYTES):
-            send_message(connection, MessageKind.BODY, whole[start : start + FLUSH_BYTES])
+    send_message(connection, MessageKind.BODY, waiting)
 
 
 def _shape_of(table: JobTable) -> TableShape:
