@@ -115,7 +115,7 @@ def _answer(
         truncated = part.truncated
         for piece in pieces_of(part.batch):
             if len(waiting) >= FLUSH_BYTES:
-                _send(connection, waiting)
+                send_message(connection, MessageKind.BODY, waiting)
                 waiting = bytearray()
             waiting += writer.rows(piece)
     meta = Meta(
@@ -129,14 +129,7 @@ def _answer(
     )
     waiting += writer.ending(meta)
     send_message(connection, MessageKind.WORD, msgspec.msgpack.encode(meta))
-    _send(connection, waiting)
-
-
-def _send(connection: socket.socket, gathered: bytearray) -> None:
-    """Sends what was gathered in parts, so that the parent never holds a whole result."""
-    with memoryview(gathered) as whole:
-        for start in range(0, len(whole), FLUSH_BYTES):
-            send_message(connection, MessageKind.BODY, whole[start : start + FLUSH_BYTES])
+    send_message(connection, MessageKind.BODY, waiting)
 
 
 def _shape_of(table: JobTable) -> TableShape:

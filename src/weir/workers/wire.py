@@ -64,7 +64,7 @@ class Assignment(NamedTuple):
     descriptors: list[int]
 
 
-def send_message(connection: socket.socket, kind: MessageKind, body: bytes | memoryview) -> None:
+def send_message(connection: socket.socket, kind: MessageKind, body: bytes | bytearray) -> None:
     """Sends one message from a worker; raises ``OSError`` when the parent has gone."""
     connection.sendall(MESSAGE_HEAD.pack(len(body), kind))
     if body:
