@@ -78,7 +78,7 @@ def plain_context(context: Mapping[str, object]) -> dict[str, object]:
 def _items(fields: Mapping[str, object]) -> list[tuple[str, object]]:
     try:
         return [(str(name), fields[name]) for name in fields]
-    except Exception as error:
+    except Exception as error:  # a Mapping of the caller's may raise anything
         raise Unsayable("", f"cannot be read: {type(error).__name__}") from None
 
 

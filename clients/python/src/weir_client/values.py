@@ -31,7 +31,7 @@ class Unsayable(ValueError):
         self.words = words
 
     def within(self, name: str) -> Unsayable:
-        """The same, told from one level further out."""
+        """Returns the error as it is told from one level further out."""
         field = f"{name}.{self.field}" if self.field else name
         return Unsayable(field[:_FIELD_CHARS_MAX], self.words)
 
@@ -48,8 +48,8 @@ def plain(value: object) -> Any:
         return _object(value.items())  # type: ignore[attr-defined]  # a dict
     if kind is list or kind is tuple:
         return _array(value)  # type: ignore[arg-type]  # a list or a tuple
-    for base, convert in _RULES:
-        if isinstance(value, base):
+    for kinds, convert in _RULES:
+        if isinstance(value, kinds):
             return convert(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return _object((field.name, getattr(value, field.name)) for field in _fields_of(value))
