@@ -14,6 +14,7 @@ from urllib.parse import quote, urlsplit
 from bench.door import EVENT
 from bench.figure import Figure, spread
 from bench.node import node
+from bench.processes import cpu_seconds, tree
 from bench.senders import Senders, senders
 from tests.end_to_end.running_node import Node
 from weir.domain.times import to_us
@@ -53,6 +54,8 @@ class Restart(NamedTuple):
     """Acknowledged in the first ``FIRST_S``."""
     tail: int
     """Acknowledged before the kill and not in the lake."""
+    cpu: float
+    """Seconds of the processor that the node's processes have used until it is ready."""
 
 
 def measure() -> list[Figure]:
@@ -100,8 +103,10 @@ def _kill_and_start(weir: Node, running: Senders | None) -> Restart:
     watch.start()
     weir.start()
     ready_s = time.monotonic() - started_s
+    assert weir.process is not None
+    cpu_s = sum(cpu_seconds(pid) for pid in tree(weir.process.pid))
     watch.join(GIVE_UP_S)
-    return watch.result(ready_s, TAIL_EVENTS + before)
+    return watch.result(ready=ready_s, tail=TAIL_EVENTS + before, cpu=cpu_s)
 
 
 class _Watch(threading.Thread):
@@ -141,10 +146,10 @@ class _Watch(threading.Thread):
                 return
             time.sleep(POLL_S)
 
-    def result(self, ready_s: float, tail: int) -> Restart:
+    def result(self, *, ready: float, tail: int, cpu: float) -> Restart:
         """What was seen."""
         seen = {name: self._at.get(name, 0.0) for name in SEEN}
-        return Restart(**seen, ready=ready_s, events=self._events, tail=tail)
+        return Restart(**seen, ready=ready, events=self._events, tail=tail, cpu=cpu)
 
     def _elapsed_s(self) -> float:
         return time.monotonic() - self._started_s
@@ -197,6 +202,7 @@ def _figures(name: str, runs: list[Restart], *, how: str, goals: dict[str, str])
         "ready": "ready",
         "first_answer": "first query answered",
         "complete": "everything before the kill in an answer",
+        "cpu": "processor time of the node until it is ready",
     }
     figures = [
         Figure(

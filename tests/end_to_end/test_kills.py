@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sqlite3
 import threading
 import time
 from datetime import datetime
@@ -19,7 +20,6 @@ from tests.end_to_end.running_node import (
 )
 from weir.domain.times import to_us
 from weir.node.directory import Directory
-from weir.storage.local import FileLock
 
 LOAD_THREADS = 6
 ROWS_MAX = 50_000
@@ -124,9 +124,11 @@ def test_events_are_taken_from_the_last_registry_before_control_state_is_open(
 ) -> None:
     """A start that waits for its database takes events all the same; keys are as they were."""
     node = start_node()
+    children = [pid for role in ("edge", "loader", "api") for pid in node.pids(role)]
     node.kill_all()
-    lock = FileLock(Directory(node.directory).control_lock, purpose="A test")
-    lock.acquire()
+    wait_until(lambda: not any(map(_is_alive, children)), within_s=10, what="children ended")
+    database = sqlite3.connect(Directory(node.directory).control_db, isolation_level=None)
+    database.execute("BEGIN IMMEDIATE")  # whoever wants to write waits
     starting = threading.Thread(target=node.start)
     starting.start()
     try:
@@ -138,7 +140,7 @@ def test_events_are_taken_from_the_last_registry_before_control_state_is_open(
             "ready": False, "registry": True, "api": False, "loader": None,
         }  # fmt: skip
     finally:
-        lock.release()
+        database.close()
         starting.join(READY_WITHIN_S)
     assert node.query("SELECT count() > 0 FROM events") == [[True]]
 

@@ -17,14 +17,14 @@ from weir.clock import Clock
 from weir.control.stored_epoch import stored_epoch
 from weir.domain.registry import decode_registry
 from weir.domain.times import month_of
-from weir.errors import Unavailable
+from weir.errors import Conflict, Unavailable
 from weir.ingest.limits import create_limit_table
 from weir.node.board import Board, Slot
 from weir.node.directory import Directory
 from weir.node.node_file import read_node
 from weir.node.usage import create_usage_table
 from weir.settings import Settings
-from weir.storage.local import make_directory, write_durable
+from weir.storage.local import FileLock, make_directory, write_durable
 
 
 class _Kept(NamedTuple):
@@ -63,13 +63,20 @@ def prepare_run(directory: Directory, *, workers: int, clock: Clock) -> Board:
 
 
 def _kept_registry(directory: Directory) -> _Kept | None:
-    """The registry that was published last, unless something has changed behind it."""
+    """The registry that was published last, unless something has changed behind it.
+
+    Or may still do so: an api process of the last life that has not ended yet holds the lock.
+    """
+    lock = FileLock(directory.control_lock, purpose="Control state is in use")
     try:
         encoded = directory.registry.read_bytes()
         registry = decode_registry(encoded)
-    except (OSError, msgspec.MsgspecError):
+        lock.acquire()
+    except (OSError, msgspec.MsgspecError, Conflict):
         return None
-    if registry.version != __version__ or registry.epoch != stored_epoch(directory.control_db):
+    epoch = stored_epoch(directory.control_db)
+    lock.release()
+    if registry.version != __version__ or registry.epoch != epoch:
         return None
     return _Kept(encoded, registry.epoch)
 

@@ -62,6 +62,19 @@ def test_change_of_a_stopped_node_ends_the_last_registry(directory: Directory) -
         view.current()
 
 
+def test_last_api_process_that_has_not_ended_yet_ends_the_last_registry(
+    directory: Directory,
+) -> None:
+    """It could change something after the look, and publish that where nobody reads it."""
+    control = ControlService.open(directory, clock=CLOCK)
+    last = decode_registry(directory.registry.read_bytes())
+    with sqlite3.connect(directory.control_db) as database:
+        database.execute("UPDATE control_state SET epoch = ?", (last.epoch,))
+    database.close()
+    assert start(directory)[0].get(Slot.REGISTRY_EPOCH) == 0
+    control.close()
+
+
 def test_change_that_was_not_published_ends_the_last_registry(directory: Directory) -> None:
     """Killed between the two, a node does not go on with the registry before the change."""
     with sqlite3.connect(directory.control_db) as database:
