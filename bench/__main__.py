@@ -8,19 +8,38 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.table import Table
 
-from bench import dialects, door, fair, lake, overload, projects, size, start, visibility
+from bench import (
+    dialects,
+    door,
+    fair,
+    lake,
+    merging,
+    overload,
+    projects,
+    restart,
+    singles,
+    size,
+    start,
+    tree,
+    visibility,
+)
 from bench.figure import Figure
 
 MEASUREMENTS: dict[str, Callable[[], list[Figure]]] = {
     "start": start.measure,
+    "restart": restart.measure,
     "single": door.measure_single,
     "batch": door.measure_batch,
+    "singles": singles.measure,
+    "tree": tree.measure,
     "dialects": dialects.measure,
     "fair": fair.measure,
     "visible": visibility.measure,
     "loader": lake.measure_loader,
     "projects": projects.measure,
     "memory": size.measure,
+    "merge-memory": merging.measure_memory,
+    "merge-time": merging.measure_time,
     "query": lake.measure_query,
     "overload": overload.measure,
 }

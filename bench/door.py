@@ -65,7 +65,7 @@ def _ratio(own: Sequence[float], peer: Sequence[float]) -> str:
 
 def measure_batch() -> list[Figure]:
     """``POST /v1/batch`` with 500 events of 250 bytes."""
-    body = json.dumps({"events": [_padded_event()] * BATCH_EVENTS})
+    body = json.dumps({"events": [padded_event()] * BATCH_EVENTS})
     rates, per_cpu = [], []
     with node(workers=1, journal_backlog_bytes_max="64GiB") as weir:
         edge = weir.pids("edge")
@@ -97,7 +97,8 @@ def _pin_all(servers: list[int], others: list[int]) -> None:
     pin(others, CLIENT_CPU)
 
 
-def _padded_event() -> dict[str, object]:
+def padded_event() -> dict[str, object]:
+    """An event of ``BATCH_EVENT_BYTES`` as JSON."""
     event = json.loads(EVENT)
     event["properties"]["pad"] = ""
     event["properties"]["pad"] = "x" * (BATCH_EVENT_BYTES - len(json.dumps(event)))

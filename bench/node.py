@@ -1,5 +1,6 @@
 """A node to measure: the real one, in a directory beside the code, on a real disk."""
 
+import asyncio
 import os
 import shutil
 import tempfile
@@ -10,7 +11,11 @@ from pathlib import Path
 from statistics import median
 
 from tests.end_to_end.running_node import Node
+from weir.errors import Unavailable
+from weir.loader.serve.client import LoaderClient
+from weir.node.directory import Directory
 
+CUT_WITHIN_S = 300
 ROOT = Path(__file__).parent.parent / ".bench"
 
 
@@ -29,6 +34,22 @@ def node(**settings: object) -> Iterator[Node]:
         if running.process is not None:
             running.kill_all()
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def load_all(directory: Path) -> None:
+    """Returns when everything that was acknowledged is in the lake."""
+    client = LoaderClient(Directory(directory).loader_socket)
+    deadline_s = time.perf_counter() + CUT_WITHIN_S
+    try:
+        while time.perf_counter() < deadline_s:
+            try:
+                asyncio.run(client.cut())
+            except Unavailable:  # a long way behind: go on waiting
+                continue
+            return
+    finally:
+        client.close()
+    raise SystemExit(f"not in the lake within {CUT_WITHIN_S} s")
 
 
 def sync_us() -> float:

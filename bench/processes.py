@@ -18,8 +18,19 @@ def pin(pids: Sequence[int], cpu: int) -> None:
 
 def cpu_seconds(pid: int) -> float:
     """CPU time that a process has used, all threads, user and system."""
+    return sum(_ticks(pid)[:2]) / os.sysconf("SC_CLK_TCK")
+
+
+def cpu_seconds_with_children(pid: int) -> float:
+    """The same with the processes that it has started, those that have ended included."""
+    started = tree(pid)
+    return sum(sum(_ticks(each)) for each in started) / os.sysconf("SC_CLK_TCK")
+
+
+def _ticks(pid: int) -> list[int]:
+    """User and system time of a process, then of its children that have ended."""
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return [int(field) for field in fields[11:15]]
 
 
 def resident_mib(pid: int) -> float:

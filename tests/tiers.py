@@ -74,6 +74,7 @@ SLOW = {
     "test_crash.py::test_copies_stay_out_when_a_later_commit_dies": "a death in each of its steps",
     "test_jsontext.py": "hundreds of drawn texts, each taken apart by an oracle too",
     "test_agreement.py": "hundreds of drawn bodies beside an oracle",
+    "test_memory.py": "queries that fill a worker's memory before they fail",
     "test_confinement.py": "starts an engine without its gate for each case",
 }
 """Tests of ``make test`` that take more than ``SLOW_S``, and why they are worth it."""

@@ -30,6 +30,8 @@ ERROR_WORDS = {
     "expectation_failed": "`Expect` may only be `100-continue`.",
     "tls_files": "The certificate or key file cannot be used. Both are PEM, and belong together.",
     "fenced": "Another loader took over this directory; this one ends.",
+    "file_access": "The system refuses a file or a directory; the message names it and says why, "
+    "or whose it is. Run the command as that user, or mend the permissions.",
     "first_run_unreadable": "`first-run.json` is not what a first run wrote. Move it away and "
     "start again.",
     "forbidden": "The key is known and may not do this: it lacks the scope, or this address or "
@@ -50,15 +52,20 @@ ERROR_WORDS = {
     "accept that the missing events are counted as lost.",
     "journal_unreadable": "A journal file's head and the journal's state are damaged. Restore the "
     "file, or move it away: its events are then counted as lost.",
-    "journal_version": "A newer version of Weir wrote the journal. Run that version.",
+    "journal_version": "A newer version of Weir wrote the journal. No node starts on it: run "
+    "that version.",
     "key_known": "This key is known already, perhaps as a revoked one.",
     "key_not_found": "There is no key with this id. `weir keys list` shows the ids.",
     "key_revoked": "This key was revoked, and stays so. Create or import another one.",
     "limit_out_of_range": "`limit` lies between 1 and `query_rows_max`.",
     "locked": "Another process holds the directory. Stop it, or use another `--data`.",
     "method_not_allowed": "The path does not take this method; `Allow` lists those it takes.",
-    "newer_database": "A newer version of Weir wrote the database. Run that version.",
-    "newer_format": "A newer version of Weir wrote the directory. Run that version.",
+    "newer_database": "A newer version of Weir wrote the database. No node starts on it: run "
+    "that version.",
+    "newer_format": "A newer version of Weir wrote the directory, a file of it, or the backup. Run "
+    "that version.",
+    "node_file_damaged": "`node.json` is not what a node wrote. Restore it from a backup; where "
+    "nothing was ever restored it can be removed, and is made anew.",
     "node_not_found": "The directory holds no node. Name the right one with `--data`; `weir serve` "
     "makes a new one.",
     "node_not_running": "No node runs in the directory. Start one with `weir serve`.",
@@ -88,7 +95,8 @@ ERROR_WORDS = {
     "tenant_inactive": "The account was switched off. `weir tenants change --active` opens it.",
     "tenant_not_found": "There is no such tenant. `weir tenants list` shows them.",
     "timeout": "It took longer than its deadline.",
-    "data_directory": "The data directory cannot be made or written. Choose another or mend it.",
+    "data_directory": "The data directory cannot be made, read or written; the message says why, "
+    "or whose it is. Choose another, mend it, or run the command as that user.",
     "too_many_tenants": "The node has as many tenants as it can hold.",
     "too_many_keys": "The node has as many live keys as it can hold. Revoke some.",
     "too_many_queries": "The tenant has `query_tenant_workers_max` queries running, or most of "

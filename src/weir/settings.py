@@ -132,16 +132,14 @@ class Settings:
         24, "Properties of a project that get columns of their own; 0: none.", 0, 200
     )
     file_bytes_max: int = _whole(
-        512 * MIB, "Size that compaction does not let lake files grow beyond.", MIB
+        128 * MIB, "Size that compaction does not let lake files grow beyond; bounds a merge.", MIB
     )
     compaction_files: int = _whole(8, "Lake files of like size that are merged into one.", 2, 64)
     compaction_interval_s: float = _number(5, "How often compaction looks for work.", 0.01)
     compaction_cpu_share: float = _number(
         1, "Share of one core that compaction may take over time; 0: none.", 0, 1
     )
-    compaction_memory_bytes: int = _whole(
-        512 * MIB, "Memory that a merge sorts in before it spills to disk.", 64 * MIB
-    )
+    compaction_memory_bytes: int = _whole(256 * MIB, "Memory that a merge works in.", 64 * MIB)
     dedup_window_s: int = _whole(86400, "Time in which an event_id is unique per project.", 1)
     raw_retention_days: int = _whole(30, "How long raw payloads are kept.", 1)
 
@@ -225,7 +223,15 @@ def _build(values: dict[str, Scalar]) -> Settings:
 def _find_file(environ: Mapping[str, str], problems: list[str]) -> Path | None:
     named = environ.get("WEIR_CONFIG")
     path = Path(named or CONFIG_FILE)
-    if path.is_file():
+    try:
+        is_there = path.is_file()
+    except OSError as error:
+        # Of a directory that this user may not look into nothing is missed but what is named.
+        is_there = False
+        if named:
+            problems.append(f"WEIR_CONFIG names {path}, which cannot be read: {error.strerror}.")
+            return None
+    if is_there:
         return path
     if named:
         problems.append(f"WEIR_CONFIG names {path}, which is not a file.")
@@ -237,6 +243,9 @@ def _file_layer(path: Path, problems: list[str]) -> dict[str, Scalar]:
         table = tomllib.loads(path.read_text())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         problems.append(f"{path} is not valid TOML: {error}.")
+        return {}
+    except OSError as error:
+        problems.append(f"{path} cannot be read: {error.strerror}.")
         return {}
     unknown = sorted(set(table) - set(SPECS))
     problems.extend(f"{path}: there is no setting '{name}'." for name in unknown)
@@ -298,8 +307,9 @@ def _is_size(name: str) -> bool:
 
 def _convert(text: object, default: Scalar) -> Scalar:
     if isinstance(default, str):
-        if not isinstance(text, str):
+        if not isinstance(text, str) or "\0" in text:
             raise ValueError
+        text.encode()  # what is not UTF-8 in the environment is no text: a ValueError too
         return text
     if isinstance(text, bool) or not isinstance(text, str | int | float):
         raise ValueError

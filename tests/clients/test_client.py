@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta, tzinfo
+from decimal import Decimal
 from pathlib import Path
 
 import httpx
@@ -522,6 +523,67 @@ def test_the_log_says_where_and_why_events_wait(
             wait_until(lambda: "does not take them" in caplog.text, within_s=10, what="a line")
         assert url in caplog.text
         assert words in caplog.text
+
+
+def test_the_log_says_which_event_is_lost_by_which_field(
+    fake_node: FakeNode, caplog: pytest.LogCaptureFixture
+) -> None:
+    """At the call, or when the node has refused it; each reason at once, and no value."""
+    result = {"index": 0, "code": "validation.format", "field": "ts", "message": "is no time"}
+    told = {"accepted": 0, "rejected": 1, "results": [result, {**result, "field": "sent_at"}]}
+    fake_node.replies.append(Reply(202, json.dumps(told).encode()))
+    losses: list[Loss] = []
+    with _make(fake_node.url, on_loss=losses.append) as client:
+        client.track("login", user_id=4.2)  # type: ignore[arg-type]  # wrong on purpose
+        client.track("cart", {"items": [{"price": float("nan"), "who": "secret"}]})
+        client.identify(None, {"mail": "secret"})  # type: ignore[arg-type]  # as above
+        client.identify("")
+        client.track("buy\n", ts="secret")
+        assert client.flush(60)
+    lines = [record.getMessage() for record in caplog.records]
+    assert lines == [
+        f"1 event(s) will not arrive: {words}"
+        for words in (
+            "invalid: 'login': user_id must be a text, an integer or a UUID, not float",
+            "invalid: 'cart': properties.items.0.price is nan, which JSON cannot say",
+            "invalid: 'identify': user_id is required",
+            "validation.format: 'buy\\n': ts is no time; sent_at is no time",
+            "invalid: 'identify': user_id is required",  # the second one, at the end
+        )
+    ]
+    assert "secret" not in caplog.text
+    assert [(loss.name, loss.field) for loss in losses] == [
+        ("login", "user_id"),
+        ("cart", "properties.items.0.price"),
+        ("identify", "user_id"),
+        ("identify", "user_id"),
+        ("buy\n", "ts"),
+    ]
+
+
+def test_reasons_without_end_are_told_together(
+    fake_node: FakeNode, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A program that makes up names fills neither the memory nor the log; each loss is counted."""
+    with _make(fake_node.url) as client:
+        for number in range(300):
+            client.track(f"event {number}", user_id=4.2)  # type: ignore[arg-type]  # wrong on purpose
+    lines = [record.getMessage() for record in caplog.records]
+    assert len(lines) == 102
+    assert sum(int(line.split()[0]) for line in lines) == 300
+
+
+def test_context_that_cannot_be_sent_ends_no_event(fake_node: FakeNode) -> None:
+    """It would spoil each of them: the client is not made. What changes later is not sent."""
+    for context in ({"app": object()}, {"app": "a\0b"}, {"app": float("nan")}, [1]):
+        with pytest.raises(ValueError, match=r"^context"):
+            _make(fake_node.url, context=context)
+    app = {"release": Decimal("1.0")}
+    with _make(fake_node.url, context={"app": app}) as client:
+        app["release"] = object()  # type: ignore[assignment]  # wrong on purpose
+        client.track("a")
+        assert client.flush(60)
+        assert client.stats().lost == 0
 
 
 def test_no_log_line_and_no_text_of_the_client_holds_the_key(

@@ -8,7 +8,14 @@ from uuid import UUID
 
 import pytest
 
-from weir_client.events import encode_batch, encode_event, encode_rest, event_id_of, make_event_id
+from weir_client.events import (
+    Encoded,
+    encode_batch,
+    encode_event,
+    encode_rest,
+    identity_of,
+    make_event_id,
+)
 
 NOW_S = 1_800_000_000.25
 
@@ -16,7 +23,7 @@ NOW_S = 1_800_000_000.25
 def _sent(fields: dict[str, object], context: dict[str, object] | None = None) -> dict[str, Any]:
     encoded = encode_event(fields, context=context or {}, now_s=NOW_S, random_bits=7)
     found: dict[str, Any] = json.loads(encoded.body)
-    assert found["event_id"] == encoded.event_id == event_id_of(encoded.body)
+    assert found["event_id"] == encoded.event_id == identity_of(encoded.body).event_id
     return found
 
 
@@ -84,8 +91,9 @@ def test_of_an_event_that_cannot_be_said_the_rest_is() -> None:
     rest = encode_rest(fields, "made")
     assert json.loads(rest.body) == {"event": "a", "event_id": "made", "ts": "now"}
     assert rest.event_id == "made"
-    assert encode_rest({"event_id": "own", "x": b""}, "made") == ("own", b'{"event_id":"own"}')
-    assert encode_rest({"event_id": b""}, "made") == ("made", b'{"event_id":"made"}')
+    own = encode_rest({"event_id": 7, "event": "a", "x": b""}, "made")
+    assert own == Encoded("7", b'{"event_id":"7","event":"a"}', "a")
+    assert encode_rest({"event_id": b""}, "made") == Encoded("made", b'{"event_id":"made"}')
 
 
 def test_ids_are_uuids_of_version_7_in_the_order_of_time() -> None:

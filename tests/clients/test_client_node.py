@@ -5,6 +5,7 @@ import os
 import re
 import threading
 from pathlib import Path
+from uuid import UUID
 
 import httpx
 import pytest
@@ -172,9 +173,12 @@ def test_every_field_arrives_as_it_was_given(own_project: Node) -> None:
         client.identify("u_1", {"plan": "pro"})
         client.page("home")
         client.send({"event": "mine", "event_id": "order-7", "extra": 1})
-        bad = client.track("order", user_id=7)  # type: ignore[arg-type]  # wrong on purpose
+        bad = client.track("order", ts="never")
         assert client.flush(120)
-    assert [(loss.event_id, loss.code) for loss in losses] == [(bad, "validation.type")]
+    [loss] = losses
+    assert (loss.event_id, loss.code, loss.name) == (bad, "validation.format", "order")
+    assert loss.field == "ts"
+    assert loss.message.startswith("ts must be ")
     columns = "event, user_id, anonymous_id, session_id, properties, context, epoch(ts)"
     sql = f"SELECT {columns} FROM events WHERE event = 'order'"
     wait_until(lambda: len(own_project.query(sql)) == 1, within_s=20, what="the order in SQL")
@@ -194,7 +198,7 @@ def test_every_field_arrives_as_it_was_given(own_project: Node) -> None:
 def test_no_event_that_the_client_takes_holds_the_others_up(own_project: Node) -> None:
     """What a node cannot store it refuses by name; an answer without would be held for ever."""
     deep: list[object] = []
-    for _ in range(900):
+    for _ in range(300):
         deep = [deep]
     odd: list[object] = [
         deep,
@@ -210,11 +214,47 @@ def test_no_event_that_the_client_takes_holds_the_others_up(own_project: Node) -
         for value in odd:
             client.track("odd", {"value": value})
             client.send({"event": "odd", "value": value})
-        client.send({"event": "", "event_id": "x" * 9999, "ts": "never", "sent_at": 7})
+        client.send({"event": "a", "event_id": "x" * 9999, "ts": "never", "sent_at": 7})
         assert client.flush(120)
         stats = client.stats()
     assert stats.delivered + stats.lost == stats.taken == 2 * len(odd) + 1
     assert {"invalid_json", "validation.length"} <= {loss.code for loss in losses}
+    [last] = [loss for loss in losses if loss.name == "a"]
+    assert (last.field, last.message.count(";")) == ("event_id", 1)
+    assert "ts must be " in last.message
+
+
+def test_ids_of_a_program_arrive_as_text(own_project: Node) -> None:
+    """Integers, as every framework has them for its users, and UUIDs; in both clients."""
+    user = UUID(int=7)
+
+    async def send_awaited() -> None:
+        async with AsyncWeirClient(own_project.url, own_project.key) as client:
+            await client.identify(43, {"plan": "pro"})
+            await client.track("login", user_id=user, session_id=1)
+            await client.page("home", user_id=44)
+            assert await client.flush(120)
+            assert client.stats().lost == 0
+
+    with WeirClient(own_project.url, own_project.key) as client:
+        client.identify(42, {"plan": "pro"})
+        client.track("login", user_id=42, anonymous_id=user, session_id=2**63)
+        assert client.send({"event": "paid", "event_id": 4711, "user_id": 42}) == "4711"
+        assert client.flush(120)
+        assert client.stats().lost == 0
+    asyncio.run(send_awaited())
+    columns = "event, user_id, anonymous_id, session_id"
+    sql = f"SELECT {columns} FROM events ORDER BY user_id, event"
+    wait_until(lambda: len(own_project.query(sql)) == 6, within_s=20, what="six events")
+    assert own_project.query(sql) == [
+        ["login", str(user), None, "1"],
+        ["identify", "42", None, None],
+        ["login", "42", str(user), str(2**63)],
+        ["paid", "42", None, None],
+        ["identify", "43", None, None],
+        ["page", "44", None, None],
+    ]
+    assert own_project.query("SELECT event FROM events WHERE event_id = '4711'") == [["paid"]]
 
 
 @pytest.mark.soak
@@ -270,6 +310,6 @@ def test_every_block_of_the_guide_works(own_project: Node, tmp_path: Path) -> No
     text = "\n".join(blocks).replace("http://127.0.0.1:8080", own_project.url)
     text = text.replace('"KEY"', repr(own_project.key)).replace("weir-spool", str(tmp_path))
     done = run_program(text)
-    assert "invalid Out of range float" in done.stdout
+    assert "invalid properties.value is nan, which JSON cannot say" in done.stdout
     sql = "SELECT event FROM events WHERE event IN ('signup', 'delivered', 'paid', 'pricing')"
     wait_until(lambda: len(own_project.query(sql)) == 3, within_s=20, what="the guide's events")

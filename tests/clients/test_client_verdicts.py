@@ -39,13 +39,15 @@ def _results(accepted: int, *refused: object) -> dict[str, object]:
 
 
 def test_each_refused_event_is_told_once_whatever_its_reasons() -> None:
-    """An event with two problems is one refusal, under its place in the request."""
+    """An event with two problems is one refusal, under its place, which names both."""
     body = json.dumps(_results(2, 1, 1, 3)).encode()
     verdict = judge(Answer(202, body), events=4, attempt=0)
     assert verdict.step is Step.DONE
     assert [refusal.place for refusal in verdict.refusals] == [1, 3]
     assert verdict.refusals[0].code == "validation.type"
-    assert verdict.refusals[0].message == "f m"
+    assert verdict.refusals[0].message == "f m; f m"
+    assert verdict.refusals[0].field == "f"
+    assert verdict.refusals[1].message == "f m"
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ SETTINGS = Settings(cut_age_s=3600, workers=1, raw_retention_days=1, compaction_
 if __name__ == "__main__":
     rig = Rig(Directory(Path(sys.argv[1])), RigClock(LATER_US), settings=SETTINGS)
     with rig.running() as loader:
-        loader.status()
+        loader.ledger()
         sys.stdout.write("ready\n")
         sys.stdout.flush()
         sys.stdin.readline()

@@ -86,10 +86,10 @@ plain = dialects.dialects_by_code
 
 def deadly():
     def armed(dialect):
-        def decode(frame):
-            if b"killer" in bytes(frame.body):
+        def decode(frames):
+            if any(b"killer" in bytes(frame.body) for frame in frames):
                 os.kill(os.getpid(), signal.SIGSEGV)
-            return dialect.decode(frame)
+            return dialect.decode(frames)
 
         return type(dialect)(dialect.code, dialect.name, decode)
 

@@ -2,12 +2,24 @@
 
 import os
 import signal
+import sqlite3
+import threading
 import time
+from datetime import datetime
 
+import httpx
 import pytest
 
 from tests.end_to_end.acknowledged_load import Load
-from tests.end_to_end.running_node import STOP_WITHIN_S, Node, StartNode, wait_until
+from tests.end_to_end.running_node import (
+    READY_WITHIN_S,
+    STOP_WITHIN_S,
+    Node,
+    StartNode,
+    wait_until,
+)
+from weir.domain.times import to_us
+from weir.node.directory import Directory
 
 LOAD_THREADS = 6
 ROWS_MAX = 50_000
@@ -79,29 +91,105 @@ def test_a_process_killed_in_a_loop_comes_back_and_nothing_is_lost(
     _assert_nothing_lost_or_doubled(node, load)
 
 
-def test_a_new_loader_answers_when_it_has_read_everything_again(start_node: StartNode) -> None:
-    """No query and no ledger in between tells of fewer events than were acknowledged."""
+def test_a_new_loader_says_how_far_its_answers_are_complete(start_node: StartNode) -> None:
+    """Whatever an answer lacks was received after the watermark that it tells; all comes back."""
     node = start_node()
     events = [{"event": "tail", "properties": {"number": number}} for number in range(1000)]
     for _ in range(10):
         assert node.send("/v1/events", events).status_code == 202
-    wait_until(lambda: _count(node) == 10_000, within_s=20, what="all events in the tail")
+    wait_until(lambda: len(_received(node)) == 10_000, within_s=20, what="all events in the tail")
+    received = _received(node)
     [loader] = node.pids("loader")
     os.kill(loader, signal.SIGKILL)
-    for _ in range(20):
-        answer = node.ask("SELECT count() FROM events")
-        if answer.status_code == 200:
-            assert answer.json()["rows"] == [[10_000]]
-            assert answer.json()["meta"]["watermark"] > "2020"
-        else:
-            assert answer.status_code == 503
-            assert answer.headers["Retry-After"]
-    wait_until(lambda: _count(node) == 10_000, within_s=30, what="answers again")
+    _follow_until_whole(node, received)
 
 
-def _count(node: Node) -> object:
-    answer = node.ask("SELECT count() FROM events")
-    return answer.json()["rows"][0][0] if answer.status_code == 200 else None
+def test_answers_of_a_node_that_starts_under_load_promise_what_they_hold(
+    start_node: StartNode,
+) -> None:
+    """Killed and started while senders go on: no answer lacks what its watermark covers."""
+    node = start_node()
+    with Load(node.url, node.key, threads=LOAD_THREADS) as load:
+        _run_for(1.0, load)
+        received = _received(node)
+        node.kill_all()
+        node.start()
+        _follow_until_whole(node, received)
+        _run_for(0.3, load)
+    _assert_nothing_lost_or_doubled(node, load)
+
+
+def test_events_are_taken_from_the_last_registry_before_control_state_is_open(
+    start_node: StartNode,
+) -> None:
+    """A start that waits for its database takes events all the same; keys are as they were."""
+    node = start_node()
+    children = [pid for role in ("edge", "loader", "api") for pid in node.pids(role)]
+    node.kill_all()
+    wait_until(lambda: not any(map(_is_alive, children)), within_s=10, what="children ended")
+    database = sqlite3.connect(Directory(node.directory).control_db, isolation_level=None)
+    database.execute("BEGIN IMMEDIATE")  # whoever wants to write waits
+    starting = threading.Thread(target=node.start)
+    starting.start()
+    try:
+        wait_until(lambda: _status(node, node.key) == 202, within_s=30, what="an event taken")
+        assert _status(node, "sk_live_unknown") == 401
+        ready = httpx.get(node.url + "/readyz", timeout=60)
+        assert ready.status_code == 503
+        assert ready.json() | {"loader": None} == {
+            "ready": False, "registry": True, "api": False, "loader": None,
+        }  # fmt: skip
+    finally:
+        database.close()
+        starting.join(READY_WITHIN_S)
+    assert node.query("SELECT count() > 0 FROM events") == [[True]]
+
+
+def _status(node: Node, key: str) -> int:
+    """What an event with this key is answered; 0 while nobody listens."""
+    headers = {"Authorization": f"Bearer {key}"}
+    try:
+        return httpx.post(
+            node.url + "/v1/ingest", json={"event": "early"}, headers=headers, timeout=60
+        ).status_code
+    except httpx.TransportError:
+        return 0
+
+
+def _received(node: Node) -> dict[str, int]:
+    """When each event that is answered was received, by its id; each is there once."""
+    return _answer(node)[0]
+
+
+def _answer(node: Node) -> tuple[dict[str, int], int]:
+    """Every event that a query finds, with its time, and the watermark; empty while none does."""
+    sql = "SELECT event_id, epoch_us(received_at) FROM events"
+    try:
+        answer = node.ask(sql, limit=str(ROWS_MAX))
+    except httpx.TransportError:
+        return {}, 0
+    if answer.status_code != 200:
+        assert answer.status_code == 503, answer.text
+        assert answer.headers["Retry-After"]
+        return {}, 0
+    rows, meta = answer.json()["rows"], answer.json()["meta"]
+    assert len(rows) < ROWS_MAX, "the test compares whole sets"
+    found = {str(name): int(us) for name, us in rows}
+    assert len(found) == len(rows), "an event is there twice"
+    return found, to_us(datetime.fromisoformat(meta["watermark"]))
+
+
+def _follow_until_whole(node: Node, received: dict[str, int]) -> None:
+    """Asks until everything is there again; nothing below a watermark is missing meanwhile."""
+
+    def is_whole() -> bool:
+        found, watermark_us = _answer(node)
+        missing = received.keys() - found.keys()
+        too_early = [name for name in missing if received[name] < watermark_us]
+        assert not too_early, f"{len(too_early)} events are promised and missing"
+        return not missing
+
+    wait_until(is_whole, within_s=30, what="everything answered again")
 
 
 def test_children_end_with_their_supervisor_and_the_directory_is_free(

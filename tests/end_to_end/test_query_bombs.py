@@ -17,6 +17,12 @@ BOMBS = [
     "SELECT list(a.range) FROM range(2000000000) a",
     "SELECT " + "(" * 5000 + "1" + ")" * 5000,
     "SELECT string_agg(repeat('x', 1000000), ',') FROM range(1000000)",
+    f"SELECT '{'x' * 7000}' || repeat('y', 1000000) FROM range(100000)",
+    "SELECT reservoir_quantile(seq, 0.5, 1000000000) FROM events",
+    "SELECT repeat('x', 1000000)::BLOB, repeat('1', 1000000)::BIT FROM range(2000)",
+    "SELECT list({'a': [range], 't': now()}) FROM range(50 * 1000000)",
+    "SELECT map_from_entries(list((range, now()))) FROM range(50 * 1000000)",
+    "SELECT list_transform(range(100000), x -> range(x))",
 ]
 
 

@@ -1,9 +1,14 @@
 """What ``weir serve`` does not start on: words, exit code 1, and nothing left behind."""
 
+import contextlib
+import json
 import socket
+import sqlite3
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
+import google_crc32c
 import pytest
 
 from tests.end_to_end.running_node import Node
@@ -26,6 +31,92 @@ def test_a_damaged_database_ends_the_start(stopped_node: Node, name: str) -> Non
     assert "\n  Restore the data directory" in told.stderr
     assert "weir ready" not in told.stdout
     assert '"error": "database_damaged"' in serve(node, "--json").stderr
+
+
+def _newer_revision(path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = '0999'")
+
+
+def _newer_header(path: Path) -> None:
+    """A journal file's head of version 9, in both of its places, with the right checksum."""
+    content = bytearray(path.read_bytes())
+    length = int.from_bytes(content[12:16], "little")
+    content[8] = 9
+    content[length - 4 : length] = google_crc32c.value(bytes(content[: length - 4])).to_bytes(
+        4, "little"
+    )
+    content[4096 : 4096 + length] = content[:length]
+    path.write_bytes(content)
+
+
+def _newer_state(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[8] = 9
+    path.write_bytes(content)
+
+
+def _newer_sidecar(path: Path) -> None:
+    path.write_bytes(b"WEIRIDS3" + path.read_bytes()[8:])
+
+
+@pytest.mark.parametrize(
+    ("pattern", "change", "code"),
+    [
+        ("control.db", _newer_revision, "newer_database"),
+        ("catalog.db", _newer_revision, "newer_database"),
+        ("journal/00/*.wal", _newer_header, "journal_version"),
+        ("journal/01/state", _newer_state, "journal_version"),
+        ("dedup/*.ids", _newer_sidecar, "newer_format"),
+    ],
+)
+def test_what_a_newer_version_wrote_ends_the_start(
+    stopped_node: Node, pattern: str, change: Callable[[Path], None], code: str
+) -> None:
+    """With one sentence and what to do, instead of a door that answers nothing."""
+    node = stopped_node
+    [*_, path] = sorted(node.directory.glob(pattern))
+    change(path)
+    before = path.read_bytes()
+    told = serve(node, "--json")
+    assert (told.returncode, told.stdout) == (1, "")
+    # Lines of the log may stand on both sides: a child may tell it first, and its end is told.
+    error, _ = json.JSONDecoder().raw_decode(told.stderr[told.stderr.index('{\n  "error"') :])
+    assert error["error"] == code
+    assert "ersion" in error["message"]
+    assert error["hint"]
+    assert "Traceback" not in told.stderr
+    assert path.read_bytes() == before
+
+
+def test_commands_tell_a_newer_database_in_one_sentence(stopped_node: Node) -> None:
+    """Those that open the databases of a node that does not run."""
+    node = stopped_node
+    folder = ("--data", str(node.directory))
+    for name, commands in (
+        ("catalog.db", [("ledger",), ("files",), ("dead-letters", "list")]),
+        ("control.db", [("keys", "list"), ("projects", "create", "x"), ("files",)]),
+    ):
+        kept = (node.directory / name).read_bytes()
+        _newer_revision(node.directory / name)
+        for command in commands:
+            told = node.weir(*command, *folder)
+            assert (told.returncode, told.stdout) == (1, "")
+            assert told.stderr.startswith(f"Error: The database {node.directory / name} was")
+            assert len(told.stderr.splitlines()) == 2
+        (node.directory / name).write_bytes(kept)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", '{"format_version":"1"}', "\0"])
+def test_a_damaged_node_file_is_told(tmp_path: Path, text: str) -> None:
+    """It holds the epoch, so it is not simply made anew."""
+    node = Node(tmp_path / "node", {})
+    node.directory.mkdir()
+    (node.directory / "node.json").write_text(text)
+    told = serve(node)
+    assert told.returncode == 1
+    assert "is not what a node wrote" in told.stderr
+    assert "Traceback" not in told.stderr
 
 
 def test_a_directory_of_something_else_is_refused(tmp_path: Path) -> None:

@@ -38,6 +38,17 @@ def story_when(node: Node, event_id: str, outcome: str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.parametrize("event_id", ["a\nb", "a/../b", "\t", "..", "ü %2F"])
+def test_odd_ids_have_a_story(node: Node, event_id: str) -> None:
+    """Whatever text a client gave an event, over HTTP and from the command line."""
+    sent = node.send("/v1/events", {"event": "odd", "event_id": event_id})
+    assert sent.status_code == 202
+    segment = quote(event_id, safe="").replace(".", "%2E")
+    assert story_when(node, segment, "stored")["event_id"] == event_id
+    told = node.weir("trace", event_id, "--data", str(node.directory), "--json")
+    assert json.loads(told.stdout)["event_id"] == event_id
+
+
 def test_story_tells_place_file_and_every_retry(node: Node) -> None:
     """The same again, and another body under the same id; each is told with its time."""
     for price in (1, 1, 2):

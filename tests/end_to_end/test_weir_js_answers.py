@@ -14,6 +14,7 @@ import pytest
 
 from tests.end_to_end.browser import Browser, needs_browser
 from tests.end_to_end.running_node import wait_until
+from weir.api.routes.script import served
 
 pytestmark = needs_browser
 
@@ -59,7 +60,8 @@ class StandIn:
 
     def get(self, path: str) -> tuple[str, bytes]:
         if path == "/weir.js":
-            return "text/javascript", files("weir.browser").joinpath("weir.js").read_bytes()
+            script = served(files("weir.browser").joinpath("weir.js").read_text())
+            return "text/javascript", script.encode()
         page = ""
         if path == "/":
             page = f"<script>{NOTED}{self.before}</script>"
@@ -257,12 +259,11 @@ def test_answer_that_names_no_event_loses_none(site: Site) -> None:
 
 
 def test_event_that_json_cannot_say_is_dropped_alone(site: Site) -> None:
-    """A BigInt, a cycle, a getter that throws, too long a text; the page sees no error."""
+    """A cycle, a getter that throws, too long a text; the page sees no error."""
     site.open()
     site.run(
         """const circle = {}; circle.self = circle;
         weir.track("before");
-        weir.track("big", {n: 1n});
         weir.track("circle", circle);
         weir.page("trap", {get x() { throw new Error("no"); }});
         weir.track("long", {text: "x".repeat(1.2e6)});
@@ -270,14 +271,14 @@ def test_event_that_json_cannot_say_is_dropped_alone(site: Site) -> None:
     )
     site.await_taken("before", "after")
     assert site.node.taken[1]["properties"] == {"__proto__": {"a": 1}, "constructor": 2}
-    for name in ("big", "circle", "page", "long"):
+    for name in ("circle", "page", "long"):
         assert f"dropped the event {name}" in site.warned()
 
 
 def test_event_is_what_it_was_at_the_call(site: Site) -> None:
     """Properties that change afterwards change nothing."""
     site.open()
-    site.run('const cart = {n: 1}; weir.track("cart", cart); cart.n = 2n')
+    site.run('const cart = {n: 1}; weir.track("cart", cart); cart.n = cart')
     site.await_taken("cart")
     assert site.node.taken[0]["properties"] == {"n": 1}
 
@@ -329,7 +330,7 @@ def test_events_go_out_without_storage(site: Site, storage: str) -> None:
 
 
 def test_spoiled_storage_does_no_harm(site: Site) -> None:
-    """Another script wrote there: what is none of ours is passed over, the rest arrives."""
+    """Another script wrote there: what cannot be read stays and is told, the rest arrives."""
     entry = json.dumps(json.dumps({"event": "saved", "event_id": "e1"}))
     queues = [
         "{", "5", "null", '{"queue": 5}', '{"queue": [1, null, ["{", 1, 0], ["7", 1, 0]]}',
@@ -343,6 +344,14 @@ def test_spoiled_storage_does_no_harm(site: Site) -> None:
     site.open()
     site.run('weir.track("new")')
     site.await_taken("saved", "new")
+    left = site.run(f"return {json.dumps(queues)}.map((_, n) => localStorage['weir.queue.' + n])")
+    assert isinstance(left, list)
+    assert left[:5] == queues[:5]
+    assert json.loads(left[5])["queue"] == [json.loads(entry)]
+    assert site.warned().count("cannot read all that is kept as weir.queue.") == 6
+    site.open()
+    site.run('weir.track("later")')
+    site.await_taken("saved", "new", "later")
     event = site.node.taken[site.node.names().index("new")]
     assert isinstance(event["anonymous_id"], str)
     assert isinstance(event["session_id"], str)

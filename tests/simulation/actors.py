@@ -1,7 +1,7 @@
 """What lives in a world: its clock, clients, edge workers, loaders, and what they work through."""
 
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -132,13 +132,22 @@ class MergerHere:
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
+        self._done: list[tuple[int, Merged | str]] = []
 
-    def run(self, jobs: Sequence[MergeJob]) -> Generator[Merged | str, None, None]:
+    def begin(self, number: int, job: MergeJob) -> None:
+        """Merges at once; the result is told when it is asked for."""
         process = f"merge-{self._machine.steps}"
-        for job in jobs:
-            with self._machine.running(process):
-                result = self._merge(job, process)
-            yield result
+        with self._machine.running(process):
+            self._done.append((number, self._merge(job, process)))
+
+    def results(self) -> Sequence[tuple[int, Merged | str]]:
+        """What was merged since the last call."""
+        done, self._done = self._done, []
+        return done
+
+    def rest(self) -> None:
+        """Nothing runs elsewhere."""
+        self._done = []
 
     def stop(self) -> None:
         """Nothing runs elsewhere."""

@@ -40,6 +40,7 @@ from weir.loader.ports import Catalog
 from weir.loader.read.journals import LocalJournals
 from weir.loader.read.watch import Watch
 from weir.loader.run import Loader
+from weir.loader.upkeep.compaction import POLL_S
 from weir.node.board import Board
 from weir.node.directory import Directory
 from weir.node.registry import RegistryView
@@ -238,6 +239,7 @@ class World:
             catalog = Watched(SqlCatalog(self.engine), self.machine, self.commits)
             try:
                 loader = self._build_loader(catalog)
+                loader.feed.begin()  # queries are answered from here on
             except BaseException:
                 self.machine.bury(process)
                 raise
@@ -397,7 +399,7 @@ class World:
     def _work_off(self, work: BackgroundWork) -> None:
         now_s = self.clock.monotonic_s()
         next_s = work.step(now_s)
-        while next_s is not None and next_s <= now_s:
+        while next_s is not None and next_s <= now_s + POLL_S:  # a merge is done at once here
             next_s = work.step(now_s)
 
     def query(self) -> None:

@@ -7,9 +7,10 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import Match, Route
 
+from weir.api.pages import HEADERS, missing_page, wants_page
 from weir.api.replies import Error, error_reply, json_reply
 from weir.api.routes.description import description_routes
 from weir.api.shield import Shield
@@ -25,8 +26,9 @@ _REFUSALS: Mapping[int, WeirError] = {
 def build_app(routes: Sequence[Route]) -> Starlette:
     """An app of ``routes`` and ``/openapi.json``.
 
-    Every error is ``{"error": code, "message": text}``. What the door lets through is bounded by
-    the door, so there are no limits of requests here.
+    Every error is ``{"error": code, "message": text}``; a browser that opens a path that is none
+    gets a page. What the door lets through is bounded by the door, so there are no limits of
+    requests here.
     """
     app = Starlette(
         routes=[*routes, *description_routes(_description)],
@@ -45,6 +47,9 @@ def http_error_reply(request: Request, error: Exception) -> Response:
         headers["Allow"] = ", ".join(_methods(request))
         if request.method == "OPTIONS":
             return Response(status_code=204, headers=headers)
+    accept = request.headers.get("Accept", "")
+    if error.status_code == 404 and wants_page(method=request.method, accept=accept):
+        return HTMLResponse(missing_page(), 404, headers=HEADERS)
     refusal = _REFUSALS.get(error.status_code) or InvalidInput(error.detail)
     value = Error(error=refusal.code, message=refusal.message)
     return json_reply(value, status=error.status_code, headers=headers)

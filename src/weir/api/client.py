@@ -27,8 +27,10 @@ from weir.errors import (
 )
 from weir.node.board import Board
 from weir.node.directory import Directory
+from weir.node.node_file import read_node
 from weir.node.sockets import connect_unix
 from weir.settings import Settings
+from weir.storage.local import check_socket
 
 if TYPE_CHECKING:
     from weir.control.service import ControlService
@@ -73,8 +75,9 @@ def open_or_make_control(
     """The control of the node at ``directory``, running or not; a new directory becomes a node.
 
     A node that is just starting or stopping is waited for ``NODE_WAIT_S``; then ``Unavailable``
-    is raised. Opening the database of a node that does not run may raise what
-    ``ControlService.open`` does.
+    is raised. Opening the database of a node that does not run may raise what ``read_node`` and
+    ``ControlService.open`` do. ``InvalidInput`` (``file_access``) when this user may not speak to
+    the node.
     """
     deadline = clock.monotonic_s() + NODE_WAIT_S
     while True:
@@ -178,6 +181,7 @@ class _UnixConnection(http.client.HTTPConnection):
 
 
 def _answers(socket: Path) -> bool:
+    check_socket(socket)
     try:
         connect_unix(socket, timeout_s=NODE_WAIT_S).close()
     except OSError:
@@ -192,6 +196,7 @@ def _open_service(
     from weir.control.first_run import door_url
     from weir.control.service import ControlService
 
+    read_node(directory)  # a newer version's, or half restored, is not opened
     # A node whose api process is between two lives has a board: its workers must be told too.
     board = Board.open(directory.board) if directory.board.exists() else None
     return contextlib.closing(

@@ -12,7 +12,7 @@ from weir import __version__
 from weir.api.operation import Operation
 from weir.api.replies import Error
 from weir.dialects.described import ON_INGEST
-from weir.domain.described import Body, DescribedOperation, Parameter
+from weir.domain.described import TEXT, Body, DescribedOperation, Parameter
 from weir.domain.keys import Scope
 from weir.ingest.http.refusals import MethodNotAllowed
 
@@ -142,12 +142,16 @@ def _responses(operation: DescribedOperation, schemas: _Schemas) -> dict[str, ob
     schema = operation.reply.schema
     if isinstance(operation, Operation):
         schema = schemas.of(operation.returns)
-    responses: dict[str, object] = {
-        str(operation.status): {
-            "description": operation.reply_words,
-            "content": _content(operation.reply, schema),
-        }
+    reply: dict[str, object] = {
+        "description": operation.reply_words,
+        "content": _content(operation.reply, schema),
     }
+    if operation.reply_headers:
+        reply["headers"] = {
+            name: {"description": words, "schema": TEXT}
+            for name, words in operation.reply_headers.items()
+        }
+    responses: dict[str, object] = {str(operation.status): reply}
     for status in operation.errors:
         responses[str(status)] = {
             "description": _ERROR_WORDS[status],

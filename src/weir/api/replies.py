@@ -1,14 +1,17 @@
 """Replies of the api process: JSON, and errors in the shape that clients of the door know."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import asdict
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from weir.errors import WeirError, failure_of
+
+TRAILERS: Final = "http.response.trailers"
+"""The ASGI extension, and its message, for header fields behind a body (RFC 9110, 6.5)."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -60,3 +63,12 @@ def error_headers(error: WeirError) -> dict[str, str]:
     if error.retry_after_s is not None:
         headers["Retry-After"] = str(error.retry_after_s)
     return headers
+
+
+def takes_trailers(scope: MutableMapping[str, Any]) -> bool:
+    """Whether the reply to this request may have trailers: its body is sent in chunks.
+
+    It starts with ``trailers: True`` then, and one ``TRAILERS`` message follows the last of its
+    body.
+    """
+    return TRAILERS in (scope.get("extensions") or {})

@@ -1,5 +1,6 @@
 """Rows become Starlette routes."""
 
+import re
 from collections.abc import Awaitable, Callable
 
 from starlette.concurrency import run_in_threadpool
@@ -22,7 +23,10 @@ def route(operation: DescribedOperation, answer: Callable[[Request], Awaitable[R
     """The route of a row whose function reads the request and writes the response itself."""
     # An id may hold a slash: a parameter ends where the rest of the path begins.
     path = operation.path.replace("}", ":path}")
-    return Route(path, answer, methods=[operation.method], name=operation.name)
+    made = Route(path, answer, methods=[operation.method], name=operation.name)
+    # And a line feed, which Starlette's own pattern of a path leaves out.
+    made.path_regex = re.compile(made.path_regex.pattern.removesuffix("$") + r"\Z", re.DOTALL)
+    return made
 
 
 def keyed_route(

@@ -5,7 +5,7 @@ The door answers health and ingest, the api process the rest; a client sees one 
 
 from typing import Final
 
-from weir.api.routes.description import DESCRIPTION
+from weir.api.routes.description import DESCRIPTION, FRONT
 from weir.api.routes.health import HEALTH
 from weir.api.routes.ledger import LEDGER
 from weir.api.routes.queries import QUERY, QUERY_BY_BODY
@@ -22,6 +22,7 @@ RELAYED: Final[tuple[DescribedOperation, ...]] = (
     TRACE,
     EXCHANGE,
     JWKS,
+    FRONT,
     SCRIPT,
     DESCRIPTION,
 )

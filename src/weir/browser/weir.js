@@ -3,24 +3,31 @@
 //   <script async src="https://NODE/weir.js" data-key="pk_live_…" data-auto></script>
 //   <script>window.weir = window.weir || []; weir.push(["track", "signup", { plan: "pro" }])</script>
 //
-// Attributes and calls: docs/guide/web-pages.md. Every event has an id and is kept in localStorage
+// The tag may be plain, async, defer, type="module" or made by a loader. The node leaves comments
+// and indentation out of what it serves. Attributes and calls: docs/guide/web-pages.md. Every event has an id and is kept in localStorage
 // until the node has it on disk, so it arrives once.
 (() => {
   "use strict";
   const warn = (...words) => console.warn("weir:", ...words);
   const early = window.weir;
   if (early?.track) return warn("the script is on this page twice");
-  const script = document.currentScript;
-  const settings = script.dataset;
+  // A module, and what a loader runs by itself, has no current script, or another one.
+  const own = document.currentScript;
+  const script = own?.dataset.key ? own
+    : document.querySelector('script[data-key][src*="weir.js"]') || own;
+  const settings = script?.dataset || {};
+  const node = settings.url || (script?.src && new URL(script.src).origin);
+  if (!settings.key || !node) return warn("nothing is recorded: there is no script tag with " +
+    "data-key and weir.js in its src (or with data-key and data-url, if it is no module)");
   const endpoint =
-    (settings.url || new URL(script.src).origin).replace(/\/$/, "") +
-    "/v1/events?api_key=" + encodeURIComponent(settings.key);
+    node.replace(/\/$/, "") + "/v1/events?api_key=" + encodeURIComponent(settings.key);
   const MINUTE = 60e3, HOUR = 60 * MINUTE, DAY = 24 * HOUR;
   const SESSION_MS = 30 * MINUTE;
   const BATCH = 50; // events of one request
   const BATCH_CHARS = 500e3;
   const BEACON_CHARS = 20e3; // browsers refuse beacons above 64 KiB in all
   const EVENT_CHARS = 1e6; // the node takes no more
+  const DEPTH = 60; // the node takes a little more
   const KEPT = 1000; // events that wait; the oldest go first
   const KEPT_CHARS = 2e6; // of them all: under half of what a site has
   const KEPT_MS = 7 * DAY;
@@ -33,6 +40,38 @@
 
   const log = (...words) => "debug" in settings && console.log("weir:", ...words);
 
+  // JSON of plain values and, by rules, of others. JSON.stringify would ask a toJSON that some library
+  // put on arrays, dates or every object; of texts it asks none. What has no JSON is told by odd.
+  const kindOf = (value) => Object.prototype.toString.call(value).slice(8, -1);
+  const write = (value, odd, at = "", depth = 0) => {
+    const none = (what) => (odd?.(at, what), "null");
+    if (depth > DEPTH) throw new RangeError(at.slice(0, 60) + "… is nested too deeply, or in itself");
+    const list = (some) => "[" + [...some].map((each, n) => inner(each, n)).join() + "]";
+    const inner = (each, name) => write(each, odd, at ? at + "." + name : "" + name, depth + 1);
+    if (value === null) return "null";
+    if (typeof value === "string") return JSON.stringify(value);
+    if (typeof value === "number") return value - value === 0 ? "" + value : none(value);
+    if (typeof value === "boolean" || typeof value === "bigint") return "" + value;
+    if (typeof value !== "object") return value === undefined ? "null" : none(typeof value);
+    const kind = kindOf(value);
+    if (kind === "Date") return isNaN(value) ? none("no date") : JSON.stringify(value.toISOString());
+    if (/^(String|Number|Boolean|BigInt)$/.test(kind)) return write(value.valueOf(), odd, at, depth);
+    if (kind === "Array" || kind === "Set" || /\d(Clamped)?Array$/.test(kind)) return list(value);
+    const { toJSON } = value;
+    if (typeof toJSON === "function" && toJSON !== Object.prototype.toJSON) {
+      return write(toJSON.call(value), odd, at, depth + 1);
+    }
+    if (/^(Error|DOMException|RegExp|URLSearchParams|Symbol)$/.test(kind)) {
+      return JSON.stringify(String(value));
+    }
+    const pairs = kind === "Map" ? [...value] : Object.entries(value);
+    if (!pairs.length && kind !== "Map" && kind !== "Object") return none(kind);
+    return "{" + pairs
+      .filter(([, each]) => each !== undefined)
+      .map(([name, each]) => JSON.stringify(String(name)) + ":" + inner(each, String(name)))
+      .join() + "}";
+  };
+
   // What the browser keeps; private windows and full disks refuse, and then it is memory alone.
   const memory = new Map();
   const store = {
@@ -44,7 +83,7 @@
       memory.set(name, value);
       if ("memory" in settings) return;
       try {
-        localStorage.setItem(name, JSON.stringify(value));
+        localStorage.setItem(name, write(value));
         memory.delete(name); // another tab may change it
       } catch {}
     },
@@ -103,8 +142,15 @@
         ? held.includes(name)
         : !other?.left && Math.abs(Date.now() - other?.seen) < OTHER_TAB_MS;
       if (lives) continue;
-      store.remove(name);
-      if (Array.isArray(other?.queue)) queue = other.queue.filter(isEntry).concat(queue);
+      const all = Array.isArray(other?.queue) ? other.queue : [0];
+      const good = all.filter(isEntry);
+      const rest = all.filter((each) => !isEntry(each));
+      if (!rest.length) store.remove(name);
+      else {
+        warn("cannot read all that is kept as", name); // and does not remove that
+        if (good.length) store.set(name, { ...other, queue: rest });
+      }
+      queue = good.concat(queue);
     }
     save();
     plan(0);
@@ -149,20 +195,26 @@
 
   // The node refuses NUL and half an emoji, which JSON writes as escapes. Each escape is matched, so
   // that none begins with another's backslash.
-  const encode = (event) =>
-    JSON.stringify(event).replace(/\\(u0000|ud[89a-f]..|.)/g, (all, code) =>
+  const encode = (event, odd) =>
+    write(event, odd).replace(/\\(u0000|ud[89a-f]..|.)/g, (all, code) =>
       code.length > 1 ? "\ufffd" : all);
+
+  const isName = (value) =>
+    /^(string|number|bigint)$/.test(typeof value) && value === value && value !== "";
+  const asObject = (value) => (kindOf(value) === "Map" ? Object.fromEntries(value) : value);
 
   // As JSON now and here: what JSON cannot say harms no other event.
   const track = (event, properties, name) => {
     if (isOut()) return;
+    if (!isName(event)) return warn("track needs the name of an event, not", event);
+    const odd = (at, what) => warn("the event", event, "has null for", at, "which is", what);
     try {
       const { anonymous, user } = visitor();
       const text = encode({
         event: String(event), event_id: newId(), ts: new Date().toISOString(),
         anonymous_id: anonymous, session_id: session(), user_id: user,
-        properties: name ? { name, ...properties } : properties || {}, context: context(),
-      });
+        properties: name ? { name, ...asObject(properties) } : properties || {}, context: context(),
+      }, odd);
       if (text.length > EVENT_CHARS) throw new RangeError("too long");
       queue.push([text, Date.now(), 0]);
     } catch (error) {
@@ -208,7 +260,9 @@
   // between page and node: an event is given up only when the node means it.
   const settle = (some, status, { accepted, rejected, results, error, message }) => {
     if ((status === 202 || status === 400) && accepted + rejected === some.length) {
-      for (const each of results) warn("refused", nameOf(some[each.index]), each);
+      for (const each of results) {
+        warn("refused", nameOf(some[each.index]), each.field || "", each.message, each);
+      }
       log("sent", accepted);
       forget(some);
       return true;
@@ -289,8 +343,7 @@
     track: (event, properties) => track(event, properties),
     page: (name, properties) => track("page", properties, name),
     identify(user, traits) {
-      const isGiven = /^(string|number|bigint)$/.test(typeof user) && user === user && user !== "";
-      if (!isGiven) return warn("identify needs a user, not", user);
+      if (!isName(user)) return warn("identify needs a user, not", user);
       store.set("weir.visitor", { ...visitor(), user: String(user) });
       track("identify", traits);
     },
@@ -311,7 +364,6 @@
     },
   };
 
-  if (!settings.key) return warn("data-key is missing");
   window.weir = api;
   hold();
   addEventListener("online", hurry);

@@ -1,11 +1,11 @@
 """What a lake commit and a merge change in the catalog, each within the caller's transaction."""
 
 from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from weir.catalog import tables
 from weir.domain.layout import Layout
@@ -16,7 +16,8 @@ from weir.lake.records import Commit, DeadLetter, Intent, Replacement, UsageRow
 INTENT, COMMITTED = "intent", "committed"
 """The states of a commit."""
 
-_INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+_UPSERTING = frozenset({"sqlite", "postgresql"})
+"""Databases with the clauses that are used here."""
 
 
 def check_epoch(connection: sa.Connection, epoch: int) -> None:
@@ -202,4 +203,7 @@ def _insert(
 
 def _insert_into(connection: sa.Connection, table: sa.Table) -> Any:
     """An insert with the database's own clauses for rows that are there already."""
-    return _INSERTS[connection.dialect.name](table)
+    name = connection.dialect.name
+    assert name in _UPSERTING
+    # Loaded when it is known which: the other one's drivers would double the loader's start.
+    return import_module(f"sqlalchemy.dialects.{name}").insert(table)

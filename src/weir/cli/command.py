@@ -30,6 +30,7 @@ class Exit(IntEnum):
     CREDENTIAL_REFUSED = 3
     NOT_AVAILABLE = 4
     EVENTS_REJECTED = 5
+    ROWS_CUT_OFF = 6
     INTERRUPTED = 130
 
 
@@ -40,6 +41,8 @@ EXIT_WORDS = {
     Exit.CREDENTIAL_REFUSED: "The API key is missing, unknown, or lacks the scope.",
     Exit.NOT_AVAILABLE: "Not now: the node is not there, or a limit is reached. Try again later.",
     Exit.EVENTS_REJECTED: "`weir send`: some events were rejected, all others are on disk.",
+    Exit.ROWS_CUT_OFF: "`weir query` into a file or a pipe: there are more rows than `--limit`, or "
+    "nobody said whether there are. What was written is whole in itself.",
     Exit.INTERRUPTED: "Ctrl-C. `weir tail` and `weir serve` end with 0 then: that is how they end.",
 }
 
@@ -47,19 +50,45 @@ EXIT_WORDS = {
 class Command(click.Command):
     """A command whose ``WeirError`` is told on standard error, as JSON with ``--json``.
 
-    Ctrl-C ends it without further words.
+    So is what the system refuses: which file, and why. Ctrl-C ends it without further words.
     """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Takes the command line apart; texts must be UTF-8, names of files may be any bytes."""
+        rest = super().parse_args(ctx, args)
+        for param in self.get_params(ctx):
+            given = ctx.params.get(param.name or "")
+            texts = given if isinstance(given, tuple) else (given,)
+            if not _is_file(param) and not all(map(is_plain_text, map(str, texts))):
+                raise click.BadParameter("It is not UTF-8 text.", ctx=ctx, param=param)
+        return rest
 
     def invoke(self, ctx: click.Context) -> Any:
         """Runs the command; a ``WeirError`` ends it with the exit code of its kind."""
         try:
-            return super().invoke(ctx)
+            with self._refusals_told():
+                return super().invoke(ctx)
         except WeirError as error:
             self._blame_option(ctx, error)
             report_error(error)
             ctx.exit(_exit_code(error))
         except KeyboardInterrupt:
             ctx.exit(Exit.INTERRUPTED)
+
+    @contextlib.contextmanager
+    def _refusals_told(self) -> Iterator[None]:
+        """Raises what the system refuses as ``InvalidInput``.
+
+        A process of a node tells permissions alone: of anything else its log has to say where.
+        """
+        try:
+            yield
+        except BrokenPipeError:  # who reads has gone: click ends quietly
+            raise
+        except OSError as error:
+            if self.hidden and not isinstance(error, PermissionError):
+                raise
+            raise _refusal(error) from error
 
     def _blame_option(self, ctx: click.Context, error: WeirError) -> None:
         """Raises click's error when a detail names a field that stands on the command line."""
@@ -68,6 +97,28 @@ class Command(click.Command):
             if param.name in fields:
                 words = f"{fields[param.name]['message']}."
                 raise click.BadParameter(words, ctx=ctx, param=param) from error
+
+
+def is_plain_text(text: str) -> bool:
+    """Whether a text of the command line was UTF-8; of what was not, bytes stand in it as they are
+    (PEP 383)."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def read_text(characters_max: int | None = None) -> str:
+    """What stands on standard input; ``InvalidInput`` when it is not UTF-8.
+
+    Of a longer text than ``characters_max`` a part that is longer, too.
+    """
+    if sys.stdin is None:
+        raise InvalidInput("There is no standard input to read from.")
+    content = sys.stdin.buffer.read(-1 if characters_max is None else 4 * characters_max + 4)
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidInput(
+            f"Standard input is not UTF-8 text: see byte {error.start + 1}."
+        ) from error
 
 
 class CommandGroup(click.Group):
@@ -81,7 +132,7 @@ def tell(words: str) -> None:
     if wants_json():
         import msgspec
 
-        words = msgspec.json.encode({"note": words}).decode()
+        words = msgspec.json.encode({"note": _shown(words)}).decode()
     click.echo(words, err=True)
 
 
@@ -123,15 +174,37 @@ def report_error(error: WeirError) -> None:
     if wants_json():
         from weir.cli.output import encode_json
 
-        told = {"error": error.code, "message": error.message}
+        told = {"error": error.code, "message": _shown(error.message)}
         if error.hint:
-            told["hint"] = error.hint
+            told["hint"] = _shown(error.hint)
         sys.stderr.write(encode_json(told))
         return
     lines = [f"Error: {error.message}"]
     if error.hint:
         lines.append(f"  {error.hint}")
-    sys.stderr.write("\n".join(lines) + "\n")
+    sys.stderr.write(_shown("\n".join(lines)) + "\n")
+
+
+def _refusal(error: OSError) -> InvalidInput:
+    from weir.storage.local import refusal_of, working_directory_is_there
+
+    if not working_directory_is_there():
+        return InvalidInput(
+            "The directory in which this command was called is not there any more.",
+            code="file_access",
+            hint="Go to another one with: cd",
+        )
+    return refusal_of(error)
+
+
+def _is_file(param: click.Parameter) -> bool:
+    kind = param.type
+    return isinstance(kind, click.File) or (isinstance(kind, click.Path) and not kind.dir_okay)
+
+
+def _shown(text: str) -> str:
+    """The text with what is not UTF-8 in it made visible."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def _exit_code(error: WeirError) -> Exit:

@@ -111,5 +111,5 @@ def main() -> None:
 
     Every command takes --json, after its name. Exit codes: 0 done, 1 failed, 2 wrong command
     line, 3 credential refused, 4 not available now (try again), 5 some events were rejected,
-    130 interrupted.
+    6 rows were cut off, 130 interrupted.
     """

@@ -12,7 +12,7 @@ from weir.errors import Conflict, InvalidInput, Unauthenticated, Unavailable
 from weir.node.directory import Directory
 from weir.node.node_file import NodeFile
 from weir.settings import Found, Scalar, load_settings
-from weir.storage.local import FileLock
+from weir.storage.local import FileLock, check_entry, refusal_of
 
 
 class Target(NamedTuple):
@@ -45,8 +45,13 @@ def find_settings(**flags: Scalar | None) -> Found:
 
 
 def find_directory(data_dir: str | None) -> Directory:
-    """The node's directory, which need not exist."""
-    return Directory(Path(find_settings(data_dir=data_dir).settings.data_dir))
+    """The node's directory, which need not exist.
+
+    Raises ``InvalidInput`` (``data_directory``) when this user may not look into it.
+    """
+    directory = Directory(Path(find_settings(data_dir=data_dir).settings.data_dir))
+    check_entry(directory.root)
+    return directory
 
 
 def find_target(
@@ -61,30 +66,36 @@ def find_target(
     _check_key(key)
     if url and key:
         return Target(_checked(url), key, cacert)
-    directory = find_directory(data_dir)
-    local_url = own_url(directory)
-    found_url = _checked(url) if url else local_url
+    try:
+        directory = find_directory(data_dir)
+    except InvalidInput as error:
+        if url and error.code == "data_directory":  # it was asked for a key only
+            raise _no_key(_checked(url)) from error
+        raise
+    found_url = _checked(url) if url else own_url(directory)
     if found_url is None:
         raise Unavailable(
             f"No node runs in {directory.root}.",
             code="node_not_running",
             hint="Start one with: weir serve, or name another with --url or WEIR_URL.",
         )
-    found_key = key or (_own_key(directory) if found_url == local_url else None)
+    found_key = key or _own_key(directory, found_url)
     if found_key is None:
-        raise Unauthenticated(
-            f"There is no API key for {found_url}.",
-            hint="Give one with --key or WEIR_KEY; weir keys create makes one.",
-        )
+        raise _no_key(found_url)
     return Target(found_url, found_key, cacert)
 
 
 def own_url(directory: Directory) -> str | None:
-    """The address in the directory's node.json; None when there is none."""
+    """The address in the directory's node.json; None when there is none.
+
+    Raises ``InvalidInput`` (``file_access``) when the file is there and cannot be read.
+    """
     try:
         node = msgspec.json.decode(directory.node_file.read_bytes(), type=NodeFile)
-    except (OSError, msgspec.MsgspecError):
+    except (FileNotFoundError, NotADirectoryError, msgspec.MsgspecError):
         return None
+    except OSError as error:
+        raise refusal_of(error) from error
     return node.url.rstrip("/") or None
 
 
@@ -99,12 +110,27 @@ def loader_runs(directory: Directory) -> bool:
     return False
 
 
-def _own_key(directory: Directory) -> str | None:
+def _own_key(directory: Directory, url: str) -> str | None:
+    """The directory's own key, for its own node alone; None when there is none any more."""
+    if own_url(directory) != url:
+        return None
     try:
         text = directory.first_run.read_bytes()
         return msgspec.json.decode(text, type=_FirstRun).secret_key
-    except (OSError, msgspec.MsgspecError):
+    except (FileNotFoundError, msgspec.MsgspecError):
         return None
+    except OSError as error:
+        told = refusal_of(error)
+        raise Unauthenticated(
+            told.message, hint=f"Give an API key with --key or WEIR_KEY. {told.hint}"
+        ) from error
+
+
+def _no_key(url: str) -> Unauthenticated:
+    return Unauthenticated(
+        f"There is no API key for {url}.",
+        hint="Give one with --key or WEIR_KEY; weir keys create makes one.",
+    )
 
 
 def _check_key(key: str | None) -> None:

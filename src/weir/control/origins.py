@@ -10,6 +10,10 @@ from unicodedata import normalize
 
 ORIGIN_CHARS_MAX = 300
 _PORTS = {"http": 80, "https": 443}
+_NO_ORIGIN = frozenset({"about", "blob", "data", "file", "ftp", "javascript", "ws", "wss"})
+"""Schemes of no page, or of pages whose origin a browser sends as ``null``
+(url.spec.whatwg.org/#concept-url-origin). Schemes of extensions and apps are their own origins."""
+
 _ORIGIN = re.compile(
     r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<host>\[[0-9a-f:.]+\]|[^/?#@\s,:\[\]\\]+)(?::(?P<port>[0-9]+))?"
 )
@@ -28,6 +32,10 @@ def browser_origin(text: str) -> str:
     if found is None or len(text) > ORIGIN_CHARS_MAX:
         raise ValueError(f"{text[:80]!r} is not scheme://host or scheme://host:port")
     scheme, host, port = found.group("scheme", "host", "port")
+    if scheme in _NO_ORIGIN:
+        raise ValueError(
+            f"{text[:80]!r} is the origin of no page: give one with https:// or http://"
+        )
     if port is not None and not 1 <= int(port) <= 65535:
         raise ValueError(f"{text[:80]!r} has a port that is not 1 to 65535")
     shown = f"{scheme}://{_host(host, text)}"

@@ -18,15 +18,16 @@ The life of a body:
    vendor's words.
 2. *Journal.* The door writes the body as it came, but for a key that stood in it, with the indices
    of refused events in the frame's metadata, and then answers.
-3. *Decoding.* The loader calls ``route.dialect.decode(frame)``, found by the code in the frame. The
-   ``frame_reader`` makes ``Event`` values of the taken events, nothing asked of them again: fields
-   that are not canonical go into ``properties``, what an envelope says goes to each event.
+3. *Decoding.* The loader calls ``route.dialect.decode(frames)``, found by the code in the frames.
+   The ``frame_reader`` makes ``Event`` values of the taken events, nothing asked of them again:
+   fields that are not canonical go into ``properties``, what an envelope says goes to each event.
 
 Invariants:
 
 * Decoding gives exactly as many events as admission took, in the order in which they were sent.
-* A frame decodes to the same events for ever. A dialect's code and version are never used for
-  another format; what would read a body otherwise is a new version.
+* A frame decodes to the same events for ever, whatever frames are decoded beside it. A dialect's
+  code and version are never used for another format; what would read a body otherwise is a new
+  version.
 * The fast way and the table agree on every event: whether it is taken, and each value of it.
 * Texts are kept: ``properties``, ``context`` and numbers stay byte for byte as they were sent.
 * All of it is pure: bytes and limits in, values or a ``WeirError`` out. No clock, no disk, no

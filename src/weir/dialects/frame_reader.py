@@ -1,8 +1,9 @@
-"""What the loader makes of a frame: the events that the door took, and no others.
+"""What the loader makes of frames: the events that the door took, and no others.
 
-Nothing is asked of them again. A body is decoded whole into events; where that fails (a time in a
-form that is read field by field, some events refused) they are read one by one by the table. The
-event is the same either way, and so it is as long as the frame exists.
+Nothing is asked of them again. Frames are read many at a time, each body decoded whole into events;
+where that fails (a time in a form that is read field by field, some events refused) the events of
+that frame are read one by one by the table. The event is the same either way, whatever frames are
+read beside it, and so it is as long as the frame exists.
 """
 
 from collections.abc import Container, Mapping, Sequence
@@ -20,7 +21,7 @@ from weir.dialects.wire_types import (
     further_encoder,
     properties_finder,
 )
-from weir.domain.event import ABSENT, Event
+from weir.domain.event import ABSENT, Event, check_event_count
 from weir.domain.frame import Frame, decode_meta
 
 _decode_time = msgspec.json.Decoder(datetime).decode
@@ -48,35 +49,59 @@ class FrameReader:
         self._targeted = frozenset(name for name, field in fields.items() if field.target)
         self._encode_further = further_encoder(fields)
 
-    def decode(self, frame: Frame) -> Sequence[Event]:
-        """The taken events of a frame, in order; raises ``InvalidInput`` when it has others."""
-        refused = decode_meta(frame.meta).refused if frame.meta else ()
-        found = None if refused else self._read_together(frame.body)
-        events, beside = found or self._read_apart(frame.body, frozenset(refused))
-        if beside:
-            _share(self._bodies.read_envelope(*beside), events)
+    def decode(self, frames: Sequence[Frame]) -> Sequence[Event]:
+        """The taken events of frames, in order; raises ``InvalidInput`` when one has others."""
+        events: list[Event] = []
+        for frame, found in zip(frames, self._find_plain(frames), strict=True):
+            own, beside = found or self._read_odd(frame)
+            check_event_count(len(own), frame.event_count)
+            if beside:
+                _share(self._bodies.read_envelope(*beside), own)
+            events += own
         return events
 
-    def _read_together(self, body: bytes) -> Found | None:
-        """The events of a body of good ones; None when each must be read by itself."""
-        try:
-            found = self._find_known(body)
-        except (msgspec.DecodeError, RecursionError):
-            return self._read_any(body)
-        if self._properties_of(found[0]) is None:
-            return None
+    def _find_plain(self, frames: Sequence[Frame]) -> Sequence[Found | None]:
+        """The events of each frame; None where not all of them are plainly as the table says."""
+        found = [self._find(frame) for frame in frames]
+        if self._properties_of([event for each in found if each for event in each[0]]) is None:
+            found = [each and self._with_properties(each) for each in found]
         if self._has_further:
-            if not all(_is_read_at_once(found[1][place]) for place in self._times_beside):
-                return self._read_any(body)
-            for event in found[0]:
-                text = self._encode_further(event)
-                if text == b"{}":
-                    continue
-                if event.properties is ABSENT:
-                    event.properties = msgspec.Raw(text)
-                else:
-                    _fold(event, member_names(text))
+            found = [each and self._with_further(each) for each in found]
         return found
+
+    def _find(self, frame: Frame) -> Found | None:
+        """The events of a frame of good ones without unknown fields."""
+        if frame.meta and decode_meta(frame.meta).refused:
+            return None
+        try:
+            return self._find_known(frame.body)
+        except (msgspec.DecodeError, RecursionError):
+            return None
+
+    def _with_properties(self, found: Found) -> Found | None:
+        """The same; None unless the properties of all events are objects."""
+        return None if self._properties_of(found[0]) is None else found
+
+    def _with_further(self, found: Found) -> Found | None:
+        """The same, their fields without a target in the properties."""
+        events, beside = found
+        if not all(_is_read_at_once(beside[place]) for place in self._times_beside):
+            return None
+        for event in events:
+            text = self._encode_further(event)
+            if text == b"{}":
+                continue
+            if event.properties is ABSENT:
+                event.properties = msgspec.Raw(text)
+            else:
+                _fold(event, member_names(text))
+        return found
+
+    def _read_odd(self, frame: Frame) -> Found:
+        """The events of a frame that has unknown fields, odd times, or events that were refused."""
+        refused = frozenset(decode_meta(frame.meta).refused)
+        found = None if refused else self._read_any(frame.body)
+        return found or self._read_apart(frame.body, refused)
 
     def _read_any(self, body: bytes) -> Found | None:
         """The events of a body, their unknown fields from a second look at it."""

@@ -1,4 +1,4 @@
-"""The table of dialects: adding one touches its folder and a line here.
+"""The table of dialects: adding one is a folder, its import and its line here.
 
 Of several routes with one path the first that takes a request gets it.
 """

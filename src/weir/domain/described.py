@@ -51,6 +51,8 @@ class DescribedOperation(msgspec.Struct, frozen=True, kw_only=True):
     reply_words: str
     scope: Scope | None = None
     status: int = 200
+    reply_headers: Mapping[str, str] = msgspec.field(default_factory=dict)
+    """Headers of the reply by name, and what each tells."""
     parameters: tuple[Parameter, ...] = ()
     body: Body | None = None
     errors: tuple[int, ...] = ()

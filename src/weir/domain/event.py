@@ -10,6 +10,7 @@ from datetime import datetime
 import msgspec
 
 from weir.domain.frame import Frame
+from weir.errors import InvalidInput
 
 ABSENT = msgspec.Raw(b"")
 
@@ -35,11 +36,12 @@ class Event(msgspec.Struct, gc=False):
     context: msgspec.Raw = ABSENT
 
 
-DecodeFrame = Callable[[Frame], Sequence[Event]]
-"""The taken events of a frame, in order: exactly ``frame.event_count`` of them.
+DecodeFrames = Callable[[Sequence[Frame]], Sequence[Event]]
+"""The taken events of frames of the dialect, in order: of each exactly ``frame.event_count``.
 
-Raises ``InvalidInput`` when the body cannot be decoded, which after admission means a bug or a
-dialect version this program does not know; the loader then dead-letters the frame's events.
+Raises ``InvalidInput`` when a body cannot be decoded, which after admission means a bug or a
+dialect version this program does not know. The loader then asks for fewer frames, and dead-letters
+the events of one that fails alone.
 """
 
 
@@ -48,4 +50,24 @@ class Dialect(msgspec.Struct, frozen=True):
 
     code: int
     name: str
-    decode: DecodeFrame
+    decode: DecodeFrames
+
+
+def frame_by_frame(decode: Callable[[Frame], Sequence[Event]]) -> DecodeFrames:
+    """Decodes the frames of a dialect in which a frame is read by itself."""
+
+    def decode_frames(frames: Sequence[Frame]) -> Sequence[Event]:
+        events: list[Event] = []
+        for frame in frames:
+            own = decode(frame)
+            check_event_count(len(own), frame.event_count)
+            events += own
+        return events
+
+    return decode_frames
+
+
+def check_event_count(decoded: int, accepted: int) -> None:
+    """Raises ``InvalidInput`` unless as many events were decoded as the door had accepted."""
+    if decoded != accepted:
+        raise InvalidInput(f"{decoded} events were decoded, {accepted} were accepted.")

@@ -3,24 +3,23 @@
 How it lies on disk is told by ``journal/frame.py`` and docs/formats/journal.md.
 """
 
-from enum import IntFlag
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
 
-class FrameFlag(IntFlag):
-    """What a reader must know before it decodes the body."""
+class FrameFlag:
+    """What a reader must know before it decodes the body: bits of a plain integer."""
 
-    NONE = 0
-    SERVER_TS = 1
+    NONE: Final = 0
+    SERVER_TS: Final = 1
     """The request asked for the server's time (``?server_ts=1``)."""
-    TALLY = 2
+    TALLY: Final = 2
     """No events: the body is a msgpack list of ``[key_id, minute, received, rejected]``, the
     door's counts of events refused outright since its last tally."""
 
 
-class Place(msgspec.Struct, frozen=True):
+class Place(msgspec.Struct, frozen=True, gc=False):
     """Where a frame goes and who sent it; from the credential, never from the body."""
 
     tenant_id: int
@@ -29,7 +28,7 @@ class Place(msgspec.Struct, frozen=True):
     key_id: int
 
 
-class Draft(msgspec.Struct, frozen=True):
+class Draft(msgspec.Struct, frozen=True, gc=False):
     """A frame that the door wants written: everything but what the writer assigns."""
 
     place: Place
@@ -58,12 +57,13 @@ class Waiter(Protocol):
         ...
 
 
-class Frame(msgspec.Struct, frozen=True):
+class Frame(msgspec.Struct, frozen=True, gc=False):
     """A frame that was read back and whose checksum held.
 
     ``position`` and ``next_position`` are bytes in the journal, ``offset`` is the number of
     events in the journal before this frame; both only grow. ``received_at_us`` is strictly
     monotonic per journal and leaves room for one tick of ``SEQ_PER_US`` events a microsecond.
+    Nothing in a frame can lead back to it, so the garbage collector need not know of frames.
     """
 
     journal_id: str
@@ -82,7 +82,7 @@ class Frame(msgspec.Struct, frozen=True):
 
     @property
     def is_tally(self) -> bool:
-        return bool(self.flags & FrameFlag.TALLY)
+        return self.flags & FrameFlag.TALLY != 0
 
 
 class FrameMeta(msgspec.Struct, frozen=True, omit_defaults=True):

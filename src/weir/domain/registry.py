@@ -114,6 +114,8 @@ class Registry(msgspec.Struct, frozen=True):
     tenants: dict[int, Tenant]
     endpoints: dict[int, Endpoint]
     token_keys: dict[str, TokenKey] = {}
+    version: str = ""
+    """That of the program that made it."""
 
     def authenticate(self, text: str, *, now_us: int) -> Principal:
         """The principal of a key.

@@ -16,7 +16,7 @@ from weir.engine.numbers import number
 from weir.errors import Unavailable
 
 MEMORY_BYTES: Final = 512 * 1024 * 1024
-BATCH_ROWS: Final = 122_880
+BATCH_ROWS: Final = 30_720
 """Rows that are extracted at once: bounds what the texts take beside the rows."""
 
 _ROWS = "rows_to_extract"

@@ -14,6 +14,7 @@ import duckdb
 import pyarrow as pa
 
 from weir.domain.sql import list_of, quoted
+from weir.engine.column_types import ColumnType, column_type, written_as_text
 from weir.engine.failures import out_of_memory
 from weir.engine.mistakes import mistake
 from weir.engine.sources import SessionTable, tail_rows, views
@@ -80,9 +81,12 @@ _USER_MISTAKES = (
 
 
 class Rows(NamedTuple):
-    """Rows of a running result: the engine's name of each column's type, and the batches."""
+    """Rows of a running result: the engine's type of each column, and the batches.
 
-    kinds: list[str]
+    Columns of ``LEAVES_AS_TEXT`` are texts in the batches.
+    """
+
+    types: list[ColumnType]
     batches: pa.RecordBatchReader
 
 
@@ -124,20 +128,20 @@ class Session:
         self._tables: tuple[str, ...] = ()
         self.syntax = Syntax(connection, engine_names)
 
-    def warm_up(self, name: str, schema: pa.Schema, sql: str) -> tuple[list[str], pa.Table]:
+    def warm_up(self, name: str, schema: pa.Schema, sql: str) -> tuple[list[ColumnType], pa.Table]:
         """Runs a query over a table of one row of nulls, the way of all queries; leaves nothing.
 
-        The first query then finds in memory what it runs through. Returns the engine's name of
-        each column's type, and the rows.
+        The first query then finds in memory what it runs through. Returns the engine's type of
+        each column, and the rows.
         """
         nulls = pa.table([pa.nulls(1, kind) for kind in schema.types], schema.names)
         self._connection.execute("SET allowed_paths = []")
         self._make(SessionTable(name, schema, tail=nulls))
-        kinds, batches = self.run(sql, batch_rows=1)
+        types, batches = self.run(sql, batch_rows=1)
         rows = batches.read_all()
         self._connection.execute(f"DROP VIEW {quoted(name)}")
         self._connection.unregister(tail_rows(name))
-        return kinds, rows
+        return types, rows
 
     def use_threads(self, count: int) -> None:
         """Starts threads, which are restricted as the caller is by now; before ``publish``."""
@@ -176,8 +180,10 @@ class Session:
             if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
                 raise Forbidden("Only one SELECT is allowed.", code="forbidden_query")
             relation = self._connection.sql(sql)
-            kinds = [str(kind) for kind in relation.types]
-            return Rows(kinds, relation.to_arrow_reader(batch_rows))
+            types = [column_type(each) for each in relation.types]
+            if written := written_as_text(relation.columns, types):
+                relation = relation.project(written)
+            return Rows(types, relation.to_arrow_reader(batch_rows))
         except duckdb.Error as error:
             raise translate(error, self._tables) from None
 
@@ -188,13 +194,16 @@ def translate(error: Exception, tables: Sequence[str] = ()) -> WeirError:
     ``tables`` are those that a hint may name. Names of the node's files are never in the message.
     """
     kind, words = _said(error)
-    if isinstance(error, MemoryError | duckdb.OutOfMemoryException) or _is_memory(words):
+    is_mistake = isinstance(error, _USER_MISTAKES) or kind in _MISTAKE_KINDS
+    if isinstance(error, MemoryError | duckdb.OutOfMemoryException) or kind == "Out of Memory":
+        return out_of_memory()
+    if _TOO_LARGE.match(words) if is_mistake else _TOO_LARGE.search(words):
         return out_of_memory()
     if isinstance(error, duckdb.PermissionException) or kind == "Permission":
         return Forbidden("The query reads what it may not.", code="forbidden_query")
     if kind != "Conversion" and _DAMAGE.search(words):
         return Unavailable("Stored events are damaged: they cannot be read.", code="events_damaged")
-    if isinstance(error, _USER_MISTAKES) or kind in _MISTAKE_KINDS:
+    if is_mistake:
         return mistake(words, tables)
     if isinstance(error, duckdb.IOException | duckdb.HTTPException):
         return Unavailable("The stored events cannot be read now.")
@@ -208,6 +217,15 @@ _DAMAGE: Final = re.compile(
     r"|^(Payload value bigger than|DELTA_BINARY_PACKED|The width \(\d+\) of the bitpacked)"
 )
 """How the engine tells that a file is not what was written: by its name, or by what is wrong."""
+
+_TOO_LARGE: Final = re.compile(
+    r"(std::)?bad[_ ]alloc|out of memory|memory allocation fail|[cm]alloc of size"
+    r"|(failed to|could not|unable to|cannot) allocate"
+    r"|(cannot create a|arrow appender: the maximum total) string (of )?size",
+    re.IGNORECASE,
+)
+"""How memory that is not there is told by what knows no error for it. In a mistake only its first
+words say so: the others may be the query's own."""
 
 _MISTAKE_KINDS = frozenset(
     {"Conversion", "Out of Range", "Invalid Input", "Invalid type", "Mismatch Type", "Sequence"}
@@ -230,11 +248,6 @@ def _said(error: Exception) -> tuple[str, str]:
         kind, words = head.rpartition(":")[2].strip(), rest or text
     words = _OWN_COLUMN.sub("", words.partition("\n\nLINE ")[0]).strip()
     return kind, words[:MESSAGE_CHARS_MAX]
-
-
-def _is_memory(words: str) -> bool:
-    lowered = words.lower()
-    return any(sign in lowered for sign in ("bad_alloc", "out of memory", "malloc of size"))
 
 
 def _apply(connection: duckdb.DuckDBPyConnection, statements: Sequence[str]) -> None:

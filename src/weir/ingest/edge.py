@@ -1,15 +1,21 @@
-"""An edge worker's life: wait for the registry, accept, tick, drain.
+"""An edge worker's life: wait for the registry, accept, give way at a start, tick, drain.
+
+A registry that does not come is not waited for behind a door that is shut: from then on requests
+are answered, with 503 as long as nobody can be known.
 
 Ends with ``EXIT_JOURNAL`` when its journal died: what is durable is decided by recovery, in a
 new process on a new file.
 """
 
 import asyncio
+import resource
 import socket
 from contextlib import suppress
+from time import sleep
 from typing import NamedTuple, Protocol
 
 from weir.errors import Unavailable
+from weir.ingest.giving_way import GivingWay
 from weir.ingest.http.connection import Connection
 from weir.ingest.http.door import Door
 from weir.ingest.http.tls import Certificate
@@ -23,7 +29,12 @@ SWEEPS_PER_TICK = 4
 LAST_ACCEPT_S = 0.1
 """How long a stopping worker still accepts: those that have connected already are answered."""
 
+REGISTRY_PATIENCE_S = 5.0
+"""How long a start waits for the registry before it accepts: so long clients wait in the listening
+socket's queue, which is kinder than a 503 while a node starts."""
+
 REGISTRY_POLL_S = 0.01
+GIVING_WAY_POLL_S = 0.005
 BACKLOG_CONNECTIONS = 4096
 
 
@@ -54,7 +65,9 @@ class Edge(NamedTuple):
 
 async def serve_edge(edge: Edge, stop: asyncio.Event) -> int:
     """Accepts until ``stop`` is set or the journal dies; returns the exit code."""
-    if not await _registry_is_there(edge.board, stop):
+    with suppress(TimeoutError):
+        await asyncio.wait_for(_registry_is_there(edge.board, stop), REGISTRY_PATIENCE_S)
+    if stop.is_set():
         edge.journal.close()
         return 0
     loop = asyncio.get_running_loop()
@@ -64,9 +77,10 @@ async def serve_edge(edge: Edge, stop: asyncio.Event) -> int:
         sock=edge.listener,
         backlog=BACKLOG_CONNECTIONS,
     )
-    edge.board.set(Slot.EDGE_READY + edge.worker, 1)
-    emit(Happening.EDGE_READY, worker=edge.worker)
+    ready = asyncio.create_task(_be_ready(edge, stop))
+    _give_way(edge.board, loop, GivingWay(now_s=loop.time(), cpu_s=_cpu_s()))
     await _work(edge, stop)
+    ready.cancel()
     edge.door.is_draining = True
     if not edge.journal.dead:
         await asyncio.sleep(LAST_ACCEPT_S)
@@ -79,12 +93,38 @@ async def serve_edge(edge: Edge, stop: asyncio.Event) -> int:
     return 0
 
 
+async def _be_ready(edge: Edge, stop: asyncio.Event) -> None:
+    """Says that the worker takes events once there is a registry, however late."""
+    if await _registry_is_there(edge.board, stop):
+        edge.board.set(Slot.EDGE_READY + edge.worker, 1)
+        emit(Happening.EDGE_READY, worker=edge.worker)
+
+
 async def _registry_is_there(board: Board, stop: asyncio.Event) -> bool:
     while not stop.is_set():
         if board.get(Slot.REGISTRY_EPOCH) > 0:
             return True
         await asyncio.sleep(REGISTRY_POLL_S)
     return False
+
+
+def _give_way(board: Board, loop: asyncio.AbstractEventLoop, giving_way: GivingWay) -> None:
+    """Rests now, with the whole loop, if it is time for that, and looks again soon."""
+    rest_s = giving_way.rest_s(
+        others_are_ready=bool(board.get(Slot.API_READY) and board.get(Slot.LOADER_READY)),
+        now_s=loop.time(),
+        cpu_s=_cpu_s(),
+    )
+    if rest_s:
+        sleep(rest_s)
+    if not giving_way.is_over:
+        loop.call_later(GIVING_WAY_POLL_S, _give_way, board, loop, giving_way)
+
+
+def _cpu_s() -> float:
+    """What this process has used of the processor."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
 
 
 async def _work(edge: Edge, stop: asyncio.Event) -> None:

@@ -140,7 +140,7 @@ class InFlightBudget:
 
     def _admits(self, wanted: int, tenant_id: int) -> bool:
         """Whether a tenant may hold more; a node with one tenant shares with nobody."""
-        if not tenant_id or len(self._registry.current().tenants) < 2:
+        if not tenant_id or self._has_one_tenant():
             return self.bytes_in_flight + wanted <= self._bytes_max
         held = self._held[tenant_id]
         others = sum(1 for each, some in self._held.items() if some and each != tenant_id)
@@ -151,3 +151,9 @@ class InFlightBudget:
             tenants=others + 1,
             bytes_max=self._bytes_max,
         )
+
+    def _has_one_tenant(self) -> bool:
+        try:
+            return len(self._registry.current().tenants) < 2
+        except Unavailable:  # nobody knows: it shares
+            return False

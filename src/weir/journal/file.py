@@ -134,7 +134,8 @@ def _decode_copy(copy: bytes, name: str) -> FileHeader | None:
         raise Corrupt(
             f"Journal file {name} has format version {version}; this program reads {VERSION}.",
             code="journal_version",
-            hint=f"Start a Weir that reads journal format version {version}.",
+            hint=f"Start a Weir that reads version {version} of journal files, or restore a backup"
+            " made before the upgrade.",
         )
     journal_id, seed, position, offset, floor_us, created_at_us = _FIELDS.unpack_from(
         copy, _START.size

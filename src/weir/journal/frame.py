@@ -47,6 +47,9 @@ JOINED_BYTES_MAX = 64 << 10
 """Frames up to here become one piece of memory; copying is then cheaper than another part."""
 
 _CHECKSUM = Struct("<I")
+_HEAD = Struct("<IIQQqII16sHHIIIII")
+_PLACE = Struct("<IIII")
+_NO_PLACE = Place(0, 0, 0, 0)
 _REST = Struct("<IQQqIIIIIIHHIIIII")
 HEAD_BYTES = _CHECKSUM.size + _REST.size
 FRAME_BYTES_MAX = HEAD_BYTES + META_BYTES_MAX + BODY_BYTES_MAX
@@ -65,7 +68,7 @@ class Mark(msgspec.Struct, frozen=True):
     offset: int
 
 
-class StoredFrame(Frame, frozen=True):
+class StoredFrame(Frame, frozen=True, gc=False):
     """A frame with what only recovery asks for: how much before it was not known durable."""
 
     pending_bytes: int
@@ -160,51 +163,50 @@ def claimed_length(memory: bytes, at: int, *, position: int) -> int:
     return length if length == frame_bytes(meta_length, body_length) else 0
 
 
-def decode_frame(
-    memory: bytes, at: int, length: int, *, checksum: int, journal_id: str
-) -> StoredFrame | None:
-    """The frame in ``memory[at : at + length]``, or None when its checksum does not hold.
+def decode_frames(
+    memory: bytes, at: int, *, position: int, end: int, limit: int, checksum: int, journal_id: str
+) -> list[StoredFrame]:
+    """The frames that lie one behind the other from ``memory[at]`` on, which is ``position``.
 
-    ``length`` is what ``claimed_length`` gave, and all of it lies in ``memory``; ``checksum`` is
-    ``seed_checksum`` of the file.
+    The first is taken wherever it lies, further ones while they begin before ``limit`` and go on
+    with the offset of the one before. It ends at the first that is not whole in ``memory``,
+    reaches beyond ``end``, names another position or has a checksum that does not hold.
+    ``checksum`` is ``seed_checksum`` of the file.
     """
-    rest = memory[at + 4 : at + length]
-    if _extend(checksum, rest) != _CHECKSUM.unpack_from(memory, at)[0]:
-        return None
-    (
-        _,
-        position,
-        offset,
-        received_at_us,
-        pending_bytes,
-        pending_events,
-        tenant_id,
-        project_id,
-        endpoint_id,
-        key_id,
-        dialect,
-        dialect_version,
-        event_count,
-        refused_count,
-        flags,
-        meta_length,
-        body_length,
-    ) = _REST.unpack_from(rest)
-    body_at = _REST.size + meta_length
-    return StoredFrame(
-        journal_id,
-        position,
-        position + length,
-        offset,
-        received_at_us,
-        Place(tenant_id, project_id, endpoint_id, key_id),
-        dialect,
-        dialect_version,
-        event_count,
-        refused_count,
-        flags,
-        rest[_REST.size : body_at],
-        rest[body_at : body_at + body_length],
-        pending_bytes,
-        pending_events,
-    )
+    frames: list[StoredFrame] = []
+    size = min(len(memory), at + end - position)
+    own_place, place = b"", _NO_PLACE
+    next_offset = None
+    while at + HEAD_BYTES <= size:
+        (
+            own_checksum, length, own_position, offset, received_at_us, pending_bytes,
+            pending_events, place_bytes, dialect, dialect_version, event_count, refused_count,
+            flags, meta_length, body_length,
+        ) = _HEAD.unpack_from(memory, at)  # fmt: skip  # a line each says no more
+        if (
+            own_position != position
+            or at + length > size
+            or meta_length > META_BYTES_MAX
+            or body_length > BODY_BYTES_MAX
+            or length != (HEAD_BYTES + 7 + meta_length + body_length) & ~7
+        ):
+            break
+        if next_offset is not None and (offset != next_offset or position >= limit):
+            break
+        rest = memory[at + _CHECKSUM.size : at + length]
+        if _extend(checksum, rest) != own_checksum:
+            break
+        if place_bytes != own_place:  # neighbours mostly share theirs
+            own_place, place = place_bytes, Place(*_PLACE.unpack(place_bytes))
+        body_at = _REST.size + meta_length
+        meta, body = rest[_REST.size : body_at], rest[body_at : body_at + body_length]
+        at += length
+        next_offset = offset + event_count
+        frames.append(
+            StoredFrame(
+                journal_id, position, position := position + length, offset, received_at_us,
+                place, dialect, dialect_version, event_count, refused_count, flags, meta, body,
+                pending_bytes, pending_events,
+            )
+        )  # fmt: skip
+    return frames

@@ -6,6 +6,7 @@ read through an old descriptor.
 """
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -187,13 +188,14 @@ class _Assembly:
         self.gap_start: int | None = None
         self._gap_present = False
 
-    def take(self, frame: Frame) -> None:
-        """Adds a frame that lies at the position."""
-        if frame.offset != self.offset or self.gap_start is not None:
-            self.reach(Mark(frame.position, frame.offset))
-        self.frames.append(frame)
-        self.position = frame.next_position
-        self.offset = frame.offset + frame.event_count
+    def take(self, frames: Sequence[Frame]) -> None:
+        """Adds neighbouring frames, the first of which lies at the position."""
+        first, last = frames[0], frames[-1]
+        if first.offset != self.offset or self.gap_start is not None:
+            self.reach(Mark(first.position, first.offset))
+        self.frames += frames
+        self.position = last.next_position
+        self.offset = last.offset + last.event_count
 
     def skip(self, gap: Gap, *, present: bool) -> None:
         """Steps over a gap; its events are counted when the next offset is known."""
@@ -226,14 +228,14 @@ def _read_at(disk: Disk, descriptor: int, start: int, position: int, size: int) 
 def _read_frames(
     assembly: _Assembly, read: ReadAt, header: FileHeader, *, end: int, limit: int
 ) -> None:
-    for found in walk(read, header, start=assembly.position, end=end):
+    for found in walk(read, header, start=assembly.position, end=end, limit=limit):
         if isinstance(found, Gap):
             if assembly.offset is None:
                 assembly.offset = _offset_at(read, header, found.position)
             assembly.skip(found, present=bool(read(found.position, 1)))
             continue
         assembly.take(found)
-        if found.next_position >= limit:
+        if assembly.position >= limit:
             return
 
 
@@ -242,5 +244,6 @@ def _offset_at(read: ReadAt, header: FileHeader, position: int) -> int | None:
     mark = header.start
     for found in walk(read, header, start=mark.position, end=position):
         if not isinstance(found, Gap):
-            mark = Mark(found.next_position, found.offset + found.event_count)
+            last = found[-1]
+            mark = Mark(last.next_position, last.offset + last.event_count)
     return mark.offset if mark.position == position else None

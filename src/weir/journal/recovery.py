@@ -111,15 +111,17 @@ def survey_frames(read: ReadAt, header: FileHeader, *, end: int, known: Publishe
         if isinstance(found, Gap):
             gaps.append(found)
             continue
-        _, next_us = received_times([found.event_count], now_us=found.received_at_us, floor_us=0)
-        floor_us = max(floor_us, next_us)
-        if found.position - found.pending_bytes > durable.position:
-            durable = Mark(
-                found.position - found.pending_bytes, found.offset - found.pending_events
+        for frame in found:
+            _, next_us = received_times(
+                [frame.event_count], now_us=frame.received_at_us, floor_us=0
             )
-        recent.append(found)
-        while recent and recent[0].position < durable.position:
-            recent.popleft()
+            floor_us = max(floor_us, next_us)
+            known_durable = _durable_before(frame)
+            if known_durable.position > durable.position:
+                durable = known_durable
+            recent.append(frame)
+            while recent and recent[0].position < durable.position:
+                recent.popleft()
     kept = _unbroken(recent, durable.position)
     kept_end = kept[-1].next_position if kept else durable.position
     content_end = _content_end(read, kept_end, end)
@@ -134,6 +136,11 @@ def survey_frames(read: ReadAt, header: FileHeader, *, end: int, known: Publishe
         ),
         torn=Gap(kept_end, content_end) if content_end > kept_end else None,
     )
+
+
+def _durable_before(frame: StoredFrame) -> Mark:
+    """What was durable when a frame was written, as it says itself."""
+    return Mark(frame.position - frame.pending_bytes, frame.offset - frame.pending_events)
 
 
 def _survey_file(

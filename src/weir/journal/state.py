@@ -139,20 +139,29 @@ class JournalState:
         self._view.close()
 
 
+def check_state_version(content: bytes, path: Path) -> None:
+    """Raises ``Corrupt`` (``journal_version``) for a state file of a newer version.
+
+    What is no state file is made anew by whoever writes the journal.
+    """
+    if len(content) < _START.size:
+        return
+    magic, version = _START.unpack_from(content)
+    if magic == _MAGIC and version != STATE_VERSION:
+        raise Corrupt(
+            f"{path} has format version {version}; this program reads {STATE_VERSION}.",
+            code="journal_version",
+            hint=f"Start a Weir that reads version {version} of a journal's state. If none has"
+            " ever run here, remove the file: it is made anew.",
+        )
+
+
 def _checked(file: BinaryIO, access: int) -> mmap.mmap:
-    view = mmap.mmap(file.fileno(), STATE_BYTES, access=access)
-    magic, version = _START.unpack_from(view)
-    if magic == _MAGIC and version == STATE_VERSION:
-        return view
-    view.close()
-    if magic != _MAGIC:
+    start = file.read(_START.size)
+    check_state_version(start, Path(file.name))
+    if not start.startswith(_MAGIC):
         raise ValueError(STATE_NAME)
-    raise Corrupt(
-        f"The journal's state file has format version {version}; "
-        f"this program reads {STATE_VERSION}.",
-        code="journal_version",
-        hint=f"Start a Weir that reads journal state version {version}.",
-    )
+    return mmap.mmap(file.fileno(), STATE_BYTES, access=access)
 
 
 def _checksum(words: bytes) -> int:

@@ -17,7 +17,7 @@ from weir.journal.frame import (
     HEAD_BYTES,
     StoredFrame,
     claimed_length,
-    decode_frame,
+    decode_frames,
     seed_checksum,
 )
 
@@ -36,10 +36,14 @@ class Gap(msgspec.Struct, frozen=True):
     next_position: int
 
 
-def walk(read: ReadAt, header: FileHeader, *, start: int, end: int) -> Iterator[StoredFrame | Gap]:
+def walk(
+    read: ReadAt, header: FileHeader, *, start: int, end: int, limit: int | None = None
+) -> Iterator[list[StoredFrame] | Gap]:
     """The frames and gaps of ``[start, end)``, in order and without holes.
 
-    ``start`` is the position of a frame. A frame that reaches beyond ``end`` is none.
+    ``start`` is the position of a frame. A frame that reaches beyond ``end`` is none. Frames come
+    in stretches of neighbours whose offsets follow one another; no stretch goes on with a frame
+    that begins at or behind ``limit``, and none is empty.
     """
     checksum = seed_checksum(header.seed)
     memory = b""
@@ -51,10 +55,18 @@ def walk(read: ReadAt, header: FileHeader, *, start: int, end: int) -> Iterator[
         length = _length(memory, at, position, end)
         if at + length > len(memory):
             memory, origin, at = read(position, max(length, CHUNK_BYTES)), position, 0
-        frame = _frame(memory, at, length, checksum, header)
-        if frame is not None:
-            yield frame
-            position = frame.next_position
+        frames = decode_frames(
+            memory,
+            at,
+            position=position,
+            end=end,
+            limit=end if limit is None else limit,
+            checksum=checksum,
+            journal_id=header.journal_id,
+        )
+        if frames:
+            yield frames
+            position = frames[-1].next_position
             continue
         found = _find(read, header, position + FRAME_ALIGNMENT, end)
         yield Gap(position, found)
@@ -69,14 +81,6 @@ def _length(memory: bytes, at: int, position: int, end: int) -> int:
     return length if position + length <= end else 0
 
 
-def _frame(
-    memory: bytes, at: int, length: int, checksum: int, header: FileHeader
-) -> StoredFrame | None:
-    if not length or at + length > len(memory):
-        return None
-    return decode_frame(memory, at, length, checksum=checksum, journal_id=header.journal_id)
-
-
 def _find(read: ReadAt, header: FileHeader, start: int, end: int) -> int:
     """Position of the first frame at or behind ``start``; ``end`` when there is none."""
     checksum = seed_checksum(header.seed)
@@ -84,10 +88,24 @@ def _find(read: ReadAt, header: FileHeader, start: int, end: int) -> int:
         memory = read(start, min(CHUNK_BYTES + HEAD_BYTES, end - start))
         for position in _candidates(memory, start):
             length = _length(memory, position - start, position, end)
-            if length and _frame(read(position, length), 0, length, checksum, header):
+            if length and _is_frame(read(position, length), position, checksum, header):
                 return position
         start += CHUNK_BYTES
     return end
+
+
+def _is_frame(memory: bytes, position: int, checksum: int, header: FileHeader) -> bool:
+    """Whether these bytes are a frame that lies at ``position``."""
+    end = position + len(memory)
+    found = decode_frames(
+        *(memory, 0),
+        position=position,
+        end=end,
+        limit=end,
+        checksum=checksum,
+        journal_id=header.journal_id,
+    )
+    return bool(found)
 
 
 def _candidates(memory: bytes, start: int) -> Iterator[int]:

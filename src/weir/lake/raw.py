@@ -21,7 +21,10 @@ else:
     from backports.zstd import CompressionParameter, ZstdCompressor, ZstdDecompressor, ZstdError
 
 MAGIC = b"weir-raw 1\n"
+_ANY_MAGIC = b"weir-raw "
 _LENGTH = struct.Struct("<I")
+_LENGTH_BYTES = _LENGTH.size
+_unpack_length = _LENGTH.unpack_from
 _LEVEL = 1
 _CHUNK_BYTES = 1024 * 1024
 
@@ -50,10 +53,14 @@ def encode_raw(frames: Iterable[Frame]) -> bytes:
 
 
 def decode_raw(content: bytes) -> Iterator[Frame]:
-    """The frames of a file, one at a time; raises ``Corrupt`` where it is damaged or cut short."""
+    """The frames of a file, one at a time; raises ``Corrupt`` where it is damaged or cut short.
+
+    With the code ``newer_format`` when a newer version of Weir has written it.
+    """
     decoder = msgspec.msgpack.Decoder(Frame)
-    for record in _records(content):
-        yield _decode(decoder, record)
+    for inflated, places in _records(content):
+        for start, end in places:
+            yield _decode(decoder, bytes(inflated[start:end]))
 
 
 def count_raw(content: bytes) -> int:
@@ -61,24 +68,37 @@ def count_raw(content: bytes) -> int:
 
     Raises ``Corrupt`` as ``decode_raw``, but for a frame that cannot be decoded.
     """
-    return sum(1 for _ in _records(content))
+    return sum(len(places) for _, places in _records(content))
 
 
-def _records(content: bytes) -> Iterator[bytes]:
+def _records(content: bytes) -> Iterator[tuple[bytearray, list[tuple[int, int]]]]:
+    """Stretches of the inflated stream, and where in each of them records lie."""
     pieces = _inflate(content)
     pending = bytearray(next(pieces, b""))
     if not pending.startswith(MAGIC):
-        raise _damaged()
+        raise _of_newer_version() if pending.startswith(_ANY_MAGIC) else _damaged()
     del pending[: len(MAGIC)]
     for piece in pieces:
         pending += piece
-        start = 0
-        while (end := _record_end(pending, start)) is not None:
-            yield bytes(pending[start + _LENGTH.size : end])
-            start = end
-        del pending[:start]
+        places = _places(pending)
+        if places:
+            yield pending, places
+            del pending[: places[-1][1]]
     if pending:
         raise _damaged()
+
+
+def _places(pending: bytearray) -> list[tuple[int, int]]:
+    """Where the records lie that are whole."""
+    places: list[tuple[int, int]] = []
+    start, size = _LENGTH_BYTES, len(pending)
+    while start <= size:
+        end = start + _unpack_length(pending, start - _LENGTH_BYTES)[0]
+        if end > size:
+            break
+        places.append((start, end))
+        start = end + _LENGTH_BYTES
+    return places
 
 
 def _inflate(content: bytes) -> Iterator[bytes]:
@@ -99,19 +119,19 @@ def _inflate(content: bytes) -> Iterator[bytes]:
     yield b""
 
 
-def _record_end(pending: bytearray, start: int) -> int | None:
-    if len(pending) - start < _LENGTH.size:
-        return None
-    length: int = _LENGTH.unpack_from(pending, start)[0]
-    end = start + _LENGTH.size + length
-    return end if end <= len(pending) else None
-
-
 def _decode(decoder: "msgspec.msgpack.Decoder[Frame]", record: bytes) -> Frame:
     try:
         return decoder.decode(record)
     except msgspec.MsgspecError as error:
         raise _damaged() from error
+
+
+def _of_newer_version() -> Corrupt:
+    return Corrupt(
+        "A raw payload file is of a version that this program does not read.",
+        code="newer_format",
+        hint="Run the version of Weir that wrote it or a newer one.",
+    )
 
 
 def _damaged() -> Corrupt:

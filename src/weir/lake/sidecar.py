@@ -16,6 +16,7 @@ unsorted and without a file, carry the ids of rows in memory. See docs/formats/d
 """
 
 import mmap
+import re
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,11 +25,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from weir.errors import Corrupt
+from weir.errors import Conflict, Corrupt
 
 MAGIC = b"WEIRIDS2"
 MAGIC_1 = b"WEIRIDS1"
 BODY_UNKNOWN = np.uint64(0)
+_IS_SIDECAR = re.compile(rb"WEIRIDS[0-9]")
 _HEAD = struct.Struct("<8sQ16x")
 ENTRY_BYTES = 32
 
@@ -53,6 +55,16 @@ class Ids:
     def take(self, which: Numbers | Flags) -> "Ids":
         """The entries at these places, or those flagged."""
         return Ids(self.hi[which], self.lo[which], self.received_us[which], self.body[which])
+
+    def between(self, first: int, end: int) -> "Ids":
+        """A view of the entries at these places."""
+        where = slice(first, end)
+        return Ids(self.hi[where], self.lo[where], self.received_us[where], self.body[where])
+
+    @property
+    def columns(self) -> tuple[U64, U64, I64, U64]:
+        """The columns in the order of a file."""
+        return self.hi, self.lo, self.received_us, self.body
 
 
 class Matches:
@@ -157,9 +169,28 @@ def encode_sidecar(ids: Ids) -> bytes:
     )
 
 
+def blank_sidecar(count: int) -> memoryview:
+    """The bytes of a file with so many entries, whose columns are still to be filled."""
+    content = bytearray(_HEAD.size + count * ENTRY_BYTES)
+    _HEAD.pack_into(content, 0, MAGIC, count)
+    return memoryview(content)
+
+
 def decode_sidecar(content: bytes | memoryview) -> Ids:
-    """The columns as views of the bytes; raises ``Corrupt`` when they are not a sidecar."""
+    """The columns as views of the bytes.
+
+    Raises ``Corrupt`` when they are not a sidecar, ``Conflict`` (``newer_format``) when a newer
+    version of Weir has written it.
+    """
     magic, count = _HEAD.unpack_from(content) if len(content) >= _HEAD.size else (b"", 0)
+    if magic not in (MAGIC, MAGIC_1) and _IS_SIDECAR.fullmatch(magic):
+        raise Conflict(
+            f"The deduplication sidecars are of version {magic[-1:].decode()}; this program reads"
+            " versions 1 and 2.",
+            code="newer_format",
+            hint="Run the version of Weir that wrote them or a newer one, or restore a backup made"
+            " before the upgrade.",
+        )
     if magic not in (MAGIC, MAGIC_1) or len(content) != _HEAD.size + count * ENTRY_BYTES:
         raise _damaged()
     starts = [_HEAD.size + column * count * 8 for column in range(4)]
@@ -171,17 +202,28 @@ def decode_sidecar(content: bytes | memoryview) -> Ids:
     return Ids(hi, lo, received, body if magic == MAGIC else np.broadcast_to(BODY_UNKNOWN, count))
 
 
-def map_sidecar(path: Path) -> Ids:
-    """The columns of a file, mapped: memory is used only for what lookups touch.
+class MappedSidecar:
+    """A file's columns, mapped: memory is used only for what lookups have touched."""
 
-    ``Corrupt`` when it is not a sidecar, or not there.
-    """
-    try:
-        with path.open("rb") as file:
-            mapped = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
-    except (FileNotFoundError, ValueError) as error:  # gone, or empty
-        raise _damaged() from error
-    return decode_sidecar(memoryview(mapped))
+    __slots__ = ("_mapped", "ids")
+
+    def __init__(self, path: Path) -> None:
+        """Raises ``Corrupt`` when it is not a sidecar, or not there."""
+        try:
+            with path.open("rb") as file:
+                self._mapped = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+        except (FileNotFoundError, ValueError) as error:  # gone, or empty
+            raise _damaged() from error
+        self.ids = decode_sidecar(memoryview(self._mapped))
+
+    def let_go(self) -> None:
+        """Gives back the memory of what was touched; it is read again when it is wanted."""
+        self._mapped.madvise(mmap.MADV_DONTNEED)
+
+
+def map_sidecar(path: Path) -> Ids:
+    """The columns of a file, mapped; raises as ``MappedSidecar``."""
+    return MappedSidecar(path).ids
 
 
 def _damaged() -> Corrupt:

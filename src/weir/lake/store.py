@@ -3,6 +3,7 @@
 import contextlib
 import os
 from collections.abc import Iterator
+from hashlib import file_digest
 from pathlib import Path
 
 from weir.storage.local import make_directory, sync_directory, write_durable
@@ -30,6 +31,11 @@ class LocalStore:
     def read(self, path: str) -> bytes:
         """The whole file. Raises ``OSError``."""
         return (self._root / path).read_bytes()
+
+    def digest(self, path: str) -> str:
+        """The SHA-256 of the whole file, read in parts. Raises ``OSError``."""
+        with (self._root / path).open("rb") as file:
+            return file_digest(file, "sha256").hexdigest()
 
     def remove(self, path: str) -> None:
         """Removes a file durably; one that is gone already is fine.

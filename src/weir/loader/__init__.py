@@ -38,7 +38,9 @@ Invariants:
 - The watermark is never ahead of what can be seen.
 
 When the loader dies, nothing acknowledged is lost: the tail is read again from the journals, an
-unfinished intent is carried out first, and until that is done queries wait. A frame that ends the
-loader again and again is found and put aside (``read/watch.py``). The formats are described in
-docs/formats: lake.md, raw.md, dedup.md, catalog.md.
+unfinished intent is carried out first. Queries are answered meanwhile, from what is there: the
+first watermark is when the first event was received that is not in the lake (``read/rounds.py``).
+What has no watermark waits (``serve/rereading.py``). A frame that ends the loader again and again
+is found and put aside (``read/watch.py``). The formats are described in docs/formats: lake.md,
+raw.md, dedup.md, catalog.md.
 """

@@ -296,7 +296,6 @@ class _Builder:
             limits=limits.merge,
             bounds=JobBounds(
                 root=str(self.directory.root),
-                spill=str(self.directory.spill),
                 columns_max=limits.columns_max,
                 memory_bytes=limits.merge_memory_bytes,
             ),

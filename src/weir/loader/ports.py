@@ -102,6 +102,10 @@ class LakeStore(Protocol):
         """The whole file."""
         ...
 
+    def digest(self, path: str) -> str:
+        """The SHA-256 of the whole file as it reads back, which is not held in memory."""
+        ...
+
     def remove(self, path: str) -> None:
         """Durably; a file that is gone is fine."""
         ...

@@ -6,7 +6,7 @@ service's threads answer. ``build.py`` puts the parts together.
 
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import closing
 from dataclasses import dataclass
 
 from weir.clock import Clock
@@ -15,6 +15,7 @@ from weir.loader.background import BackgroundThread
 from weir.loader.commit.cutter import Cutter
 from weir.loader.ports import Catalog
 from weir.loader.serve.answers import Answers
+from weir.loader.serve.rereading import Rereading
 from weir.loader.serve.service import Service
 from weir.loader.tail.feed import TailFeed
 from weir.loader.tail.replay_queue import ReplayQueue
@@ -49,6 +50,7 @@ class Loop:
         "_replays",
         "_show_gauges",
         "_show_gauges_at_s",
+        "_started_us",
         "_unfinished",
         "has_caught_up",
     )
@@ -70,6 +72,7 @@ class Loop:
         self._show_gauges = show_gauges
         self._show_gauges_at_s = 0.0
         self._clock = clock
+        self._started_us = clock.now_us()
         self._unfinished = unfinished
         # Never set. Waiting on ``stop`` itself would hold its lock while a signal sets it.
         self._pause = threading.Event()
@@ -104,7 +107,7 @@ class Loop:
         full = self._feed.is_full()
         caught_up = not full and self._feed.read_on()
         self._cutter.cut_if_due(wanted, caught_up=caught_up, full=self._feed.is_full())
-        self.has_caught_up |= caught_up
+        self.has_caught_up |= caught_up or self._feed.watermark_us >= self._started_us
         self._look_after_counts()
         return caught_up or full
 
@@ -172,29 +175,34 @@ def run_loader(
     lock = FileLock(directory.loader_lock, purpose="Loader")
     while_locked(lock.acquire, wait_s=LOCK_PATIENCE_S, clock=clock, given_up=stop.is_set)
     try:
-        _await_registry(board, clock, stop)
         catalog = open_catalog()
         try:
-            _run(build(catalog), directory, board, stop)
+            _run(build(catalog), directory, board, clock, stop)
         finally:
             catalog.close()
     finally:
         lock.release()
 
 
-def _run(loader: Loader, directory: Directory, board: Board, stop: threading.Event) -> None:
+def _run(
+    loader: Loader, directory: Directory, board: Board, clock: Clock, stop: threading.Event
+) -> None:
+    """Answers from the lake at once, with a watermark that says so, and reads on from there."""
     make_directory(directory.run)
+    rereading = Rereading(threading.Event(), clock)
     try:
-        with ExitStack() as served:
+        loader.feed.begin()
+        service = Service(directory.loader_socket, loader.answers, rereading)
+        with closing(service):
+            board.set(Slot.LOADER_READY, 1)
 
-            def get_ready() -> None:
-                """Nobody is answered before what was acknowledged earlier has been read again."""
-                served.callback(Service(directory.loader_socket, loader.answers).close)
+            def note_caught_up() -> None:
+                rereading.end()
                 loader.upkeep.start()
-                board.set(Slot.LOADER_READY, 1)
 
+            _await_registry(board, clock, stop)
             loader.commits.start()
-            loader.loop.run(stop, when_caught_up=get_ready)
+            loader.loop.run(stop, when_caught_up=note_caught_up)
     finally:
         loader.close()
 

@@ -20,11 +20,12 @@ class Slot(IntEnum):
     """The numbers of a board, each with its writer. Times are microseconds of the wall clock."""
 
     REGISTRY_EPOCH = 0
-    """api: the epoch of the published registry; 0 before the first one."""
+    """api: the epoch of the published registry; 0 before the first one. At a start the supervisor
+    stores that of the last life's, if that is still right."""
     API_READY = 1
-    """api: 1 while it serves."""
+    """api: 1 while it serves and a query would find a worker."""
     LOADER_READY = 2
-    """loader: 1 once the journals' backlog at its start has been read."""
+    """loader: 1 while it answers; ``WATERMARK_US`` tells how far."""
     UPTIME_PPM = 3
     """api: share of the last 30 days, or of the time since the first start, in which the node was
     up, in millionths; 0 before the first figure."""

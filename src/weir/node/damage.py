@@ -1,6 +1,7 @@
 """``run/damage``: why a part of the node cannot start and no restart will help.
 
-A child leaves it for the supervisor, whose node ends with these words when it was never ready.
+A child leaves it for the supervisor, whose node ends with these words when it was never ready: what
+is stored is damaged, or of a version of Weir that is newer.
 """
 
 import msgspec
@@ -9,12 +10,13 @@ from weir.errors import Failure, WeirError, error_of, failure_of
 from weir.node.directory import Directory
 from weir.storage.local import write_durable
 
-FATAL_CODE = "database_damaged"
+FATAL_CODES = frozenset({"database_damaged", "journal_version", "newer_database", "newer_format"})
+"""Codes of errors that stay as long as what is stored is not another."""
 
 
 def note_damage(directory: Directory, error: WeirError) -> None:
-    """Keeps an error that says a database is damaged, and no other. Raises ``OSError``."""
-    if error.code == FATAL_CODE:
+    """Keeps an error that no restart will help, and no other. Raises ``OSError``."""
+    if error.code in FATAL_CODES:
         write_durable(directory.damage, [msgspec.json.encode(failure_of(error))])
 
 

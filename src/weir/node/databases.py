@@ -1,7 +1,8 @@
-"""Whether a directory with events still has the databases that know them."""
+"""Whether what a node needs of its directory is there, and whether its user may use it."""
 
 from weir.errors import Conflict
 from weir.node.directory import Directory
+from weir.storage.local import check_access
 
 
 def check_databases(directory: Directory) -> None:
@@ -20,3 +21,17 @@ def check_databases(directory: Directory) -> None:
                 code="database_missing",
                 hint="Restore the directory from a backup, or use another --data directory.",
             )
+
+
+def check_permissions(directory: Directory) -> None:
+    """Raises ``InvalidInput`` (``file_access``) when this user may not use a part of the node.
+
+    Asked of everything at the top and of the journals, whose processes would be started for ever:
+    a command that was called as root leaves such files. What the first run left is for people.
+    """
+    for name in sorted(directory.own_names - {directory.first_run.name}):
+        check_access(directory.root / name)
+    for path in sorted(directory.journals.glob("*")):
+        check_access(path)
+    for path in sorted(directory.journals.glob("*/*")):
+        check_access(path)

@@ -137,10 +137,5 @@ class Directory(msgspec.Struct, frozen=True):
         return self.run / "damage"
 
     @property
-    def spill(self) -> Path:
-        """The folder for what a merge of lake files does not hold in memory."""
-        return self.run / "spill"
-
-    @property
     def metrics(self) -> Path:
         return self.run / "metrics"

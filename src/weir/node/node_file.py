@@ -7,7 +7,7 @@ by the node that the backup was made of, nor by another one restored from it.
 
 import msgspec
 
-from weir.errors import Conflict
+from weir.errors import Conflict, Corrupt
 from weir.node.directory import Directory
 from weir.storage.local import strangers, write_durable
 
@@ -21,6 +21,10 @@ class NodeFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     format_version: int
     url: str = ""
     epoch: str = ""
+
+
+class _Version(msgspec.Struct):
+    format_version: int
 
 
 def check_own(directory: Directory) -> None:
@@ -43,7 +47,8 @@ def read_node(directory: Directory) -> NodeFile:
     """The file, or the one of a new node.
 
     ``Conflict`` when a newer version of Weir has written the directory (``newer_format``), or
-    when a restore into it was not finished (``restore_unfinished``).
+    when a restore into it was not finished (``restore_unfinished``); ``Corrupt``
+    (``node_file_damaged``) when it is no such file.
     """
     if directory.restoring.exists():
         raise Conflict(
@@ -53,14 +58,23 @@ def read_node(directory: Directory) -> NodeFile:
         )
     if not directory.node_file.exists():
         return NodeFile(format_version=FORMAT_VERSION)
-    node = msgspec.json.decode(directory.node_file.read_bytes(), type=NodeFile)
-    if node.format_version > FORMAT_VERSION:
-        raise Conflict(
-            f"{directory.root} was written by a newer version of Weir.",
-            code="newer_format",
-            hint="Install that version, or restore a backup made before the upgrade.",
-        )
-    return node
+    text = directory.node_file.read_bytes()
+    try:
+        version = msgspec.json.decode(text, type=_Version).format_version
+        if version > FORMAT_VERSION:
+            raise Conflict(
+                f"{directory.root} was written by a newer version of Weir.",
+                code="newer_format",
+                hint="Install that version, or restore a backup made before the upgrade.",
+            )
+        return msgspec.json.decode(text, type=NodeFile)
+    except msgspec.MsgspecError as error:
+        raise Corrupt(
+            f"{directory.node_file} is not what a node wrote.",
+            code="node_file_damaged",
+            hint="Restore it from a backup. A node that was never restored makes it anew: then"
+            " remove it.",
+        ) from error
 
 
 def write_node(directory: Directory, *, url: str = "", epoch: str) -> None:

@@ -41,13 +41,19 @@ class RegistryView:
         return self._reload(epoch)
 
     def _reload(self, epoch: int) -> Registry:
+        if not epoch:  # none yet: no fault, and not to be told with every request
+            raise _not_ready()
         try:
             registry = decode_registry(self._directory.registry.read_bytes())
         except (OSError, msgspec.MsgspecError) as error:
             emit(Happening.REGISTRY_UNREADABLE, epoch=epoch, reason=type(error).__name__)
-            raise Unavailable("The node is not ready yet.", retry_after_s=1) from error
+            raise _not_ready() from error
         if registry.epoch < epoch:
             emit(Happening.REGISTRY_UNREADABLE, epoch=epoch, reason="stale")
-            raise Unavailable("The node is not ready yet.", retry_after_s=1)
+            raise _not_ready()
         self._registry = registry
         return registry
+
+
+def _not_ready() -> Unavailable:
+    return Unavailable("The node is not ready yet.", retry_after_s=1)

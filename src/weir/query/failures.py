@@ -1,6 +1,6 @@
-"""What is said of a query that found no slot, or whose worker ended without a word."""
+"""What is said of a query that found no slot, no end, or no form for its result."""
 
-from weir.errors import Internal, LimitExceeded, TimedOut, Unavailable
+from weir.errors import Internal, InvalidInput, LimitExceeded, TimedOut, Unavailable
 
 
 def timed_out() -> TimedOut:
@@ -30,3 +30,21 @@ def too_many_queries() -> LimitExceeded:
 def queries_busy() -> Unavailable:
     """Returns the error of a query that waited for queries of other tenants."""
     return Unavailable("The node is busy with other queries.", code="queries_busy", retry_after_s=1)
+
+
+def unknown_type(spelled: str) -> InvalidInput:
+    """Returns the error of a result that has a type which no format holds."""
+    return InvalidInput(
+        f"A column of this result has the type {spelled[:60]}, which no format holds.",
+        code="invalid_query",
+        hint="Cast it, as in x::TEXT.",
+    )
+
+
+def does_not_fit(what: str) -> InvalidInput:
+    """Returns the error of a value that the result's format cannot hold without changing it."""
+    return InvalidInput(
+        f"{what} fits no type of this format.",
+        code="invalid_query",
+        hint="Cast it, as in x::TEXT, or ask for another format.",
+    )

@@ -1,27 +1,28 @@
 """Result batches as bytes: json, ndjson, csv, Arrow stream, Parquet.
 
-Times are UTC, ISO 8601, with ``Z`` when they have a zone and fractions only when needed.
-In JSON, integers beyond 2^53 and decimals that a double would change are texts, NaN and
-infinities null, blobs base64, JSON values themselves. CSV is RFC 4180.
+What becomes of each type: ``values`` for JSON, ``cells`` for CSV, ``arrow_forms`` for the typed
+ones; a writer decides it once, by the types of the columns. CSV is RFC 4180.
 """
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
-from typing import Any, Final, Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final, NamedTuple, Protocol, Self
 
 import msgspec
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from weir.engine.column_types import ColumnType
+from weir.query.arrow_forms import Form, arrow_form, parquet_form
+from weir.query.cells import cell_converter, disarmed
 from weir.query.job import Meta
 from weir.query.request import Format
-from weir.query.values import is_plain, json_values
+from weir.query.values import Converter, json_converter
 
-FORMULA_SIGNS: Final = ("=", "+", "-", "@", "\t", "\r", "\0")
+PIECE_BYTES_MAX: Final = 1 << 20
+"""So much of a batch becomes Python's values at a time, or else one row."""
 
-_JSON: Final = pa.json_(pa.string())
 _encoder = msgspec.json.Encoder()
 
 
@@ -48,69 +49,63 @@ def unique_names(names: Sequence[str]) -> list[str]:
     return unique
 
 
-def writer_for(kind: Format, schema: pa.Schema, *, safe: bool, with_meta: bool) -> ResultWriter:
-    """Returns the writer of a format for results of a schema whose names are unique."""
+class ResultShape(NamedTuple):
+    """The columns of a result: unique names, the engine's types, and how Arrow has them."""
+
+    names: list[str]
+    types: Sequence[ColumnType]
+    given: Sequence[pa.DataType]
+
+    @classmethod
+    def of(
+        cls,
+        schema: pa.Schema,
+        types: Sequence[ColumnType],
+        names: Sequence[str | None] | None = None,
+    ) -> Self:
+        """Returns the shape of an engine's batches of a schema, with names in place of its own."""
+        given = names or [None] * len(schema)
+        told = [name or own for name, own in zip(given, schema.names, strict=True)]
+        return cls(unique_names(told), types, schema.types)
+
+
+def writer_for(kind: Format, shape: ResultShape, *, safe: bool, with_meta: bool) -> ResultWriter:
+    """Returns the writer of a format; raises ``InvalidInput`` for a type that it cannot hold."""
     match kind:
         case Format.JSON:
-            return _JsonWriter(schema)
+            return _JsonWriter(shape)
         case Format.NDJSON:
-            return _NdjsonWriter(schema, with_meta=with_meta)
+            return _NdjsonWriter(shape, with_meta=with_meta)
         case Format.CSV:
-            return _CsvWriter(schema, safe=safe)
+            return _CsvWriter(shape, safe=safe)
         case Format.ARROW:
-            return _ArrowWriter(schema)
+            return _ArrowWriter(shape)
         case Format.PARQUET:
-            return _ParquetWriter(schema)
+            return _ParquetWriter(shape)
 
 
-class ResultShape:
-    """Makes batches of an engine's result fit for writing: unique names, JSON as JSON."""
-
-    __slots__ = ("_is_json", "schema")
-
-    def __init__(
-        self,
-        schema: pa.Schema,
-        kinds: Sequence[str],
-        names: Sequence[str | None] | None = None,
-    ) -> None:
-        self._is_json = [
-            kind == "JSON" and field.type == pa.string()
-            for kind, field in zip(kinds, schema, strict=True)
-        ]
-        given = names or [None] * len(schema)
-        names = unique_names(
-            [name or field.name for name, field in zip(given, schema, strict=True)]
-        )
-        types = [
-            _JSON if is_json else field.type
-            for is_json, field in zip(self._is_json, schema, strict=True)
-        ]
-        self.schema = pa.schema(list(zip(names, types, strict=True)))
-
-    def fit(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Returns the rows of a batch under the shape's schema."""
-        columns = [
-            pa.ExtensionArray.from_storage(_JSON, column) if is_json else column
-            for is_json, column in zip(self._is_json, batch.columns, strict=True)
-        ]
-        return pa.RecordBatch.from_arrays(columns, schema=self.schema)
+def pieces_of(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """Yields a batch's rows in parts of ``PIECE_BYTES_MAX`` or so, in their order."""
+    count = max(1, batch.num_rows * PIECE_BYTES_MAX // max(batch.nbytes, 1))
+    for start in range(0, batch.num_rows, count):
+        yield batch.slice(start, count)
 
 
 class _JsonWriter:
     """``{"columns":[…],"rows":[[…]],"meta":{…}}``."""
 
-    def __init__(self, schema: pa.Schema) -> None:
-        self._columns = schema.names
+    def __init__(self, shape: ResultShape) -> None:
+        self._names = shape.names
+        self._converters = [json_converter(each) for each in shape.types]
         self._any_rows = False
 
     def head(self) -> bytes:
-        return b'{"columns":' + _encoder.encode(self._columns) + b',"rows":['
+        return b'{"columns":' + _encoder.encode(self._names) + b',"rows":['
 
     def rows(self, batch: pa.RecordBatch) -> bytes:
         if not batch.num_rows:
             return b""
-        rows = _encoder.encode(list(zip(*_columns_of(batch), strict=True)))[1:-1]
+        rows = _encoder.encode(list(_rows_of(batch, self._converters)))[1:-1]
         separator = b"," if self._any_rows else b""
         self._any_rows = True
         return separator + rows
@@ -122,8 +117,9 @@ class _JsonWriter:
 class _NdjsonWriter:
     """One object a row; a last line ``{"meta": …}`` when asked for."""
 
-    def __init__(self, schema: pa.Schema, *, with_meta: bool) -> None:
-        self._names = schema.names
+    def __init__(self, shape: ResultShape, *, with_meta: bool) -> None:
+        self._names = shape.names
+        self._converters = [json_converter(each) for each in shape.types]
         self._with_meta = with_meta
 
     def head(self) -> bytes:
@@ -131,51 +127,30 @@ class _NdjsonWriter:
 
     def rows(self, batch: pa.RecordBatch) -> bytes:
         names = self._names
-        return _encoder.encode_lines(
-            [dict(zip(names, row, strict=True)) for row in zip(*_columns_of(batch), strict=True)]
-        )
+        rows = _rows_of(batch, self._converters)
+        return _encoder.encode_lines([dict(zip(names, row, strict=True)) for row in rows])
 
     def ending(self, meta: Meta) -> bytes:
         return _encoder.encode({"meta": meta}) + b"\n" if self._with_meta else b""
 
 
 class _CsvWriter:
-    """A header and rows; null is empty; lists, structs and maps are JSON."""
+    """A header and rows."""
 
-    def __init__(self, schema: pa.Schema, *, safe: bool) -> None:
-        self._names = schema.names
-        self._safe = safe
+    def __init__(self, shape: ResultShape, *, safe: bool) -> None:
+        self._names = [disarmed(name) for name in shape.names] if safe else shape.names
+        self._converters = [cell_converter(each, safe=safe) for each in shape.types]
 
     def head(self) -> bytes:
-        return self._encode([[self._cell(name) for name in self._names]])
+        return self._encode([self._names])
 
     def rows(self, batch: pa.RecordBatch) -> bytes:
-        columns = [[self._cell(value) for value in column] for column in _columns_of(batch)]
-        return self._encode(zip(*columns, strict=True))
+        return self._encode(_rows_of(batch, self._converters))
 
     def ending(self, meta: Meta) -> bytes:  # CSV has no place for it
         return b""
 
-    def _cell(self, value: Any) -> str | int | float:
-        match value:
-            case None:
-                return ""
-            case bool():
-                return "true" if value else "false"
-            case str():
-                unsafe = self._safe and value.startswith(FORMULA_SIGNS)
-                return f"'{value}" if unsafe else value
-            case int():
-                return value
-            case float():
-                return value if np.isfinite(value) else ""
-            case _:
-                encoded = _encoder.encode(value)
-                if encoded.startswith(b'"'):
-                    return self._cell(msgspec.json.decode(encoded, type=str))
-                return encoded.decode()
-
-    def _encode(self, rows: Any) -> bytes:
+    def _encode(self, rows: Iterable[Sequence[Any]]) -> bytes:
         page = io.StringIO()
         csv.writer(page, lineterminator="\r\n").writerows(rows)
         return page.getvalue().encode()
@@ -184,15 +159,17 @@ class _CsvWriter:
 class _ArrowWriter:
     """An Arrow IPC stream."""
 
-    def __init__(self, schema: pa.Schema) -> None:
+    def __init__(self, shape: ResultShape) -> None:
+        self._forms = [arrow_form(*each) for each in zip(shape.types, shape.given, strict=True)]
+        self._schema = _schema_of(shape.names, self._forms)
         self._sink = _Sink()
-        self._stream = pa.ipc.new_stream(self._sink.file, schema)
+        self._stream = pa.ipc.new_stream(self._sink.file, self._schema)
 
     def head(self) -> bytes:
         return self._sink.take()
 
     def rows(self, batch: pa.RecordBatch) -> bytes:
-        self._stream.write_batch(batch)
+        self._stream.write_batch(_formed(batch, self._forms, self._schema))
         return self._sink.take()
 
     def ending(self, meta: Meta) -> bytes:  # the stream's end is its own
@@ -201,22 +178,28 @@ class _ArrowWriter:
 
 
 class _ParquetWriter:
-    """A Parquet file, a row group for each 16 batches or so."""
+    """A Parquet file, a row group for each 16 batches or so, of less rows where they are wide."""
 
-    _BATCHES_IN_GROUP = 16
+    _ROWS_IN_GROUP = 16 * 2048
+    _BYTES_IN_GROUP = 16 << 20
 
-    def __init__(self, schema: pa.Schema) -> None:
+    def __init__(self, shape: ResultShape) -> None:
+        self._forms = [parquet_form(*each) for each in zip(shape.types, shape.given, strict=True)]
+        self._schema = _schema_of(shape.names, self._forms)
         self._sink = _Sink()
-        self._schema = pa.schema([_parquet_field(field) for field in schema])
         self._file = pq.ParquetWriter(self._sink.file, self._schema, compression="zstd")
         self._waiting: list[pa.RecordBatch] = []
+        self._row_count = 0
+        self._byte_count = 0
 
     def head(self) -> bytes:
         return self._sink.take()
 
     def rows(self, batch: pa.RecordBatch) -> bytes:
-        self._waiting.append(self._without_intervals(batch))
-        if len(self._waiting) >= self._BATCHES_IN_GROUP:
+        self._waiting.append(_formed(batch, self._forms, self._schema))
+        self._row_count += batch.num_rows
+        self._byte_count += batch.nbytes
+        if self._row_count >= self._ROWS_IN_GROUP or self._byte_count >= self._BYTES_IN_GROUP:
             self._write_group()
         return self._sink.take()
 
@@ -225,19 +208,11 @@ class _ParquetWriter:
         self._file.close()
         return self._sink.take()
 
-    def _without_intervals(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        columns = [
-            pa.array(json_values(column), pa.string())
-            if pa.types.is_interval(column.type)
-            else column
-            for column in batch.columns
-        ]
-        return pa.RecordBatch.from_arrays(columns, schema=self._schema)
-
     def _write_group(self) -> None:
         if self._waiting:
             self._file.write_table(pa.Table.from_batches(self._waiting, self._schema))
             self._waiting.clear()
+            self._row_count = self._byte_count = 0
 
 
 class _Sink:
@@ -264,11 +239,18 @@ class _Sink:
         return taken
 
 
-def _parquet_field(field: pa.Field) -> pa.Field:
-    """Parquet has no type for intervals of months, days and time: they are texts there."""
-    return field.with_type(pa.string()) if pa.types.is_interval(field.type) else field
+def _rows_of(batch: pa.RecordBatch, converters: Sequence[Converter]) -> Iterator[tuple[Any, ...]]:
+    columns = [convert(column) for convert, column in zip(converters, batch.columns, strict=True)]
+    return zip(*columns, strict=True)
 
 
-def _columns_of(batch: pa.RecordBatch) -> Iterator[Sequence[Any]]:
-    for column in batch.columns:
-        yield column.to_pylist() if is_plain(column) else json_values(column)
+def _schema_of(names: Sequence[str], forms: Sequence[Form]) -> pa.Schema:
+    return pa.schema([(name, form.type) for name, form in zip(names, forms, strict=True)])
+
+
+def _formed(batch: pa.RecordBatch, forms: Sequence[Form], schema: pa.Schema) -> pa.RecordBatch:
+    columns = [
+        column if form.change is None else form.change(column)
+        for form, column in zip(forms, batch.columns, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import msgspec
 
 from weir.errors import WeirError
+from weir.query.job import Meta
 from weir.query.request import CONTENT_TYPES, Format
 from weir.workers.running import RunningJob
 
@@ -12,17 +13,28 @@ from weir.workers.running import RunningJob
 class QueryResult:
     """A result whose first bytes are there. Whoever holds it calls ``finish``, read or not."""
 
-    __slots__ = ("_first", "_format", "_job")
+    __slots__ = ("_first", "_format", "_is_broken", "_job")
 
     def __init__(self, job: RunningJob, first: bytes | None, form: Format) -> None:
         self._job = job
         self._first = first
         self._format = form
+        self._is_broken = False
 
     @property
     def content_type(self) -> str:
         """The media type of the body."""
         return CONTENT_TYPES[self._format]
+
+    @property
+    def meta(self) -> Meta | None:
+        """The trust of the whole result; None until its last bytes are here.
+
+        It stands with the first bytes of a result that the worker sends in one part, else once
+        ``body`` has ended. A result that broke off has none.
+        """
+        word = None if self._is_broken else self._job.word
+        return None if word is None else msgspec.msgpack.decode(word, type=Meta)
 
     @property
     def deadline(self) -> float:
@@ -41,6 +53,7 @@ class QueryResult:
                 yield part
                 part = await self._job.next_part()
         except WeirError as error:
+            self._is_broken = True
             self._job.finish(error.code)
             if self._format is not Format.NDJSON:
                 raise

@@ -16,9 +16,10 @@ from weir.clock import Clock
 from weir.domain.times import to_iso
 from weir.engine.session import Engine, Session, translate
 from weir.engine.sources import SessionTable, Source
-from weir.errors import InvalidInput, WeirError
+from weir.errors import InvalidInput
 from weir.lake.schema import CANONICAL
-from weir.query.formats import ResultShape, writer_for
+from weir.query.cutting import cut
+from weir.query.formats import ResultShape, pieces_of, writer_for
 from weir.query.job import Job, JobTable, JobTail, Meta
 from weir.query.ranges import is_needed
 from weir.query.request import EVENTS, Format
@@ -54,11 +55,11 @@ def warm_up(session: Session) -> None:
         rows_max=1,
         sql_bytes_max=len(_WARM_UP),
     )
-    kinds, rows = session.warm_up(EVENTS, CANONICAL, passed.sql)
-    shape = ResultShape(rows.schema, kinds)
-    writer = writer_for(Format.JSON, shape.schema, safe=False, with_meta=False)
+    types, rows = session.warm_up(EVENTS, CANONICAL, passed.sql)
+    shape = ResultShape.of(rows.schema, types)
+    writer = writer_for(Format.JSON, shape, safe=False, with_meta=False)
     for batch in rows.to_batches():
-        writer.rows(shape.fit(batch))
+        writer.rows(batch)
 
 
 def serve_one(
@@ -76,7 +77,7 @@ def serve_one(
     sandboxed.report(
         connection,
         lambda: _answer(connection, session, job, assignment.descriptors, clock),
-        translate=_translate,
+        translate=translate,
     )
 
 
@@ -102,23 +103,21 @@ def _answer(
     ]
     session.publish([each.table for each in reads])
     try:
-        kinds, batches = session.run(passed.sql, batch_rows=BATCH_ROWS)
+        types, batches = session.run(passed.sql, batch_rows=BATCH_ROWS)
     except InvalidInput as error:
         raise _placed(error, job.sql) from None
-    shape = ResultShape(batches.schema, kinds, passed.names)
-    writer = writer_for(job.format, shape.schema, safe=job.safe, with_meta=job.with_meta)
+    shape = ResultShape.of(batches.schema, types, passed.names)
+    writer = writer_for(job.format, shape, safe=job.safe, with_meta=job.with_meta)
     waiting = bytearray(writer.head())
     rows, truncated = 0, False
-    for batch in batches:
-        truncated = rows + batch.num_rows > job.row_limit
-        taken = batch.slice(0, job.row_limit - rows)
-        rows += taken.num_rows
-        waiting += writer.rows(shape.fit(taken))
-        if len(waiting) >= FLUSH_BYTES:
-            send_message(connection, MessageKind.BODY, waiting)
-            waiting = bytearray()
-        if truncated:
-            break
+    for part in cut(iter(batches), row_limit=job.row_limit):
+        rows += part.batch.num_rows
+        truncated = part.truncated
+        for piece in pieces_of(part.batch):
+            if len(waiting) >= FLUSH_BYTES:
+                send_message(connection, MessageKind.BODY, waiting)
+                waiting = bytearray()
+            waiting += writer.rows(piece)
     meta = Meta(
         elapsed_ms=round((clock.monotonic_s() - job.started_s) * 1000),
         rows=rows,
@@ -129,6 +128,7 @@ def _answer(
         notes=passed.notes,
     )
     waiting += writer.ending(meta)
+    send_message(connection, MessageKind.WORD, msgspec.msgpack.encode(meta))
     send_message(connection, MessageKind.BODY, waiting)
 
 
@@ -191,10 +191,3 @@ def _tail_rows(tail: JobTail, descriptors: Sequence[int]) -> pa.Table:
     mapped = mmap.mmap(descriptor, tail.byte_count, access=mmap.ACCESS_READ)
     os.close(descriptor)
     return pa.ipc.open_stream(pa.py_buffer(mapped)).read_all()
-
-
-def _translate(error: Exception) -> WeirError:
-    if isinstance(error, pa.ArrowNotImplementedError):
-        words = "A column of this result has a type that the format cannot hold: cast it."
-        return InvalidInput(words, code="invalid_query")
-    return translate(error)

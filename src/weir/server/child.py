@@ -1,9 +1,9 @@
 """What every process of a node begins and ends with."""
 
-import asyncio
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 from weir.clock import SystemClock
 from weir.errors import WeirError
@@ -13,8 +13,11 @@ from weir.node.directory import Directory
 from weir.node.process import end_with_parent, ignore_interrupts
 from weir.server.run_folder import directory_of, prepare_run
 from weir.settings import Settings, worker_count
-from weir.storage.local import make_directory
+from weir.storage.local import check_entry, make_directory, usable
 from weir.telemetry import Happening, configure_logging, emit
+
+if TYPE_CHECKING:
+    import asyncio
 
 LOCK_WAIT_S = 10.0
 """How long a predecessor that is just dying may hold its locks."""
@@ -29,8 +32,10 @@ def begin_child(name: str, settings: Settings, lifeline: int | None) -> tuple[Di
     ignore_interrupts()
     start_logging(name, settings)
     directory = directory_of(settings)
+    check_entry(directory.root)
     if not directory.board.exists():
-        make_directory(directory.root)
+        with usable(directory.root):
+            make_directory(directory.root)
         workers = worker_count(settings)
         return directory, prepare_run(directory, workers=workers, clock=SystemClock())
     return directory, Board.open(directory.board)
@@ -44,11 +49,13 @@ def start_logging(name: str, settings: Settings) -> None:
     configure_logging(process=name, json=is_json, level=settings.log_level)
 
 
-def run_loop(main: Callable[[asyncio.Event], Awaitable[int]], settings: Settings) -> int:
+def run_loop(main: "Callable[[asyncio.Event], Awaitable[int]]", settings: Settings) -> int:
     """Runs ``main`` on an event loop; returns its exit code, 1 for a ``WeirError``.
 
     ``main`` gets an event that is set once this process is asked to stop.
     """
+    import asyncio  # not above: the supervisor, before which nothing starts, has no event loop
+
     import uvloop
 
     async def run() -> int:
@@ -64,6 +71,6 @@ def run_loop(main: Callable[[asyncio.Event], Awaitable[int]], settings: Settings
 
 
 def note_failure(error: WeirError, settings: Settings) -> None:
-    """Logs why a child ends; a damaged database is left to the supervisor too."""
+    """Logs why a child ends; what no restart will help is left to the supervisor too."""
     emit(Happening.CHILD_FAILED, reason=error.code, message=str(error))
     note_damage(directory_of(settings), error)

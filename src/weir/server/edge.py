@@ -43,6 +43,9 @@ from weir.telemetry import Happening, emit
 GARBAGE_THRESHOLD = 50_000
 """Objects made and not yet freed before an edge worker looks for cycles."""
 
+PAGES = frozenset({b"/"})
+"""Where events are posted and a browser finds the node's first page."""
+
 FILES_RESERVED = 128
 """Open files that an edge worker needs besides its clients' connections."""
 
@@ -138,6 +141,7 @@ def build_door(
         intake=intake,
         local=local_routes(board, clock, HEALTH_ROUTES, node=settings.node, region=settings.region),
         relay=api.pass_on,
+        pages=PAGES,
     )
     addresses = Addresses(connections_max=settings.connections_per_address_max, trusted=trusted)
     return Door(

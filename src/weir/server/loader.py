@@ -10,6 +10,7 @@ from weir.dialects.table import dialects_by_code
 from weir.errors import WeirError
 from weir.lake.store import LocalStore
 from weir.loader.build import Adapters, RunFiles, build_loader
+from weir.loader.memory import allocate_by_system
 from weir.loader.ports import Catalog
 from weir.loader.read.journals import LocalJournals
 from weir.loader.read.watch import Watch
@@ -18,6 +19,7 @@ from weir.loader.run import run_loader as load
 from weir.loader.upkeep.merge_process import ProcessMerger
 from weir.node.board import Slot
 from weir.node.directory import Directory
+from weir.node.process import give_memory_back
 from weir.node.registry import RegistryView
 from weir.node.usage import UsageTable
 from weir.server.child import begin_child, note_failure
@@ -29,6 +31,8 @@ from weir.storage.database import sqlite_url
 def run_loader(settings: Settings, *, lifeline_fd: int | None) -> int:
     """The loader: tail, lake commits, expiry; the catalog's writer. Returns its exit code."""
     directory, board = begin_child("loader", settings, lifeline_fd)
+    give_memory_back()
+    allocate_by_system()
     clock = SystemClock()
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())

@@ -5,34 +5,46 @@ from dataclasses import replace
 from pathlib import Path
 
 from weir.clock import SystemClock
+from weir.errors import InvalidInput
 from weir.ingest.http.tls import Certificate
-from weir.node.databases import check_databases
+from weir.node.databases import check_databases, check_permissions
 from weir.node.listening import bind, url_of
 from weir.node.node_file import check_own, read_node, write_node
 from weir.server.run_folder import directory_of, prepare_run
+from weir.server.versions import check_versions
 from weir.settings import Settings, worker_count
-from weir.storage.local import FileLock, make_root, usable
+from weir.storage.local import FileLock, check_entry, make_root, usable
 
 
 def serve(settings: Settings, *, warnings: list[str]) -> int:
     """Runs a node until SIGTERM or SIGINT; prints ``weir ready URL`` once; returns the exit code.
 
     Raises ``Conflict`` when another node holds the directory or the address, or the directory holds
-    something else; ``Corrupt`` when a database is found damaged before the node was ready.
+    something else, or was written by a newer version of Weir; ``Corrupt`` when a database is found
+    damaged before the node was ready.
     """
+    check_entry(Path(settings.data_dir))
     Certificate.load(settings.tls_cert, settings.tls_key)
     settings = _with_absolute_files(settings)
     directory = directory_of(settings)
     clock = SystemClock()
-    check_own(directory)
+    with usable(directory.root):
+        check_own(directory)
     # In a new directory a start that is refused leaves nothing behind.
     listener = None if directory.root.exists() else bind(settings.host, settings.port)
-    make_root(directory.root)
+    try:
+        make_root(directory.root)
+    except InvalidInput:
+        if listener is not None:
+            listener.close()
+        raise
     lock = FileLock(directory.node_lock, purpose="The data directory is in use")
     with usable(directory.root):
         lock.acquire()
+    check_permissions(directory)
     node = read_node(directory)
     check_databases(directory)
+    check_versions(directory)
     listener = listener or bind(settings.host, settings.port)
     if not settings.docs_url:
         description = f"{url_of(listener, settings)}/openapi.json"

@@ -40,7 +40,7 @@ def begin_serving(
 def supervise(settings: Settings, board: Board, listener: socket.socket, *, clock: Clock) -> None:
     """Runs the children until a stop signal; prints ``weir ready URL`` once all are ready.
 
-    Raises ``Corrupt`` when a database is found damaged before that.
+    Raises what no restart will help (``node/damage.py``) when a child meets it before that.
     """
     workers = worker_count(settings)
     directory = directory_of(settings)

@@ -6,9 +6,9 @@ that is truncated. With ``journal_mode=DELETE`` the last commit could be undone 
 comes back after a power cut; truncation is synced. Sources: sqlite.org/pragma.html (synchronous),
 sqlite.org/wal.html.
 
-Migrations are numbered files ``versions/NNNN_words.py`` whose ``revision`` is ``NNNN``, so that
-the newest one is known from the names alone and Alembic is loaded only when there is work. An
-empty database gets the newest tables at once: a first start need not wait for Alembic.
+Which migrations there are is known from their files' names alone (``sqlite.py``), and Alembic is
+loaded only when there is work. An empty database gets the newest tables at once: a first start need
+not wait for Alembic.
 """
 
 import contextlib
@@ -34,11 +34,9 @@ from sqlalchemy import (
 from sqlalchemy.engine import make_url
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from weir.errors import Conflict
-from weir.storage.sqlite import is_wal_safe
+from weir.storage.sqlite import VERSION_TABLE, is_wal_safe, newer_database, revisions_in
 
 BUSY_TIMEOUT_MS = 10_000
-VERSION_TABLE = "alembic_version"
 
 _BEGIN_OPTION = "weir_begin"
 _VERSION = Table(VERSION_TABLE, MetaData(), Column("version_num", String(32), primary_key=True))
@@ -93,7 +91,7 @@ def migrate(engine: Engine, script_location: Path, *, newest: Newest | None = No
     Cheap when they are there already, and for an empty database when ``newest`` is told. Raises
     ``Conflict`` (``newer_database``) for a database that a newer version of Weir has written.
     """
-    revisions = sorted(path.name[:4] for path in (script_location / "versions").glob("[0-9]*_*.py"))
+    revisions = revisions_in(script_location)
     with engine.connect() as connection:
         current = _current_revision(connection)
     if current == revisions[-1]:
@@ -101,12 +99,8 @@ def migrate(engine: Engine, script_location: Path, *, newest: Newest | None = No
     if newest is not None and _make_tables(engine, newest, revision=revisions[-1]):
         return
     if current is not None and current not in revisions:
-        raise Conflict(
-            f"The database {engine.url.render_as_string()} has revision {current}; "
-            f"this version of Weir knows revisions up to {revisions[-1]}.",
-            code="newer_database",
-            hint="Run the version of Weir that wrote it or a newer one, or restore a backup.",
-        )
+        name = engine.url.database or engine.url.render_as_string()
+        raise newer_database(name, current, newest=revisions[-1])
     _upgrade(engine, script_location)
 
 

@@ -7,6 +7,8 @@ import contextlib
 import errno
 import fcntl
 import os
+import pwd
+import stat
 from collections.abc import Callable, Collection, Generator, Iterable
 from pathlib import Path
 from time import sleep
@@ -86,10 +88,128 @@ def usable(root: Path, *, what: str = "data directory") -> Generator[None]:
     except OSError as error:
         where = "with --data" if what == "data directory" else "directory"
         raise InvalidInput(
-            f"The {what} {root} cannot be used: {error.strerror}.",
+            f"The {what} {root} cannot be used: {_reason(error, root)}.",
             code="data_directory",
-            hint=f"Choose another {where}, or mend its disk or its permissions.",
+            hint=_owner_hint(error, root)
+            or f"Choose another {where}, or mend its disk or its permissions.",
         ) from error
+
+
+def check_entry(root: Path, *, what: str = "data directory") -> None:
+    """Raises ``InvalidInput`` when a directory is there and this user may not look into it.
+
+    Or when it is no directory, or nobody can tell. One that is not there yet is fine.
+    """
+    with usable(root, what=what):
+        try:
+            is_directory = stat.S_ISDIR(root.stat().st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        if not is_directory:
+            raise NotADirectoryError(errno.ENOTDIR, "it is a file")
+        if not os.access(root, os.R_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(root))
+
+
+def check_access(path: Path) -> None:
+    """Raises ``InvalidInput`` (``file_access``) for a file that this user may not read and write.
+
+    Or for a directory in which it may not. One that is not there is fine.
+    """
+    wanted = os.R_OK | os.W_OK
+    try:
+        if stat.S_ISDIR(path.stat().st_mode):
+            wanted |= os.X_OK
+        if not os.access(path, wanted):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise refusal_of(error, path) from error
+
+
+def check_socket(path: Path) -> None:
+    """Raises ``InvalidInput`` (``file_access``) for a Unix socket that this user may not use.
+
+    One that is not there is fine.
+    """
+    try:
+        path.stat()
+        if not os.access(path, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise refusal_of(error) from error
+
+
+def working_directory_is_there() -> bool:
+    """Whether relative paths lead anywhere."""
+    try:
+        Path.cwd()
+    except OSError:
+        return False
+    return True
+
+
+def refusal_of(error: OSError, path: Path | None = None) -> InvalidInput:
+    """What the system refused, in one sentence: which file, and why, or whose it is.
+
+    ``path`` is the file that an error is about which names none.
+    """
+    if path is None and isinstance(error.filename, str | bytes):
+        path = Path(os.fsdecode(error.filename))
+    subject = "A file" if path is None else str(path)
+    return InvalidInput(
+        f"{subject} cannot be used: {_reason(error, path)}.",
+        code="file_access",
+        hint=_owner_hint(error, path) or "Mend its disk or its permissions, or name another.",
+    )
+
+
+def _reason(error: OSError, path: Path | None) -> str:
+    """The system's words; of a refused permission, whose the file is that is in the way."""
+    words = error.strerror or type(error).__name__
+    barrier = _barrier(error, path)
+    if barrier is None:
+        return words
+    shown = "it" if barrier == path else str(barrier)
+    mode = stat.S_IMODE(barrier.stat().st_mode)
+    owner = barrier.stat().st_uid
+    if owner == os.geteuid():
+        return f"{words}, {shown} has mode {mode:03o}"
+    return f"{shown} belongs to the user {_name_of(owner)}, and you are {_name_of(os.geteuid())}"
+
+
+def _owner_hint(error: OSError, path: Path | None) -> str | None:
+    barrier = _barrier(error, path)
+    if barrier is None or barrier.stat().st_uid == os.geteuid():
+        return None
+    name = _name_of(barrier.stat().st_uid)
+    return f"Run the command as that user (sudo -u {name} weir …), or name a directory of yours."
+
+
+def _barrier(error: OSError, path: Path | None) -> Path | None:
+    """What stands in the way of a refused permission: the file, or a directory above it."""
+    if path is None or error.errno not in (errno.EACCES, errno.EPERM):
+        return None
+    named = error.filename if isinstance(error.filename, str) else ""
+    target = Path(named) if named.startswith(str(path)) else path
+    there: Path | None = None
+    for part in (*reversed(target.absolute().parents), target.absolute()):
+        try:
+            part.stat()
+        except OSError:
+            break
+        there = part
+    return path if there == path.absolute() else there
+
+
+def _name_of(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
 
 
 def strangers(path: Path, *, own: Collection[str]) -> list[str]:

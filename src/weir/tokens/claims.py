@@ -70,7 +70,7 @@ class TokenParts(NamedTuple):
 def may_be_token(text: str) -> bool:
     """Whether the text can be a token; then it cannot be a key: those are shorter.
 
-    A signature of RS256 with 2048 bits alone has 342 characters.
+    A signature of RS256 alone has 342 characters with 2048 bits, and 512 with 3072.
     """
     return KEY_CHARS_MAX < len(text) <= TOKEN_CHARS_MAX and text.count(".") == 2
 

@@ -28,7 +28,12 @@ from cryptography.hazmat.primitives.serialization import (
 
 from weir.tokens.claims import encode_part
 
-KEY_BITS = 2048
+KEY_BITS = 3072
+"""Size of a new key: 128 bits of strength (NIST SP 800-57 part 1, table 2).
+
+Earlier versions made keys of 2048 bits; those verify, and sign, until they are rotated.
+"""
+
 _EXPONENT = 65537
 _PADDING = PKCS1v15()
 _HASH = SHA256()
@@ -46,9 +51,9 @@ class KeyPair(NamedTuple):
         return f"KeyPair(kid={self.kid!r})"
 
 
-def make_pair() -> KeyPair:
-    """A new key, from the system's randomness; takes tenths of a second."""
-    private = generate_private_key(_EXPONENT, KEY_BITS)
+def make_pair(*, bits: int = KEY_BITS) -> KeyPair:
+    """A new key of so many bits, from the system's randomness; takes tenths of a second."""
+    private = generate_private_key(_EXPONENT, bits)
     public = private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     hidden = private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
     kid = encode_part(hashlib.sha256(public).digest()[:16]).decode()

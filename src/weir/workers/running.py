@@ -29,6 +29,8 @@ class RunningJob:
         self._worker: Worker | None = None
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
+        self.word: bytes | None = None
+        """What the worker told of its whole answer; None until it has come to the last bytes."""
 
     @property
     def has_begun(self) -> bool:
@@ -47,12 +49,10 @@ class RunningJob:
 
     async def next_part(self) -> bytes | None:
         """Returns the next bytes of the answer, None at its end; raises what the worker reports."""
-        assert self._reader is not None, "a job that has begun"
-        try:
-            size, kind = MESSAGE_HEAD.unpack(await self._reader.readexactly(MESSAGE_HEAD.size))
-            body = await self._reader.readexactly(size)
-        except (asyncio.IncompleteReadError, OSError):
-            raise await self._cause_of_end() from None
+        kind, body = await self._next_message()
+        while kind == MessageKind.WORD:
+            self.word = body
+            kind, body = await self._next_message()
         if kind == MessageKind.DONE:
             return None
         if kind == MessageKind.FAILED:
@@ -79,6 +79,14 @@ class RunningJob:
         process_id = self._worker.process_id if self._worker else None
         emit(self._kind.killed, reason="deadline", worker=process_id)
         self.finish(self._kind.timed_out().code)
+
+    async def _next_message(self) -> tuple[int, bytes]:
+        assert self._reader is not None, "a job that has begun"
+        try:
+            size, kind = MESSAGE_HEAD.unpack(await self._reader.readexactly(MESSAGE_HEAD.size))
+            return kind, await self._reader.readexactly(size)
+        except (asyncio.IncompleteReadError, OSError):
+            raise await self._cause_of_end() from None
 
     async def _send(
         self, connection: socket.socket, encoded: bytes, descriptors: Sequence[int]

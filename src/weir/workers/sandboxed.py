@@ -5,6 +5,7 @@ What a worker gives up before it is spare needs no job; the rest needs to know t
 
 import socket
 from collections.abc import Callable, Iterable
+from typing import Final
 
 import msgspec
 
@@ -18,6 +19,9 @@ from weir.workers.wire import (
     receive_assignment,
     send_message,
 )
+
+LAST_WORD_BYTES: Final = 256 << 10
+"""Address space that is kept back from a job, to tell how it ended."""
 
 
 def enter(connection: socket.socket, limits: WorkerLimits) -> None:
@@ -53,15 +57,19 @@ def report(
 ) -> None:
     """Runs the kind's ``answer``, which sends the ``BODY`` messages, and sends the last word.
 
-    ``translate`` tells in Weir's words what is no ``WeirError``.
+    ``translate`` tells in Weir's words what is no ``WeirError``. A last word can be said when the
+    job's own memory is used up.
     """
+    kept = bytearray(LAST_WORD_BYTES)
     try:
         answer()
     except WeirError as error:
+        del kept
         _fail(connection, error)
     except ConnectionError:
         return
     except Exception as error:  # whatever the engine throws is this job's end
+        del kept
         _fail(connection, translate(error))
     else:
         send_message(connection, MessageKind.DONE, b"")

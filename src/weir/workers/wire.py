@@ -2,10 +2,11 @@
 
 Worker to parent: messages of a little-endian ``u32`` length, one kind byte and that many bytes:
 ``READY`` (empty, once the engine is connected), then for the one job any number of ``BODY`` (bytes
-of the result) and one last ``DONE`` (empty) or ``FAILED`` (msgpack ``errors.Failure``). Parent to
-worker: one ``u32`` length, with the job's descriptors beside it, and the job in that many bytes.
-Fork server and parent share a socket of their own: one byte with the worker's end of a new pair
-asks for a fork; ``NOTE``s come back.
+of the result), before the last of them at most one ``WORD`` (msgpack, what this kind of job tells
+of its whole result), and one last ``DONE`` (empty) or ``FAILED`` (msgpack ``errors.Failure``).
+Parent to worker: one ``u32`` length, with the job's descriptors beside it, and the job in that many
+bytes. Fork server and parent share a socket of their own: one byte with the worker's end of a new
+pair asks for a fork; ``NOTE``s come back.
 """
 
 import socket
@@ -30,6 +31,7 @@ class MessageKind(IntEnum):
     BODY = 2
     DONE = 3
     FAILED = 4
+    WORD = 5
 
 
 class Note(IntEnum):

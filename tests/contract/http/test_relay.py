@@ -98,6 +98,24 @@ def test_old_client_gets_a_stream_to_the_end_of_the_connection(node: Node) -> No
         assert answer["connection"] == "close"
 
 
+def test_what_is_known_behind_the_body_comes_back(node: Node) -> None:
+    """Trailers are announced and sent as they came (RFC 9110, 6.5), and the connection goes on."""
+    with node.connect() as wire:
+        for count in (3, 0):
+            answer = wire.ask(request(f"/trailed/{count}", b"", method="GET"), method="GET")
+            assert answer["trailer"] == "X-Own, X-Other"
+            assert answer.trailers == [("x-own", "known late"), ("x-other", "2")]
+            assert len(answer.body.split()) == count
+        assert wire.ask(HELLO, method="GET").status == 200
+
+
+def test_old_client_is_promised_no_trailers(node: Node) -> None:
+    """Without chunks there is no place for them."""
+    with node.connect() as wire:
+        answer = wire.ask(b"GET /trailed/3 HTTP/1.0\r\n\r\n")
+        assert (answer.body, answer["trailer"]) == (b"0 1 2 ", None)
+
+
 @pytest.mark.parametrize(
     ("target", "method", "status", "body"),
     [

@@ -319,14 +319,28 @@ def test_overload_is_told_in_the_words_of_the_vendor(node: Node) -> None:
 # Other methods.
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT"])
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
 def test_other_methods_of_the_root_are_refused(node: Node, method: str) -> None:
     """405 with Allow; with a body or without, no key is asked for."""
     with node.connect() as wire:
         for body in (b"", b"x"):
             sent = request("/?a=b", body, method=method)
             answer = wire.ask(sent, method=method)
-            assert (answer.status, answer["allow"]) == (405, "POST, OPTIONS")
+            assert (answer.status, answer["allow"]) == (405, "POST, GET, HEAD, OPTIONS")
+    assert node.frames() == []
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_the_root_is_read_from_the_api_process(node: Node, method: str) -> None:
+    """A browser finds the first page where events are posted; nothing of it is taken for events."""
+    with node.connect() as wire:
+        for lines in ((), ("Origin: https://a.example",)):
+            answer = wire.ask(request("/?a=b", b"", *lines, method=method), method=method)
+            assert answer.status == 200
+            assert answer["access-control-allow-origin"] is None
+    assert [(each.method, each.target) for each in node.upstream.requests[-2:]] == [
+        (method, "/?a=b")
+    ] * 2
     assert node.frames() == []
 
 

@@ -12,7 +12,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
-from weir.api.run import serve_api
+from weir.api.run import Served, serve_api
 from weir.control.service import ControlService
 from weir.node.board import Board, Slot
 from weir.node.directory import Directory
@@ -104,9 +104,7 @@ def serve(
             stop = asyncio.Event()
             entered.append((asyncio.get_running_loop(), stop))
             await serve_api(
-                app,
-                control=service,
-                listeners=listeners,
+                Served(app, service, listeners, started()),
                 board=board,
                 clock=clock,
                 settings=Settings(drain_timeout_s=60),
@@ -128,6 +126,13 @@ def serve(
             thread.join(timeout=120)
 
     return running
+
+
+def started() -> "asyncio.Future[None]":
+    """Query workers that are there."""
+    workers = asyncio.get_running_loop().create_future()
+    workers.set_result(None)
+    return workers
 
 
 def wait_until(condition: Callable[[], bool]) -> None:

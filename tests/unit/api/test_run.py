@@ -15,16 +15,19 @@ import uvloop
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
+from tests.unit.api.conftest import started
 from weir.api.app import build_app
-from weir.api.run import serve_api
+from weir.api.replies import takes_trailers
+from weir.api.run import Served, serve_api
 from weir.control import uptime
 from weir.control.records import KeyRequest
 from weir.control.service import ControlService
 from weir.errors import Unavailable
 from weir.node.board import Board, Slot
 from weir.node.directory import Directory
-from weir.node.sockets import connect_unix
+from weir.node.sockets import connect_unix, listen_unix
 from weir.settings import Settings
 
 LOOPS = [None, uvloop.new_event_loop]
@@ -84,6 +87,40 @@ def test_broken_off_reply_does_not_look_whole(serve: Any, directory: Directory) 
         pytest.raises(http.client.IncompleteRead),
     ):
         get(directory, "/break-off")
+
+
+@pytest.mark.parametrize("loop_factory", LOOPS, ids=["asyncio", "uvloop"])
+def test_trailers_stand_behind_the_last_chunk(
+    serve: Any, directory: Directory, loop_factory: Any
+) -> None:
+    """Of a response that asks for them, none of a HEAD's; the connection stays in step."""
+
+    class Trailed(Response):
+        async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+            takes = takes_trailers(scope)
+            start = {"type": "http.response.start", "status": 200, "headers": []}
+            await send({**start, "trailers": takes})
+            await send({"type": "http.response.body", "body": b"first", "more_body": True})
+            await send({"type": "http.response.body", "body": b"last"})
+            if takes:
+                await send({"type": "http.response.trailers", "headers": [(b"x-late", b"yes")]})
+
+    async def trailed(_request: Request) -> Response:
+        return Trailed()
+
+    app = build_app([Route("/trailed", trailed)])
+    asked = b"%s /trailed HTTP/1.1\r\nHost: weir\r\n%s\r\n"
+    with serve(app, loop_factory=loop_factory):
+        raw = connect_unix(directory.api_socket, timeout_s=120)
+        raw.sendall(asked % (b"GET", b"") + asked % (b"HEAD", b""))
+        raw.sendall(asked % (b"GET", b"Connection: close\r\n"))
+        received = b"".join(iter(lambda: raw.recv(65536), b""))
+        raw.close()
+    body = b"5\r\nfirst\r\n4\r\nlast\r\n0\r\nx-late: yes\r\n\r\n"
+    assert received.count(body) == 2
+    assert received.count(b"x-late") == 2
+    assert received.count(b"HTTP/1.1 200") == 3
+    assert received.endswith(body)
 
 
 def test_uptime_stands_on_the_board(serve: Any, board: Board) -> None:
@@ -152,9 +189,7 @@ def test_failed_server_ends_the_process(
         closed.close()
         with other:
             await serve_api(
-                build_app([]),
-                control=service,
-                listeners=(closed, other),
+                Served(build_app([]), service, (closed, other), started()),
                 board=board,
                 clock=clock,
                 settings=Settings(),
@@ -162,6 +197,54 @@ def test_failed_server_ends_the_process(
             )
 
     with pytest.raises(ExceptionGroup):
+        asyncio.run(main())
+    assert board.get(Slot.API_READY) == 0
+
+
+def test_both_sockets_are_served_before_there_are_query_workers(
+    directory: Directory, board: Board, service: ControlService, clock: Any
+) -> None:
+    """Keys can be revoked at once; readiness is told when a query would find a worker."""
+
+    async def main() -> list[int]:
+        stop = asyncio.Event()
+        workers = asyncio.get_running_loop().create_future()
+        listeners = listen_unix(directory.api_socket), listen_unix(directory.control_socket)
+        served = Served(build_app([]), service, listeners, workers)
+        serving = asyncio.create_task(
+            serve_api(served, board=board, clock=clock, settings=Settings(), stop=stop)
+        )
+        status, _, _ = await asyncio.to_thread(get, directory, "/openapi.json")
+        await asyncio.to_thread(connect_unix(directory.control_socket, timeout_s=120).close)
+        seen = [status, board.get(Slot.API_READY)]
+        workers.set_result(None)
+        await asyncio.to_thread(wait_for, lambda: board.get(Slot.API_READY) == 1)
+        stop.set()
+        await serving
+        return seen
+
+    assert asyncio.run(main()) == [200, 0]
+    assert board.get(Slot.API_READY) == 0
+
+
+def test_workers_that_cannot_start_end_the_process(
+    directory: Directory, board: Board, service: ControlService, clock: Any
+) -> None:
+    """The supervisor hears of it and tries again; readiness was never told."""
+
+    async def main() -> None:
+        workers = asyncio.get_running_loop().create_future()
+        workers.set_exception(Unavailable("No worker could be started."))
+        listeners = listen_unix(directory.api_socket), listen_unix(directory.control_socket)
+        await serve_api(
+            Served(build_app([]), service, listeners, workers),
+            board=board,
+            clock=clock,
+            settings=Settings(),
+            stop=asyncio.Event(),
+        )
+
+    with pytest.raises(Unavailable):
         asyncio.run(main())
     assert board.get(Slot.API_READY) == 0
 

@@ -69,7 +69,7 @@ def stored(path: str, body: bytes, limits: AdmissionLimits = LIMITS) -> list[Eve
         refused_count=admission.refused_count, flags=0, meta=admission.meta,
         body=body if admission.body is None else admission.body,
     )  # fmt: skip
-    events = list(route.dialect.decode(frame))
+    events = list(route.dialect.decode([frame]))
     assert len(events) == admission.event_count
     return events
 

@@ -34,7 +34,7 @@ def _stored(body: bytes, content_type: bytes | None = None) -> list[Event]:
         place=Place(1, 1, 1, 1), dialect=ROUTE.dialect.code, dialect_version=1,
         event_count=admission.event_count, refused_count=0, flags=0, meta=admission.meta, body=body,
     )  # fmt: skip
-    events = list(ROUTE.dialect.decode(frame))
+    events = list(ROUTE.dialect.decode([frame]))
     assert len(events) == admission.event_count
     return events
 

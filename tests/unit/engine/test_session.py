@@ -1,5 +1,6 @@
 """What a session can reach when a query has got past the gate."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -242,12 +243,49 @@ def test_engine_errors_become_plain_words(session: Session, sql: str, words: str
         assert noise not in caught.value.message
 
 
-@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("std::bad_alloc")])
+def told_as_json(kind: str, words: str) -> str:
+    """An error's text as the engine writes it here."""
+    return f"{kind} Error: " + json.dumps({"exception_type": kind, "exception_message": words})
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        pa.ArrowMemoryError("malloc of size 64 failed"),
+        RuntimeError("std::bad_alloc"),
+        OSError(12, "Cannot allocate memory"),
+        duckdb.OutOfMemoryException("could not allocate block of size 256.0 KiB"),
+        OSError(told_as_json("Out of Memory", "ArrowBuffer: failed to allocate 268435456 bytes")),
+        duckdb.InternalException(told_as_json("INTERNAL", "Memory allocation failure")),
+        duckdb.FatalException(told_as_json("FATAL", "Failed: invalidated. Original: bad_alloc")),
+        duckdb.FatalException(told_as_json("FATAL", "Original error: std::bad_alloc")),
+        duckdb.InvalidInputException(
+            told_as_json("Invalid Input", "Cannot create a string of size: '5000000000', the")
+        ),
+        pa.ArrowInvalid(
+            "Invalid: Invalid Input Error: Arrow Appender: The maximum total string size for"
+            " regular string buffers is 2147483647 but the offset of 3 exceeds this."
+        ),
+    ],
+)
 def test_exhausted_memory_is_told_alike(error: Exception) -> None:
-    """Whoever noticed it."""
+    """Whoever noticed it: the engine, Arrow on its way out, Python, or an allocator."""
     found = translate(error)
     assert isinstance(found, Unprocessable)
     assert found.code == "query_memory_exceeded"
+    assert found.hint
+
+
+@pytest.mark.parametrize("text", ["out of memory", "std::bad_alloc", "failed to allocate"])
+def test_a_query_that_speaks_of_memory_is_a_mistake_like_others(
+    session: Session, text: str
+) -> None:
+    """What the sender wrote is in the engine's words, and no sign of anything."""
+    with pytest.raises(InvalidInput):
+        read(session, f"SELECT '{text}'::INT")
+    with pytest.raises(InvalidInput):
+        read(session, f'SELECT "{text}" FROM events')
 
 
 @pytest.mark.parametrize(

@@ -189,7 +189,7 @@ class Node:
         dialects = dialects_by_code()
         found: list[Event] = []
         for frame in self.frames():
-            events = dialects[frame.dialect].decode(frame)
+            events = dialects[frame.dialect].decode([frame])
             assert len(events) == frame.event_count
             found.extend(events)
         return found
@@ -227,12 +227,14 @@ def running_node(
     root: Path,
     *,
     with_api: bool = True,
+    with_registry: bool = True,
     listener: socket.socket | None = None,
     **options: Any,
 ) -> Iterator[Node]:
     """A node until the block ends; then nothing may be left in flight and nothing amiss.
 
-    Without a ``listener`` it gets a port of its own. ``options`` are settings. The check at the
+    Without a ``listener`` it gets a port of its own. ``options`` are settings. Without a registry,
+    none is published: a test does so when it wants one. The check at the
     end: bytes in flight are back at 0, no connection is left, and the loop had nothing to complain
     of.
     """
@@ -247,7 +249,13 @@ def running_node(
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 serving = _serve(
-                    root, settings, nodes, started, with_api=with_api, listener=listener
+                    root,
+                    settings,
+                    nodes,
+                    started,
+                    with_api=with_api,
+                    with_registry=with_registry,
+                    listener=listener,
                 )
                 runner.run(serving)
         except BaseException as error:  # shown by the test that waits for the node
@@ -280,6 +288,7 @@ async def _serve(
     started: threading.Event,
     *,
     with_api: bool,
+    with_registry: bool,
     listener: socket.socket,
 ) -> None:
     loop = asyncio.get_running_loop()
@@ -293,8 +302,10 @@ async def _serve(
         directory.journal(0), quarantine=directory.quarantine, clock=clock,
         file_bytes=MIB, notify=loop.call_soon_threadsafe, disk=disk,
     )  # fmt: skip
-    publish_registry(directory, board, make_registry(1))
+    if with_registry:
+        publish_registry(directory, board, make_registry(1))
     board.set(Slot.API_READY, 1)
+    board.set(Slot.LOADER_READY, 1)
     backlog = [0]
     overload = Overload(
         root,

@@ -27,7 +27,8 @@ class Request(msgspec.Struct):
 class Upstream:
     """One request a connection, as the relay promises.
 
-    ``/echo`` tells what it got; ``/stream/N`` sends N chunks; ``/sized`` sends a Content-Length;
+    ``/echo`` tells what it got; ``/stream/N`` sends N chunks, ``/trailed/N`` trailers behind them;
+    ``/sized`` sends a Content-Length;
     ``/none`` is a 204; ``/gone`` closes without a word; ``/torn`` dies midway; ``/garbage`` is no
     HTTP; ``/hang`` says nothing until ``let_go``; ``/flood`` sends until nobody takes it.
     """
@@ -79,6 +80,7 @@ class Upstream:
     def _answers(self) -> dict[str, _Answer]:
         return {
             "stream": self._stream,
+            "trailed": self._trailed,
             "sized": self._sized,
             "none": self._none,
             "gone": self._gone,
@@ -102,11 +104,16 @@ class Upstream:
         self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-        for number in range(int(request.target.split("/")[2])):
-            piece = b"%d " % number
-            writer.write(b"%x\r\n%s\r\n" % (len(piece), piece))
-            await writer.drain()
+        await _write_chunks(request, writer)
         writer.write(b"0\r\n\r\n")
+
+    async def _trailed(
+        self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nTrailer: X-Own, X-Other\r\n")
+        writer.write(b"Transfer-Encoding: chunked\r\n\r\n")
+        await _write_chunks(request, writer)
+        writer.write(b"0\r\nX-Own: known late\r\nX-Other: 2\r\n\r\n")
 
     async def _sized(
         self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -158,6 +165,13 @@ class Upstream:
 
 
 _Answer = Callable[[Request, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+async def _write_chunks(request: Request, writer: asyncio.StreamWriter) -> None:
+    for number in range(int(request.target.split("/")[2])):
+        piece = b"%d " % number
+        writer.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+        await writer.drain()
 
 
 async def _read(reader: asyncio.StreamReader) -> Request:

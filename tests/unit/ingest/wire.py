@@ -23,6 +23,7 @@ class Answer:
     headers: Sequence[tuple[str, str]] = ()
     body: bytes = b""
     phrase: str = field(default="", compare=False)
+    trailers: Sequence[tuple[str, str]] = ()
 
     def __getitem__(self, name: str) -> str | None:
         found = self.all(name)
@@ -117,8 +118,9 @@ class Wire:
         version, status, phrase = line.split(" ", 2)
         assert version == "HTTP/1.1"
         headers = [self._header(text) for text in lines]
-        body = self._body(int(status), method, dict(headers))
-        return Answer(int(status), headers, body, phrase)
+        trailers: list[tuple[str, str]] = []
+        body = self._body(int(status), method, dict(headers), trailers)
+        return Answer(int(status), headers, body, phrase, trailers)
 
     def ask(self, *parts: bytes, method: str = "POST") -> Answer:
         """Sends and reads one answer."""
@@ -143,11 +145,13 @@ class Wire:
         """True when the server closes without another byte; waits for either."""
         return not self._rest and not self._more()
 
-    def _body(self, status: int, method: str, headers: dict[str, str]) -> bytes:
+    def _body(
+        self, status: int, method: str, headers: dict[str, str], trailers: list[tuple[str, str]]
+    ) -> bytes:
         if method == "HEAD" or status in (204, 304) or status < 200:
             return b""
         if "chunked" in headers.get("transfer-encoding", ""):
-            return self._chunks()
+            return self._chunks(trailers)
         if "content-length" in headers:
             return self._exactly(int(headers["content-length"]))
         while self._more():
@@ -155,12 +159,13 @@ class Wire:
         body, self._rest = self._rest, b""
         return body
 
-    def _chunks(self) -> bytes:
+    def _chunks(self, trailers: list[tuple[str, str]]) -> bytes:
         parts: list[bytes] = []
         while size := int(self._until(b"\r\n"), 16):
             parts.append(self._exactly(size))
             assert self._exactly(2) == b"\r\n"
-        assert self._until(b"\r\n") == b"\r\n"
+        while (line := self._until(b"\r\n")) != b"\r\n":
+            trailers.append(self._header(line.decode("latin-1")))
         return b"".join(parts)
 
     def _until(self, end: bytes) -> bytes:

@@ -10,8 +10,9 @@ from weir.journal.frame import (
     HEAD_BYTES,
     META_BYTES_MAX,
     Mark,
+    StoredFrame,
     claimed_length,
-    decode_frame,
+    decode_frames,
     encode_frames,
     frame_bytes,
     received_times,
@@ -48,12 +49,12 @@ def test_frames_come_back_as_written(several: list[Draft], position: int, offset
     memory = b"".join(parts)
     assert end.position == position + len(memory)
     at = 0
-    for one, received_at_us in zip(several, times, strict=True):
+    frames = _decode(memory, start.position)
+    for one, frame, received_at_us in zip(several, frames, times, strict=True):
         length = claimed_length(memory, at, position=position)
         assert length == frame_bytes(len(one.meta), len(one.body))
         assert length % FRAME_ALIGNMENT == 0
-        frame = decode_frame(memory, at, length, checksum=CHECKSUM, journal_id="07")
-        assert frame is not None
+        assert _decode(memory, position, at=at, limit=position) == [frame]
         assert (frame.position, frame.offset) == (position, offset)
         assert frame.received_at_us == received_at_us
         assert (frame.position - frame.pending_bytes, frame.offset - frame.pending_events) == (
@@ -67,10 +68,71 @@ def test_frames_come_back_as_written(several: list[Draft], position: int, offset
 
 def test_frame_under_another_seed_is_none() -> None:
     """Without the file's seed nobody can make a frame."""
-    parts, end = encode_frames([draft()], [1], CHECKSUM, start=Mark(0, 0))
+    parts, _ = encode_frames([draft()], [1], CHECKSUM, start=Mark(0, 0))
     other = seed_checksum(b"fedcba9876543210")
-    frame = decode_frame(b"".join(parts), 0, end.position, checksum=other, journal_id="07")
-    assert frame is None
+    assert _decode(b"".join(parts), 0, checksum=other) == []
+    assert len(_decode(b"".join(parts), 0)) == 1
+
+
+@given(
+    several=st.lists(drafts, min_size=1, max_size=5),
+    where=st.floats(0, 1, exclude_max=True),
+    bit=st.integers(0, 7),
+)
+def test_flipped_bit_ends_a_stretch_before_its_frame(
+    several: list[Draft], where: float, bit: int
+) -> None:
+    """Whatever byte is damaged, the frames before it are read and nothing altered is."""
+    parts, _ = encode_frames(several, range(len(several)), CHECKSUM, start=Mark(0, 0))
+    whole = b"".join(parts)
+    frames = _decode(whole, 0)
+    memory = bytearray(whole)
+    at = int(where * len(memory))
+    memory[at] ^= 1 << bit
+    assert _decode(bytes(memory), 0) == [each for each in frames if each.next_position <= at]
+
+
+def test_stretch_ends_where_it_must() -> None:
+    """At the limit, at the end, where memory ends and where offsets do not follow."""
+    place = Place(1, 2, 3, 4)
+    three = [
+        Draft(place, 1, 1, count, 0, 0, b"", bytes(size))
+        for count, size in ((1, 3), (2, 90), (3, 7))
+    ]
+    parts, end = encode_frames(three, [1, 2, 3], CHECKSUM, start=Mark(0, 0))
+    memory = b"".join(parts)
+    first, second, third = frames = _decode(memory, 0)
+    assert frames[-1].next_position == end.position
+    assert _decode(memory, 0, limit=second.position) == [first]
+    assert _decode(memory, 0, limit=second.position + 1) == [first, second]
+    assert _decode(memory, 0, end=third.next_position - 1) == [first, second]
+    assert _decode(memory[:-1], 0) == [first, second]
+    assert _decode(memory[: second.position + HEAD_BYTES], 0) == [first]
+    other, _ = encode_frames(three[2:], [3], CHECKSUM, start=Mark(third.position, 7))
+    jumped = memory[: third.position] + b"".join(other)
+    assert _decode(jumped, 0) == [first, second]
+    [alone] = _decode(jumped, third.position, at=third.position)
+    assert alone.offset == 7
+
+
+def _decode(
+    memory: bytes,
+    position: int,
+    *,
+    at: int = 0,
+    end: int = 2**62,
+    limit: int = 2**62,
+    checksum: int = CHECKSUM,
+) -> list[StoredFrame]:
+    """The stretch of frames in a journal's bytes."""
+    return decode_frames(
+        *(memory, at),
+        position=position,
+        end=min(end, position + len(memory)),
+        limit=limit,
+        checksum=checksum,
+        journal_id="07",
+    )
 
 
 def test_head_at_another_position_claims_nothing() -> None:

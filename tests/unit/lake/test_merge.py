@@ -53,7 +53,6 @@ def job_of(root: Path, parts: list[list[int]], **fields: object) -> MergeJob:
     inputs = tuple(f"lake/1/2/dt=2026-11-20/{place:08d}-0.parquet" for place in range(len(parts)))
     made = {
         "root": str(root),
-        "spill": str(root / "spill"),
         "inputs": inputs,
         "sha256": tuple(sha256((root / path).read_bytes()).hexdigest() for path in inputs),
         "row_count": sum(map(len, parts)),

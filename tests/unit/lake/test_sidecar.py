@@ -1,6 +1,7 @@
 """Sidecars find what is in them, within the window, and nothing else."""
 
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from weir.errors import Corrupt
 from weir.lake.sidecar import (
     Ids,
+    MappedSidecar,
     Matches,
     concat_ids,
     decode_sidecar,
@@ -19,6 +21,7 @@ from weir.lake.sidecar import (
     merge_ids,
     sort_ids,
 )
+from weir.lake.sidecar_merge import merged_sidecar
 
 Entry = tuple[int, int, int, int]
 _COLUMNS = ("hi", "lo", "received_us", "body")
@@ -65,6 +68,31 @@ def test_merged_indexes_equal_sorted_entries(one: list[Entry], two: list[Entry])
     parts = [sort_ids(make_ids(entries)) for entries in (one, two)]
     rows = zip(*(getattr(merge_ids(parts), name).tolist() for name in _COLUMNS), strict=True)
     assert [row[:3] for row in rows] == sorted(entry[:3] for entry in one + two)
+
+
+@given(st.lists(_entries, max_size=4), st.integers(-1, 20), st.integers(1, 20))
+def test_merged_file_holds_what_came_after_a_time(
+    made: list[list[Entry]], after: int, slice_ids: int
+) -> None:
+    """A slice at a time it has the bytes that merging all at once and leaving out gives."""
+    parts = [
+        sort_ids(make_ids([(hi << 62 | hi, lo, received, body) for hi, lo, received, body in each]))
+        for each in made
+    ]
+    with mock.patch("weir.lake.sidecar_merge.SLICE_IDS", slice_ids):
+        content = merged_sidecar(parts, received_after_us=after)
+    ids = merge_ids(parts)
+    assert bytes(content) == encode_sidecar(ids.take(ids.received_us > after))
+
+
+def test_what_was_let_go_of_is_found_again(tmp_path: Path) -> None:
+    """Only memory goes back; lookups that are running read on."""
+    ids = sort_ids(make_ids([(number, 0, number, 1) for number in range(10_000)]))
+    (tmp_path / "x").write_bytes(encode_sidecar(ids))
+    mapped = MappedSidecar(tmp_path / "x")
+    assert mapped.ids.hi.tolist() == ids.hi.tolist()
+    mapped.let_go()
+    assert mapped.ids.hi.tolist() == ids.hi.tolist()
 
 
 def test_older_files_find_ids_and_no_conflicts() -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from weir.domain.snapshot import LakeFile
-from weir.lake.tiers import INPUTS_MAX, MergeLimits, plan_merges
+from weir.lake.tiers import INPUTS_MAX, MergeLimits, is_small, plan_merges
 
 TODAY = "2026-11-20"
 LIMITS = MergeLimits(fan_in=4, file_bytes_max=1000)
@@ -41,6 +41,36 @@ def test_a_day_that_is_over_is_merged_to_the_end() -> None:
     ) == [["f0", "f1"]]
     large = files_of(99_000, 99_000, day="2026-11-19")
     assert plan_merges(large, LIMITS, today=TODAY, skipped=()) == []
+
+
+def test_files_of_which_few_fit_into_one_wait_for_the_end_of_their_day() -> None:
+    """Writing them again would save little; a day that is over is merged all the same."""
+    assert plan_merges(files_of(*[48_000] * 8), LIMITS, today=TODAY, skipped=()) == [
+        tuple(files_of(*[48_000] * 8)[:2])
+    ]
+    limits = LIMITS._replace(fan_in=6)
+    assert plan_merges(files_of(*[48_000] * 8), limits, today=TODAY, skipped=()) == []
+    over = files_of(*[48_000] * 8, day="2026-11-19")
+    assert paths(plan_merges(over, limits, today=TODAY, skipped=())) == [["f0", "f1"]]
+
+
+def test_merges_that_save_most_for_what_they_write_come_first() -> None:
+    """Many small files before few large ones, whichever tier and project they are of."""
+    large = files_of(*[9_000] * 4)
+    small = [file(f"b{n}", 100, project=2) for n in range(4)]
+    both = [file(f"c{n}", rows, project=3) for n, rows in enumerate([5_000] * 4 + [50] * 9)]
+    planned = plan_merges([*large, *both, *small], LIMITS, today=TODAY, skipped=())
+    assert [[path[0] for path in merge] for merge in paths(planned)] == [
+        ["c"] * 9,
+        ["b"] * 4,
+        ["f"] * 4,
+    ]
+
+
+def test_a_merge_is_small_by_what_it_reads() -> None:
+    """An eighth of what one may read."""
+    assert is_small(files_of(6_000, 6_000), LIMITS)
+    assert not is_small(files_of(6_000, 6_500), LIMITS)
 
 
 def test_days_and_projects_are_never_mixed() -> None:

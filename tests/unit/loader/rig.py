@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from weir.catalog.adapter import SqlCatalog
 from weir.clock import SystemClock
-from weir.domain.event import Dialect, Event
+from weir.domain.event import Dialect, Event, frame_by_frame
 from weir.domain.frame import Draft, Frame, Place
 from weir.domain.outcome import LedgerRow
 from weir.domain.registry import Endpoint, Registry
@@ -93,7 +93,7 @@ def decode(frame: Frame) -> Sequence[Event]:
         raise InvalidInput(str(error)) from error
 
 
-JSON_DIALECT = Dialect(1, "json", decode)
+JSON_DIALECT = Dialect(1, "json", frame_by_frame(decode))
 
 
 class _Waiter:

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from weir.clock import SystemClock
 from weir.domain.snapshot import LakeFile, Snapshot
 from weir.lake.schema import CANONICAL
-from weir.query.job import TableSnapshot
+from weir.query.job import Meta, TableSnapshot
 from weir.query.pool import QueryLimits, QueryPool
 from weir.query.request import EVENTS, QueryRequest
 from weir.settings import Settings
@@ -105,6 +105,20 @@ class Node:
                 if table.tail_fd is not None:
                     os.close(table.tail_fd)
         return await result.read()
+
+    def metas(self, sql: str, **options: Any) -> tuple[Meta | None, Meta | None]:
+        """What is known of a result with its first bytes, and with its last."""
+
+        async def read() -> tuple[Meta | None, Meta | None]:
+            async with self.pool.slot(1) as slot:
+                table = TableSnapshot(EVENTS, *snapshot_of((), None))
+                request = QueryRequest(tenant_id=1, sql=sql, **options)
+                result = await slot.run(request, [table])
+            before = result.meta
+            await result.read()
+            return before, result.meta
+
+        return self.loop.run_until_complete(read())
 
     def ask(self, sql: str, **options: Any) -> bytes:
         """``query``, waited for."""

@@ -85,10 +85,11 @@ def answer(sql: str, files: tuple[str, ...]) -> tuple[MessageKind, bytes]:
             body = b""
             while True:
                 kind, part = read_message(stream)
-                if kind is not MessageKind.BODY:
+                if kind is MessageKind.BODY:
+                    body += part
+                elif kind is not MessageKind.WORD:
                     process.wait(120)
                     return kind, body or part
-                body += part
 
 
 def read_message(stream: BinaryIO) -> tuple[MessageKind, bytes]:

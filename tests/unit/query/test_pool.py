@@ -113,6 +113,26 @@ def test_row_limit_cuts_and_tells(node: Node) -> None:
     assert (len(own["rows"]), own["meta"]["truncated"]) == (2, False)
 
 
+@pytest.mark.parametrize("kind", list(Format))
+def test_end_is_known_before_the_first_byte_where_one_batch_reaches_it(
+    node: Node, kind: Format
+) -> None:
+    """The default limit is within a batch, however wide the rows; a longer result tells at its end.
+
+    A Parquet file of these rows is a single group, which is written at its end.
+    """
+    wide = "SELECT range AS n, repeat('x', 1000) AS text FROM range({})"
+    for rows_found, limit, is_known in (
+        (1001, 1000, True),
+        (1000, 1000, True),
+        (9000, 8000, False),
+    ):
+        before, after = node.metas(wide.format(rows_found), format=kind, row_limit=limit)
+        assert after is not None
+        assert (after.rows, after.truncated) == (limit, rows_found > limit)
+        assert before == (after if is_known or kind is Format.PARQUET else None)
+
+
 def test_equal_names_are_told_apart(node: Node) -> None:
     """No result has two columns of one name."""
     sql = "SELECT a.seq, b.seq, count(), count() FROM events a, events b GROUP BY ALL"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Collection
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 import httpx
 
-from weir_client.client import Fields, WeirClient, named
+from weir_client.client import IDENTIFYING, Fields, Id, WeirClient, named
+from weir_client.events import NAMED
 from weir_client.losses import OnLoss
 from weir_client.options import DEFAULTS, Options
 from weir_client.queues import FULL_CODES
@@ -58,9 +60,9 @@ class AsyncWeirClient:
         event: str,
         properties: Fields | None = None,
         *,
-        user_id: str | None = None,
-        anonymous_id: str | None = None,
-        session_id: str | None = None,
+        user_id: Id | None = None,
+        anonymous_id: Id | None = None,
+        session_id: Id | None = None,
         ts: datetime | str | None = None,
         context: Fields | None = None,
     ) -> str:
@@ -79,31 +81,32 @@ class AsyncWeirClient:
 
     async def identify(
         self,
-        user_id: str,
+        user_id: Id,
         traits: Fields | None = None,
         *,
-        anonymous_id: str | None = None,
-        session_id: str | None = None,
+        anonymous_id: Id | None = None,
+        session_id: Id | None = None,
         context: Fields | None = None,
     ) -> str:
-        """``track`` of the event ``identify``, with the traits as its properties."""
-        return await self.track(
-            "identify",
-            traits,
-            user_id=user_id,
-            anonymous_id=anonymous_id,
-            session_id=session_id,
-            context=context,
-        )
+        """``track`` of the event ``identify``; see ``WeirClient.identify``."""
+        event = {
+            "event": "identify",
+            "user_id": user_id,
+            "anonymous_id": anonymous_id,
+            "session_id": session_id,
+            "properties": traits,
+            "context": context,
+        }
+        return await self._send(event, IDENTIFYING)
 
     async def page(
         self,
         name: str,
         properties: Fields | None = None,
         *,
-        user_id: str | None = None,
-        anonymous_id: str | None = None,
-        session_id: str | None = None,
+        user_id: Id | None = None,
+        anonymous_id: Id | None = None,
+        session_id: Id | None = None,
         context: Fields | None = None,
     ) -> str:
         """``track`` of the event ``page``, with the page's name among its properties."""
@@ -118,15 +121,7 @@ class AsyncWeirClient:
 
     async def send(self, event: Fields) -> str:
         """Takes an event as the node's native fields; see ``WeirClient.send``."""
-        client = self._client
-        encoded = client._encode(event)
-        if not encoded.body:
-            return encoded.event_id
-        code = client._put(encoded, 0.0)
-        if code in FULL_CODES and client._options.room_timeout_s:
-            code = await asyncio.to_thread(client._put, encoded, client._options.room_timeout_s)
-        client._tell(encoded, code)
-        return encoded.event_id
+        return await self._send(event, NAMED)
 
     async def flush(self, timeout_s: float | None = None) -> bool:
         """Sends now; see ``WeirClient.flush``."""
@@ -139,6 +134,17 @@ class AsyncWeirClient:
     def stats(self) -> Stats:
         """What happened so far."""
         return self._client.stats()
+
+    async def _send(self, event: Fields, required: Collection[str]) -> str:
+        client = self._client
+        encoded = client._encode(event, required)
+        if not encoded.body:
+            return encoded.event_id
+        code = client._put(encoded, 0.0)
+        if code in FULL_CODES and client._options.room_timeout_s:
+            code = await asyncio.to_thread(client._put, encoded, client._options.room_timeout_s)
+        client._tell(encoded, code)
+        return encoded.event_id
 
     async def __aenter__(self) -> Self:
         return self

@@ -3,31 +3,48 @@
 from __future__ import annotations
 
 import atexit
+import dataclasses
 import os
 import random
 import time
 import weakref
 from collections import ChainMap
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Union
+from uuid import UUID
 
 import httpx
 
 from weir_client.delivery import Delivery
-from weir_client.events import Encoded, encode_event, encode_rest, event_id_of, make_event_id
+from weir_client.events import (
+    NAMED,
+    Encoded,
+    encode_event,
+    encode_rest,
+    identity_of,
+    make_event_id,
+    plain_context,
+)
 from weir_client.losses import Loss, Losses, OnLoss
 from weir_client.options import DEFAULTS, Options
 from weir_client.queues import MemoryQueue, Queue
 from weir_client.sending import MakeHttp, find_target
 from weir_client.spool import Spool
 from weir_client.stats import Stats
+from weir_client.values import Unsayable
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 Fields = Mapping[str, object]
+
+Id = Union[str, int, UUID]
+"""Whose event it is, or which: sent as text."""
+
+IDENTIFYING = (*NAMED, "user_id")
+"""What ``identify`` is not without."""
 
 
 class WeirClient:
@@ -56,12 +73,12 @@ class WeirClient:
         """``context`` lies under each event's own. ``on_loss`` is called from any thread.
         ``make_http`` makes the httpx client, for proxies and certificates of your own.
 
-        Raises ``ValueError`` for a wrong address, key or limit, and ``SpoolUnusable`` when the
-        directory is in use or cannot be written, and what ``make_http`` raises.
+        Raises ``ValueError`` for a wrong address, key, limit or context, and ``SpoolUnusable`` when
+        the directory is in use or cannot be written, and what ``make_http`` raises.
         """
         options.check()
         self._target = find_target(url, key)
-        self._context = dict(context or {})
+        self._context = plain_context(context or {})
         self._options = options
         self._make_http = make_http
         self._losses = Losses(on_loss, time.monotonic)
@@ -79,9 +96,9 @@ class WeirClient:
         event: str,
         properties: Fields | None = None,
         *,
-        user_id: str | None = None,
-        anonymous_id: str | None = None,
-        session_id: str | None = None,
+        user_id: Id | None = None,
+        anonymous_id: Id | None = None,
+        session_id: Id | None = None,
         ts: datetime | str | None = None,
         context: Fields | None = None,
     ) -> str:
@@ -104,31 +121,35 @@ class WeirClient:
 
     def identify(
         self,
-        user_id: str,
+        user_id: Id,
         traits: Fields | None = None,
         *,
-        anonymous_id: str | None = None,
-        session_id: str | None = None,
+        anonymous_id: Id | None = None,
+        session_id: Id | None = None,
         context: Fields | None = None,
     ) -> str:
-        """``track`` of the event ``identify``, with the traits as its properties."""
-        return self.track(
-            "identify",
-            traits,
-            user_id=user_id,
-            anonymous_id=anonymous_id,
-            session_id=session_id,
-            context=context,
-        )
+        """``track`` of the event ``identify``, with the traits as its properties.
+
+        Without a user (``None``, an empty text) it names nobody, and is told as ``invalid``.
+        """
+        event = {
+            "event": "identify",
+            "user_id": user_id,
+            "anonymous_id": anonymous_id,
+            "session_id": session_id,
+            "properties": traits,
+            "context": context,
+        }
+        return self._send(event, IDENTIFYING)
 
     def page(
         self,
         name: str,
         properties: Fields | None = None,
         *,
-        user_id: str | None = None,
-        anonymous_id: str | None = None,
-        session_id: str | None = None,
+        user_id: Id | None = None,
+        anonymous_id: Id | None = None,
+        session_id: Id | None = None,
         context: Fields | None = None,
     ) -> str:
         """``track`` of the event ``page``, with the page's name among its properties."""
@@ -143,10 +164,7 @@ class WeirClient:
 
     def send(self, event: Fields) -> str:
         """Takes an event as the node's native fields, an ``event_id`` of your own included."""
-        encoded = self._encode(event)
-        if encoded.body:
-            self._tell(encoded, self._put(encoded, self._options.room_timeout_s))
-        return encoded.event_id
+        return self._send(event, NAMED)
 
     def flush(self, timeout_s: float | None = None) -> bool:
         """Sends now; True when everything taken before the call is delivered or told as lost.
@@ -169,7 +187,11 @@ class WeirClient:
         delivery = self._delivery
         done, left = delivery.close(self._timeout(timeout_s))
         message = "not delivered before the client was closed"
-        losses = [Loss(event_id_of(event), "undelivered", message, event) for event in left]
+        losses = [
+            Loss(event_id, "undelivered", message, event, name)
+            for event in left
+            for event_id, name in (identity_of(event),)
+        ]
         self._losses.tell(losses)
         self._losses.log_rest()
         return done
@@ -187,14 +209,22 @@ class WeirClient:
     def _timeout(self, timeout_s: float | None) -> float:
         return self._options.close_timeout_s if timeout_s is None else timeout_s
 
-    def _encode(self, event: Fields) -> Encoded:
+    def _send(self, event: Fields, required: Collection[str]) -> str:
+        encoded = self._encode(event, required)
+        if encoded.body:
+            self._tell(encoded, self._put(encoded, self._options.room_timeout_s))
+        return encoded.event_id
+
+    def _encode(self, event: Fields, required: Collection[str]) -> Encoded:
         """The event as it is sent; without a body when that cannot be, which is told."""
         now_s, bits = time.time(), self._random.getrandbits(80)
         try:
-            encoded = encode_event(event, context=self._context, now_s=now_s, random_bits=bits)
-        except ValueError as error:
+            encoded = encode_event(
+                event, context=self._context, now_s=now_s, random_bits=bits, required=required
+            )
+        except Unsayable as error:
             encoded = encode_rest(event, make_event_id(now_s, bits))
-            self._tell(encoded, "invalid", str(error))
+            self._tell(encoded, "invalid", str(error), error.field)
             return encoded._replace(body=b"")
         size, size_max = len(encoded.body), self._options.event_bytes_max
         if size > size_max:
@@ -206,9 +236,12 @@ class WeirClient:
         """Takes the event; else the code of its loss."""
         return self._delivery.put(encoded.body, room_timeout_s)
 
-    def _tell(self, encoded: Encoded, code: str, message: str = "not taken") -> None:
+    def _tell(
+        self, encoded: Encoded, code: str, message: str = "not taken", field: str = ""
+    ) -> None:
         if code:
-            self._losses.tell([Loss(encoded.event_id, code, message, encoded.body)])
+            event_id, body, name = encoded
+            self._losses.tell([Loss(event_id, code, message, body, name, field)])
 
     def _begin(self, queue: Queue, http: httpx.Client | None) -> Delivery:
         return Delivery(
@@ -229,8 +262,14 @@ class WeirClient:
         self._delivery = self._begin(MemoryQueue(self._options.queue_bytes_max), None)
 
 
-def named(name: str, properties: Fields | None) -> Fields:
+def named(name: str, properties: Any) -> Fields:
     """Properties with a name beneath; they may raise when read, so only the encoder reads them."""
+    if dataclasses.is_dataclass(properties) and not isinstance(properties, type):
+        names = [field.name for field in dataclasses.fields(properties)]
+        properties = {name: getattr(properties, name) for name in names}
+    if properties is not None and not isinstance(properties, Mapping):
+        told: Fields = properties  # what is no mapping
+        return told
     own = {} if properties is None else properties
     return ChainMap(own, {"name": name})  # type: ignore[arg-type]  # never written to
 

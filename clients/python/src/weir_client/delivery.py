@@ -10,14 +10,14 @@ from contextlib import suppress
 
 import httpx
 
-from weir_client.events import event_id_of
+from weir_client.events import identity_of
 from weir_client.losses import Loss, Losses, log
 from weir_client.options import Options
 from weir_client.queues import Queue, QueueFull
 from weir_client.sending import MakeHttp, Target, post_events
 from weir_client.spool import Spool
 from weir_client.stats import Stats
-from weir_client.verdicts import Answer, Backoff, Step, Verdict, judge
+from weir_client.verdicts import Answer, Backoff, Refusal, Step, Verdict, judge
 
 _TIMEOUTS = 4
 """After so many of its timeouts a request is ended, whatever still comes."""
@@ -277,12 +277,7 @@ class Delivery:
             self._untold = len(verdict.refusals)
             self._delivered += len(part) - len(verdict.refusals)
             self._changed.notify_all()
-        losses = [
-            Loss(
-                event_id_of(part[refusal.place]), refusal.code, refusal.message, part[refusal.place]
-            )
-            for refusal in verdict.refusals
-        ]
+        losses = [_loss(part[refusal.place], refusal) for refusal in verdict.refusals]
         self._tell(losses)
         return True
 
@@ -340,3 +335,8 @@ class Delivery:
                 spool.begin_anew()
         finally:
             os.close(descriptor)
+
+
+def _loss(event: bytes, refusal: Refusal) -> Loss:
+    event_id, name = identity_of(event)
+    return Loss(event_id, refusal.code, refusal.message, event, name, refusal.field)

@@ -41,6 +41,7 @@ class Refusal(NamedTuple):
     place: int
     code: str
     message: str
+    field: str = ""
 
 
 class Step(Enum):
@@ -84,7 +85,7 @@ def judge(answer: Answer, *, events: int, attempt: int) -> Verdict:
         code and status in _ABOUT_CONTENT and _has_details(found)
     )
     if about_content and events == 1:
-        return Verdict(Step.DONE, (Refusal(0, code, message),))
+        return Verdict(Step.DONE, (_refusal_of_one(code, message, found),))
     if 0 < answer.events_max < events:
         return Verdict(Step.SPLIT, words=words, part_events=(answer.events_max + 1) // 2)
     if events > 1 and (about_content or status == 413 or (status == 408 and attempt)):
@@ -165,18 +166,31 @@ def _refusals(found: dict[str, object], events: int) -> tuple[Refusal, ...] | No
     accepted, rejected = found.get("accepted"), found.get("rejected")
     if not (isinstance(results, list) and isinstance(accepted, int) and isinstance(rejected, int)):
         return None
-    refused: dict[int, Refusal] = {}
+    refused: dict[int, list[dict[str, object]]] = {}
     for result in results:
         index = result.get("index") if isinstance(result, dict) else None
         if not isinstance(index, int) or not 0 <= index < events:
             return None
-        message = f"{result.get('field') or ''} {result.get('message') or ''}".strip()
-        refused.setdefault(
-            index,
-            Refusal(index, _code(result.get("code")) or "refused", message[:MESSAGE_CHARS_MAX]),
-        )
+        refused.setdefault(index, []).append(result)
     complete = accepted + rejected == events and len(refused) == rejected
-    return tuple(refused.values()) if complete else None
+    return tuple(_refusal(at, told) for at, told in refused.items()) if complete else None
+
+
+def _refusal(place: int, told: list[dict[str, object]]) -> Refusal:
+    """An event's refusal with all that is wrong with it; code and field are those of the first."""
+    words = [f"{each.get('field') or ''} {each.get('message') or ''}".strip() for each in told]
+    code, field = _code(told[0].get("code")), _line(told[0].get("field"))
+    return Refusal(place, code or "refused", _line("; ".join(filter(None, words))), field)
+
+
+def _refusal_of_one(code: str, message: str, found: dict[str, object]) -> Refusal:
+    """What is said of the only event of a request: by ``details``, where there are some."""
+    if not _has_details(found):
+        return Refusal(0, code, message)
+    details = found["details"]
+    assert isinstance(details, list)
+    told = _refusal(0, [detail for detail in details if isinstance(detail, dict)])
+    return told._replace(code=code, message=told.message or message)
 
 
 def _has_details(found: dict[str, object]) -> bool:

@@ -7,24 +7,29 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
-from starlette.types import Receive, Send
+from starlette.types import Message, Receive, Send
 from starlette.types import Scope as ConnectionScope
 
 from weir.api.auth import Authenticate
 from weir.api.operation import Operation
 from weir.api.query_fields import SQL_EXAMPLE, QueryFields, read_query
 from weir.api.reading import decode_object, read_body
+from weir.api.replies import TRAILERS, takes_trailers
 from weir.api.routing import route
 from weir.domain.described import Body
 from weir.domain.keys import Scope
 from weir.errors import InvalidInput, WeirError
 from weir.query.ask import SnapshotSource, ask
+from weir.query.job import Meta
 from weir.query.pool import QueryPool
 from weir.query.request import CONTENT_TYPES, Format, QueryRequest
 from weir.query.result import QueryResult
 
 CLIENT_GONE: Final = 499
 """Seen by nobody: the client went away before the answer began."""
+TRUNCATED: Final = "X-Weir-Truncated"
+"""``true`` when the limit left rows out, else ``false``: a header where the end of the result is
+known before its first byte leaves, else a trailer."""
 LAST_WORDS_S: Final = 0.1
 """For what is left to write at the deadline: a client that does not read it in time gets no end."""
 
@@ -54,6 +59,10 @@ _QUERY_REPLY = Body(
         if kind != Format.JSON
     },
 )
+_QUERY_HEADERS = {
+    TRUNCATED: "`true` when there were more rows than `limit`, else `false`. A long result that is "
+    "streamed has it as a trailer behind the body, announced in `Trailer`."
+}
 _QUERY_REFUSALS = {
     400: Body(
         examples={
@@ -78,6 +87,7 @@ QUERY = Operation(
     returns=dict[str, Any],
     reply_words="The result.",
     reply=_QUERY_REPLY,
+    reply_headers=_QUERY_HEADERS,
     errors=_QUERY_ERRORS,
     refusals=_QUERY_REFUSALS,
 )
@@ -95,6 +105,7 @@ QUERY_BY_BODY = Operation(
     returns=dict[str, Any],
     reply_words="The result.",
     reply=_QUERY_REPLY,
+    reply_headers=_QUERY_HEADERS,
     errors=_QUERY_BY_BODY_ERRORS,
     refusals=_QUERY_REFUSALS,
 )
@@ -134,6 +145,12 @@ class _QueryResponse(StreamingResponse):
 
     async def __call__(self, scope: ConnectionScope, receive: Receive, send: Send) -> None:
         try:
+            told = _truncated(self._result.meta)
+            if told:
+                self.headers[TRUNCATED] = told
+            elif takes_trailers(scope):
+                self.headers["Trailer"] = TRUNCATED
+                send = self._with_trailer(send)
             async with asyncio.timeout_at(self._result.deadline + LAST_WORDS_S):
                 await super().__call__(scope, receive, send)
         except (WeirError, TimeoutError):
@@ -141,6 +158,25 @@ class _QueryResponse(StreamingResponse):
             return
         finally:
             self._result.finish()
+
+    def _with_trailer(self, send: Send) -> Send:
+        """Ends the response with the trailer; with none when the result did not come to its end."""
+
+        async def send_with_trailer(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["trailers"] = True
+            await send(message)
+            if message["type"] == "http.response.body" and not message.get("more_body"):
+                told = _truncated(self._result.meta)
+                headers = [(TRUNCATED.lower().encode(), told.encode())] if told else []
+                await send({"type": TRAILERS, "headers": headers})
+
+        return send_with_trailer
+
+
+def _truncated(meta: Meta | None) -> str:
+    """The value of the header, empty while nobody knows."""
+    return "" if meta is None else "true" if meta.truncated else "false"
 
 
 async def _asked(request: Request, sql_bytes_max: int) -> Mapping[str, object]:

@@ -12,6 +12,7 @@ from weir.backup.make import Keeper, make_backup, unchanged
 from weir.cli import options
 from weir.cli.backup.copy_progress import shown_progress
 from weir.cli.command import Command, going_on, tell
+from weir.cli.loader import open_loader
 from weir.cli.node import find_directory
 from weir.cli.output import print_json
 from weir.clock import Clock, SystemClock
@@ -25,7 +26,9 @@ RENEW_S = 30.0
 
 
 @click.command(cls=Command)
-@click.argument("target", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@click.argument(
+    "target", metavar="DIR", type=click.Path(file_okay=False, readable=False, path_type=Path)
+)
 @click.option("--verify", is_flag=True, help="Read all that DIR has, and mend what is damaged.")
 @options.data_dir
 @options.as_json
@@ -129,5 +132,5 @@ def _keeper(directory: Directory, clock: Clock) -> Iterator[Keeper]:
         else:
             yield _Stopped()
             return
-    with contextlib.closing(LoaderClient(directory.loader_socket)) as client:
+    with open_loader(directory) as client:
         yield _Running(client, clock)

@@ -13,13 +13,15 @@ from weir.node.directory import Directory
 
 
 @click.command(cls=Command)
-@click.argument("source", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@click.argument(
+    "source", metavar="DIR", type=click.Path(file_okay=False, readable=False, path_type=Path)
+)
 @click.option(
     "--data",
     "data_dir",
     metavar="NEW",
     required=True,
-    type=click.Path(file_okay=False, path_type=Path),
+    type=click.Path(file_okay=False, readable=False, path_type=Path),
     help="Directory of the new node: one that is empty or not there.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")

@@ -10,10 +10,11 @@ from pathlib import Path
 from weir.cli.doctor.findings import Finding, failed, good, warning
 from weir.cli.node import own_url
 from weir.clock import Clock
-from weir.errors import Conflict
+from weir.errors import Conflict, InvalidInput
 from weir.node.directory import Directory
 from weir.node.node_file import check_own
 from weir.settings import MIB, Settings
+from weir.storage.local import check_entry
 from weir.storage.sqlite import quick_check
 
 SYNCS = 40
@@ -35,6 +36,8 @@ def look_at_disk(directory: Directory, settings: Settings, clock: Clock) -> Iter
     yield _room(place, settings)
     if os.access(place, os.W_OK):
         yield _syncs(place, clock)
+    if place != root or not os.access(root, os.R_OK | os.X_OK):
+        return
     if _is_running(directory):
         yield good("databases", "in use by the node; stop it to have them checked")
         return
@@ -44,32 +47,34 @@ def look_at_disk(directory: Directory, settings: Settings, clock: Clock) -> Iter
 
 
 def running_url(directory: Directory) -> str | None:
-    """Where the node that runs in the directory is reached; None when none runs."""
-    return own_url(directory) if _is_running(directory) else None
+    """Where the node that runs in the directory is reached; None when none runs or none is told."""
+    try:
+        return own_url(directory) if _is_running(directory) else None
+    except InvalidInput:
+        return None
 
 
 def _existing(root: Path) -> Path:
     """The directory, or the nearest of its parents that is there."""
-    return next(path for path in (root, *root.parents) if path.is_dir())
+    return next(path for path in (root, *root.parents) if os.path.isdir(path))  # noqa: PTH112  # False where it cannot be told
 
 
 def _access(directory: Directory, place: Path) -> Iterator[Finding]:
     root = directory.root
-    if root.exists() and not root.is_dir():
-        yield failed("directory", f"{root} is a file", "Name a directory with --data.")
-        return
     try:
+        check_entry(root)
         check_own(directory)
-    except Conflict as error:
+    except (Conflict, InvalidInput) as error:
         yield failed("directory", error.message, error.hint or "")
         return
-    except PermissionError:
-        pass  # told next
     if not os.access(place, os.W_OK | os.X_OK):
         advice = "Choose another directory with --data, or give this one to the node's user."
         yield failed("directory", f"{place} is not writable", advice)
     elif place != root:
         yield good("directory", f"{root} is not there yet; the first start makes it")
+    elif (owner := root.stat().st_uid) != os.geteuid():
+        advice = "Run the node and its commands as that user: what others write it may not open."
+        yield warning("directory", f"{root} belongs to another user ({owner})", advice)
     elif (mode := stat.S_IMODE(root.stat().st_mode)) & 0o077:
         advice = f"chmod 700 {root}: keys' hashes and events lie there."
         yield warning("directory", f"others may enter {root} (mode {mode:o})", advice)
@@ -112,7 +117,10 @@ def _room(place: Path, settings: Settings) -> Finding:
 def _syncs(place: Path, clock: Clock) -> Finding:
     path = place / f".doctor-{os.getpid()}.tmp"
     times_ms: list[float] = []
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        return failed("fdatasync", error.strerror or "failed", "No file can be made there.")
     try:
         for _ in range(SYNCS):
             start_s = clock.monotonic_s()
@@ -150,6 +158,9 @@ def _is_running(directory: Directory) -> bool:
 
 
 def _database(path: Path) -> Finding:
+    if not os.access(path, os.R_OK | os.W_OK):
+        advice = "Give it to the user who runs the node, or run this command as that user."
+        return failed(path.name, "may not be read and written by this user", advice)
     told = quick_check(path)
     if told != "ok":
         advice = "Restore it from a backup; do not start a node on it."

@@ -11,13 +11,13 @@ import msgspec
 from weir.catalog.adapter import SqlCatalog
 from weir.cli import options
 from weir.cli.command import Command, tell
+from weir.cli.loader import open_loader
 from weir.cli.node import find_directory, loader_runs
 from weir.cli.output import print_json, print_table
 from weir.clock import SystemClock
 from weir.domain.outcome import UNATTRIBUTED_KEY, LedgerRow
 from weir.domain.times import MINUTE_US
 from weir.errors import NotFound
-from weir.loader.serve.client import LoaderClient
 from weir.node.directory import Directory
 from weir.storage.database import sqlite_url
 
@@ -73,7 +73,7 @@ def ledger(hours: int, data_dir: str | None, as_json: bool) -> None:
 
 def _rows(directory: Directory, *, from_minute: int, to_minute: int) -> Sequence[LedgerRow]:
     if loader_runs(directory):
-        with contextlib.closing(LoaderClient(directory.loader_socket)) as client:
+        with open_loader(directory) as client:
             return asyncio.run(
                 client.ledger(key_ids=None, from_minute=from_minute, to_minute=to_minute)
             )

@@ -1,13 +1,12 @@
 """``weir dead-letters replay``: dead letters go through decode again, each at most once."""
 
 import asyncio
-import contextlib
 from collections.abc import Iterator, Sequence
 
+from weir.cli.loader import open_loader
 from weir.cli.node import loader_runs
 from weir.errors import Unavailable
 from weir.lake.records import DeadLetter
-from weir.loader.serve.client import LoaderClient
 from weir.loader.values import ReplayFate
 from weir.node.directory import Directory
 
@@ -28,7 +27,7 @@ def replay_letters(directory: Directory, letters: Sequence[DeadLetter]) -> Itera
             code="node_not_running",
             hint="Start it with: weir serve",
         )
-    with contextlib.closing(LoaderClient(directory.loader_socket)) as client:
+    with open_loader(directory) as client:
         for project_id in sorted({letter.project_id for letter in letters}):
             of_project = [each for each in letters if each.project_id == project_id]
             waiting = [(each.journal_id, each.position) for each in of_project]

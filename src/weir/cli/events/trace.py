@@ -41,7 +41,9 @@ def trace(event_id: str, as_json: bool, **where: str | None) -> None:
 
 
 def _ask(target: Target, event_id: str) -> dict[str, object]:
-    path = f"/v1/events/{quote(event_id, safe='')}/trace"
+    # Dots too: a client resolves a segment that is one or two of them (RFC 3986, 5.2.4).
+    segment = quote(event_id, safe="").replace(".", "%2E")
+    path = f"/v1/events/{segment}/trace"
     try:
         with connect(target, timeout_s=TIMEOUT_S) as client:
             reply = client.get(path)

@@ -10,6 +10,7 @@ from weir.cli.node import find_settings
 from weir.node.directory import Directory
 from weir.node.node_file import check_own
 from weir.settings import Settings
+from weir.storage.local import check_entry
 from weir.telemetry import configure_logging
 
 
@@ -17,7 +18,9 @@ from weir.telemetry import configure_logging
 def open_node(data_dir: str | None) -> Iterator[Control]:
     """The control state of the node in a directory; ``NotFound`` when there is none."""
     settings = _prepare(data_dir)
-    with open_control(Directory(Path(settings.data_dir)), settings) as control:
+    directory = Directory(Path(settings.data_dir))
+    check_entry(directory.root)
+    with open_control(directory, settings) as control:
         yield control
 
 
@@ -26,6 +29,7 @@ def open_or_make_node(data_dir: str | None) -> Iterator[Control]:
     """The control state of the node in a directory, which becomes a node when it is new."""
     settings = _prepare(data_dir)
     directory = Directory(Path(settings.data_dir))
+    check_entry(directory.root)
     is_new = not directory.control_db.exists()
     if is_new:
         check_own(directory)

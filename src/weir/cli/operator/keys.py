@@ -15,7 +15,7 @@ from weir.api.routes.operator.keys import (
     REVOKE_KEY,
 )
 from weir.cli import options
-from weir.cli.command import CommandGroup
+from weir.cli.command import CommandGroup, read_text
 from weir.cli.operator.control import open_node, open_or_make_node
 from weir.cli.output import print_json, print_table, show
 from weir.clock import SystemClock
@@ -239,10 +239,10 @@ def _check(request: KeyRequest, *, text: str = "") -> None:
 
 
 def _read_secret() -> str:
-    if sys.stdin.isatty():
+    if sys.stdin is not None and sys.stdin.isatty():
         prompted: str = click.prompt("Key", hide_input=True)
         return prompted
-    text = sys.stdin.read(KEY_CHARS_MAX + 2).rstrip("\r\n")
+    text = read_text(KEY_CHARS_MAX + 2).rstrip("\r\n")
     if "\n" in text:
         raise InvalidInput(
             "Standard input has more than one line.", hint="Import one key with each call."

@@ -6,6 +6,7 @@ left where nobody says anything, so that the node's own settings apply; 0 is no 
 
 from sqlalchemy import Connection, func, select, update
 
+from weir import __version__
 from weir.control.store.tables import (
     CONTROL_STATE,
     DEFAULT_ENDPOINT,
@@ -33,6 +34,7 @@ def advance_registry(connection: Connection) -> Registry:
         tenants=_tenants(connection),
         endpoints=_endpoints(connection),
         token_keys=_token_keys(connection),
+        version=__version__,
     )
 
 

@@ -21,7 +21,7 @@ from weir.dialects.hygiene import check_depth, check_text
 from weir.dialects.jsontext import member_names
 from weir.dialects.port import Admission, BodyTooLarge, IngestRoute, Submission
 from weir.dialects.replies import encode_reply, render_error
-from weir.domain.event import Dialect, Event
+from weir.domain.event import Dialect, Event, frame_by_frame
 from weir.domain.frame import Frame, FrameMeta, decode_meta, encode_meta
 from weir.domain.instants import parse_time
 from weir.errors import InvalidInput
@@ -185,7 +185,7 @@ def _takes(headers: Headers, endpoint: bytes) -> bool:
 
 def make_routes(code: int) -> tuple[IngestRoute, ...]:
     """The routes of the dialect; ``code`` is what their frames carry."""
-    dialect = Dialect(code=code, name=NAME, decode=decode_frame)
+    dialect = Dialect(code=code, name=NAME, decode=frame_by_frame(decode_frame))
     return (
         IngestRoute(
             path=ENDPOINT_PATH,

@@ -55,6 +55,8 @@ class Handlers(NamedTuple):
     local: Mapping[bytes, Callable[[], Reply]]
     """Paths that the worker answers itself, for GET and HEAD."""
     relay: Callable[[Exchange], None]
+    pages: frozenset[bytes] = frozenset()
+    """Paths of ingest routes at which GET and HEAD are relayed: a browser asks for a page there."""
 
 
 class Door:
@@ -148,7 +150,7 @@ class Door:
             local = self._handlers.local.get(exchange.head.path)
             if local is None:
                 self._take_other(exchange)
-            elif exchange.head.method in (b"GET", b"HEAD"):
+            elif exchange.head.method in _READING:
                 self.answer(exchange, local())
             else:
                 exchange.extra_headers += b"Allow: GET, HEAD\r\n"
@@ -180,8 +182,7 @@ class Door:
             self._preflight(exchange, route)
             return
         if head.method not in route.methods:
-            exchange.extra_headers += b"Allow: %s\r\n" % b", ".join((*route.methods, b"OPTIONS"))
-            self.answer(exchange, _METHOD_NOT_ALLOWED)
+            self._take_other_method(exchange, route)
             return
         sender: Sender | None = None
         now_us = self._now_us()
@@ -202,6 +203,16 @@ class Door:
                 self.refuse(exchange, error)
             else:
                 self._intake.refuse(exchange, route, sender, error)
+
+    def _take_other_method(self, exchange: Exchange, route: IngestRoute) -> None:
+        has_page = exchange.head.path in self._handlers.pages
+        if has_page and exchange.head.method in _READING:
+            exchange.route = None  # whatever is answered is no answer to events
+            self._handlers.relay(exchange)
+            return
+        methods = (*route.methods, *(_READING if has_page else ()), b"OPTIONS")
+        exchange.extra_headers += b"Allow: %s\r\n" % b", ".join(methods)
+        self.answer(exchange, _METHOD_NOT_ALLOWED)
 
     # Answers.
 
@@ -254,6 +265,8 @@ class Door:
         output = render_empty(204, date=self._date, headers=headers)
         exchange.connection.finish(exchange, output)
 
+
+_READING = (b"GET", b"HEAD")
 
 _METHOD_NOT_ALLOWED = render_error(MethodNotAllowed())
 """In the node's own shape, whatever the dialect."""

@@ -33,7 +33,8 @@ _NOT_FORWARDED = {
     b"connection", b"keep-alive", b"proxy-authenticate", b"proxy-authorization", b"te", b"trailer",
     b"transfer-encoding", b"upgrade", b"expect", b"content-length", CLIENT_ADDRESS_HEADER,
 }  # fmt: skip
-_NOT_RETURNED = {b"connection", b"keep-alive", b"transfer-encoding", b"upgrade", b"trailer"}
+_NOT_RETURNED = {b"connection", b"keep-alive", b"transfer-encoding", b"upgrade"}
+"""Where an answer has no chunks, its trailers have no place, and their announcement goes too."""
 
 
 class Relay:
@@ -97,6 +98,7 @@ class _Upstream(asyncio.Protocol):
         "_is_chunked",
         "_is_done",
         "_parser",
+        "_trailers",
         "_transport",
         "_trusted",
     )
@@ -111,6 +113,7 @@ class _Upstream(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport | None = None
         self._headers: list[tuple[bytes, bytes]] = []
+        self._trailers: list[tuple[bytes, bytes]] = []
         self._has_answer = False
         self._is_chunked = False
         self._is_done = False
@@ -142,7 +145,7 @@ class _Upstream(asyncio.Protocol):
             self._transport.abort()
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append((name, value))
+        (self._trailers if self._has_answer else self._headers).append((name, value))
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
@@ -154,10 +157,11 @@ class _Upstream(asyncio.Protocol):
         self._is_chunked = has_body and not has_length and not exchange.head.is_old
         if has_body and not has_length and exchange.head.is_old:
             exchange.is_last = True
+        dropped = _NOT_RETURNED if self._is_chunked else {*_NOT_RETURNED, b"trailer"}
         lines = [
             b"%s: %s\r\n" % (name, value)
             for name, value in self._headers
-            if name.lower() not in _NOT_RETURNED
+            if name.lower() not in dropped
         ]
         if self._is_chunked:
             lines.append(b"Transfer-Encoding: chunked\r\n")
@@ -184,7 +188,14 @@ class _Upstream(asyncio.Protocol):
         self._let_go()
         if self._transport is not None:
             self._transport.close()
-        self._exchange.connection.finish(self._exchange, b"0\r\n\r\n" if self._is_chunked else b"")
+        self._exchange.connection.finish(self._exchange, self._last_chunk())
+
+    def _last_chunk(self) -> bytes:
+        """What ends a chunked answer: its trailers as they came; nothing for another one."""
+        if not self._is_chunked:
+            return b""
+        lines = [b"%s: %s\r\n" % trailer for trailer in self._trailers]
+        return b"0\r\n" + b"".join(lines) + b"\r\n"
 
     def _break(self, reason: str) -> None:
         self._let_go()

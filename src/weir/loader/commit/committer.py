@@ -16,6 +16,7 @@ from weir.clock import Clock
 from weir.lake.records import Commit, Intent, JournalMark
 from weir.loader.commit.report import CommitReport
 from weir.loader.commit.writing import CommitWriter
+from weir.loader.memory import give_back
 from weir.loader.ports import Catalog, is_fenced
 from weir.loader.tail.tail import Generation
 from weir.loader.tail.view import View
@@ -146,6 +147,7 @@ class Committer:
             )
             return False
         self._clean_up(commit.retired)
+        give_back()
         return True
 
     def _commit(self, generation: Generation, intent: Intent) -> Commit:

@@ -16,8 +16,8 @@ UNREAD_US_MAX = 7 * 86_400 * 1_000_000
 MERGE_COUNT = 8
 """Sidecars of one tier that are merged into one of a higher tier."""
 
-MERGED_IDS_MAX = 4_000_000
-"""Size at which sidecars are left alone: bounds the memory of a merge to some 400 MB."""
+MERGED_IDS_MAX = 2_000_000
+"""Size at which sidecars are left alone: bounds the memory of a merge to some 70 MB."""
 
 _TIER_IDS = 1024
 

@@ -25,13 +25,13 @@ from weir.lake.parquet import check_rows, encode_rows
 from weir.lake.raw import count_raw, encode_raw
 from weir.lake.records import Commit, DeadLetter, Intent, RawFile, SidecarFile
 from weir.lake.sidecar import Ids, decode_sidecar, encode_sidecar
+from weir.lake.sidecar_merge import merged_sidecar
 from weir.loader.commit.render import (
     CutRows,
     FileRows,
     ProjectFrames,
     count_outcomes,
     count_usage,
-    merged_ids,
     raw_files,
 )
 from weir.loader.commit.rules import plan_sidecars
@@ -65,6 +65,17 @@ class _Files(NamedTuple):
         if sha256(found).hexdigest() != digest:
             raise Corrupt("A file reads back other than it was written.", path=path)
         return _Written(path, digest, len(found), found)
+
+    def write_large(
+        self, directory: str, suffix: str, content: bytes | memoryview
+    ) -> tuple[str, str]:
+        """Path and hash of what may be too large to be held a second time."""
+        digest = sha256(content).hexdigest()
+        path = f"{directory}/{self.commit_id:08d}-{digest[:16]}{suffix}"
+        self.store.write(path, content)
+        if self.store.digest(path) != digest:
+            raise Corrupt("A file reads back other than it was written.", path=path)
+        return path, digest
 
 
 class CommitWriter:
@@ -199,24 +210,24 @@ def _write_sidecars(
         [sidecar.file for sidecar in sidecars], horizon_us=horizon_us, window_us=window_us
     )
     columns = {sidecar.file.path: sidecar.ids for sidecar in sidecars}
-    merged = [
-        merged_ids([columns[f.path] for f in group], horizon_us=horizon_us, window_us=window_us)
-        for group in plan.merges
-    ]
-    written = [_write_ids(files, ids) for ids in (stored, *merged) if len(ids)]
+    written = [_write_sidecar(files, encode_sidecar(stored))] if len(stored) else []
+    for group in plan.merges:
+        parts = [columns[file.path] for file in group]
+        content = merged_sidecar(parts, received_after_us=horizon_us - window_us)
+        if len(decode_sidecar(content)):
+            written.append(_write_sidecar(files, content))
     replaced = [file.path for group in plan.merges for file in group]
     return written, [*replaced, *(file.path for file in plan.expired)]
 
 
-def _write_ids(files: _Files, ids: Ids) -> SidecarFile:
-    written = files.write("dedup", ".ids", encode_sidecar(ids))
-    if len(decode_sidecar(written.content)) != len(ids):
-        raise Corrupt("A sidecar holds other ids than were written.", path=written.path)
+def _write_sidecar(files: _Files, content: bytes | memoryview) -> SidecarFile:
+    ids = decode_sidecar(content)
+    path, digest = files.write_large("dedup", ".ids", content)
     return SidecarFile(
-        path=written.path,
+        path=path,
         id_count=len(ids),
-        byte_count=written.byte_count,
+        byte_count=len(content),
         received_min_us=int(ids.received_us.min()),
         received_max_us=int(ids.received_us.max()),
-        sha256=written.sha256,
+        sha256=digest,
     )

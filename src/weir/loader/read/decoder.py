@@ -28,9 +28,9 @@ class FrameDecoder:
 
         Raises whatever a value raises that cannot stand in a column.
         """
-        names = self._name_endpoints([one.frame for one in decoded.whole])
+        names = self._name_endpoints(decoded.frames)
         return build_block(decoded, self._dialects, names)
 
     def build_dead(self, dead: DeadFrame) -> Block:
         """A block without rows, of one frame that cannot have any."""
-        return build_block(Decoded([], [dead]), self._dialects, {})
+        return build_block(Decoded([], [], [dead]), self._dialects, {})

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from weir.domain.frame import Frame
-from weir.lake.sidecar import I64, U64
+from weir.lake.sidecar import I64, U64, Numbers
 
 ID_HASH_BYTES = 16
 USER_KEYS_REMEMBERED = 65536
@@ -20,8 +20,11 @@ USER_KEYS_REMEMBERED = 65536
 SHORT_TEXT_BYTES = 64
 """Texts up to here are hashed by columns of words, longer ones one by one."""
 
-_RANDOM_BITS = (1 << 62) - 1
-_LAST_GROUP = (1 << 48) - 1
+_VERSION = np.uint64(7 << 12)
+_VARIANT = np.uint64(2 << 62)
+_RANDOM_BITS = np.uint64((1 << 62) - 1)
+_UUID_CHARS = 36
+_UUID_DIGITS = [at for at in range(_UUID_CHARS) if at not in (8, 13, 18, 23)]
 
 # Odd numbers without a pattern, for multiplying.
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
@@ -51,28 +54,60 @@ class UserKeys(dict[str, int]):
 
 
 def made_id_of(frame: Frame, index: int) -> str:
-    """The id of an event that came without one; see ``made_ids_of``."""
-    return made_ids_of(frame, [index])[0]
+    """The id of an event that came without one; see ``made_ids``."""
+    return made_ids([frame], np.zeros(1, dtype=np.intp), np.array([index]))[0]
 
 
-def made_ids_of(frame: Frame, indexes: Iterable[int]) -> list[str]:
-    """The ids of a frame's events that came without one: UUIDv7 made from the frame's place.
+def made_ids(frames: Sequence[Frame], frame_of: Numbers, index: Numbers) -> list[str]:
+    """The ids of events that came without one: UUIDv7 made from the place of each event's frame.
 
     48 bits of milliseconds, 12 bits of the millisecond's fraction (RFC 9562, method 3), then 62
     bits of a hash of the place, plus the index: ids of a journal sort by arrival nearly always.
     """
-    milliseconds, microseconds = divmod(frame.received_at_us, 1000)
-    place = blake2b(f"{frame.journal_id}:{frame.position}".encode(), digest_size=8).digest()
-    start = int.from_bytes(place, "big")
-    time = f"{milliseconds << 16 | 7 << 12 | microseconds * 4096 // 1000:016x}"
-    head = f"{time[:8]}-{time[8:12]}-{time[12:]}"
-    lows = [2 << 62 | (start + index) & _RANDOM_BITS for index in indexes]
-    return [f"{head}-{low >> 48:04x}-{low & _LAST_GROUP:012x}" for low in lows]
+    numbers, own = np.unique(frame_of, return_inverse=True)
+    chosen = [frames[number] for number in numbers.tolist()]
+    received_us = np.array([frame.received_at_us for frame in chosen], dtype=np.uint64)
+    milliseconds, microseconds = np.divmod(received_us, np.uint64(1000))
+    fractions = microseconds * np.uint64(4096) // np.uint64(1000)
+    halves = np.empty((len(frame_of), 2), dtype=">u8")
+    halves[:, 0] = (milliseconds << np.uint64(16) | _VERSION | fractions)[own]
+    halves[:, 1] = _place_hashes(chosen)[own] + index.astype(np.uint64) & _RANDOM_BITS | _VARIANT
+    return _uuid_texts(halves.tobytes())
 
 
-def project_hash(project_id: int) -> "blake2b":
-    """The hash that every event id of a project continues (copy it); equal ids of two differ."""
-    return blake2b(project_id.to_bytes(8, "little"), digest_size=ID_HASH_BYTES)
+def _place_hashes(frames: Sequence[Frame]) -> U64:
+    """The 64 bits BLAKE2b of each frame's journal and position."""
+    starts: dict[str, blake2b] = {}
+    digests = []
+    for frame in frames:
+        start = starts.get(frame.journal_id)
+        if start is None:
+            start = blake2b(f"{frame.journal_id}:".encode(), digest_size=8)
+            starts[frame.journal_id] = start
+        hashed = start.copy()
+        hashed.update(b"%d" % frame.position)
+        digests.append(hashed.digest())
+    return np.frombuffer(b"".join(digests), dtype=">u8").astype(np.uint64)
+
+
+def _uuid_texts(content: bytes) -> list[str]:
+    """UUIDs of 16 bytes each, as they are written."""
+    digits = np.frombuffer(content.hex().encode(), dtype=np.uint8).reshape(-1, 32)
+    written = np.full((len(digits), _UUID_CHARS), ord("-"), dtype=np.uint8)
+    written[:, _UUID_DIGITS] = digits
+    text = written.tobytes().decode()
+    return [text[start : start + _UUID_CHARS] for start in range(0, len(text), _UUID_CHARS)]
+
+
+def id_digests(project_id: int, event_ids: Iterable[str]) -> list[bytes]:
+    """The hashes of a project's event ids, 16 bytes each; equal ids of two projects differ."""
+    start = blake2b(project_id.to_bytes(8, "little"), digest_size=ID_HASH_BYTES)
+    digests = []
+    for event_id in event_ids:
+        hashed = start.copy()
+        hashed.update(event_id.encode())
+        digests.append(hashed.digest())
+    return digests
 
 
 def body_hashes(texts: Sequence[pa.Array], times: I64, jsons: Sequence[Sequence[bytes]]) -> U64:

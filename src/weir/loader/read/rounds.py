@@ -6,7 +6,9 @@ Journals of workers that are no longer configured are read like any other, once 
 after a power cut their published position may be old, and no worker comes to mend it.
 """
 
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 from weir.clock import Clock
@@ -20,11 +22,17 @@ from weir.telemetry import Happening, emit
 ROUND_BYTES_MAX = 4 * 1024 * 1024
 """Bytes of one journal in one round: bounds how long a round takes and what it holds."""
 
+AHEAD_BYTES = 64 * 1024
+"""Bytes of one journal that are read ahead at a start, so that a watermark is known at once."""
+
 RECOVER_S = 1.0
 """How often a journal that has a writer is looked at again: it may have lost it for good."""
 
 RETRY_UNREADABLE_S = 5.0
 """How long a journal that could not be read is left alone."""
+
+
+_position = attrgetter("position")
 
 
 class LostEvents(NamedTuple):
@@ -51,6 +59,7 @@ class _Cursor:
     """How far one journal has been read."""
 
     __slots__ = (
+        "ahead",
         "behind",
         "journal",
         "offset",
@@ -65,9 +74,12 @@ class _Cursor:
 
     def __init__(self, start: JournalMark) -> None:
         self.journal: OpenJournal | None = None
+        self.ahead: ReadResult | None = None
+        """What was read from ``position`` on and is in no round yet."""
         self.position = start.position
         self.offset = start.offset
         self.received_us = 0
+        """When the last event read was received, or before the first the next one."""
         self.seen_us = 0
         """Every event of the journal received before it has been read."""
         self.behind = 0
@@ -92,12 +104,32 @@ class RoundReader:
         self._cursors = {name: _Cursor(mark) for name, mark in sorted(committed.items())}
         self._watermark_us = 0
 
+    @property
+    def watermark_us(self) -> int:
+        """Every event received before this has been read, as of the last look; 0 before it."""
+        return self._watermark_us
+
+    def look_ahead(self) -> None:
+        """Finds out, before the first round, up to when all that was received is in the lake.
+
+        That is when the first event was received that is not. It waits for nothing and gives no
+        event out; of a journal that cannot be read nothing is known.
+        """
+        now_us, now_s = self._clock.now_us(), self._clock.monotonic_s()
+        self._look_for_journals(now_s)
+        for name, cursor in self._cursors.items():
+            try:
+                cursor.seen_us = self._look_ahead_in(name, cursor)
+            except (OSError, WeirError):  # the first round meets it too, and tells
+                cursor.journal = None
+        self._watermark_us = self._least_seen_us(now_us)
+
     def read(self, *, until: Mapping[str, Span] | None = None) -> Round:
         """The next round; with ``until``, exactly what these spans hold and nothing else."""
         now_us, now_s = self._clock.now_us(), self._clock.monotonic_s()
         self._look_for_journals(now_s)
         found = Round([], [], [], {}, 0, caught_up=True)
-        watermarks, caught_up = [now_us], True
+        caught_up = True
         for name, cursor in list(self._cursors.items()):
             span = None if until is None else until.get(name)
             if until is not None and span is None:
@@ -109,9 +141,7 @@ class RoundReader:
                 emit(Happening.JOURNAL_UNREADABLE, journal=name, reason=type(error).__name__)
                 reached, cursor.seen_us = until is None, min(cursor.seen_us, now_us)
             caught_up &= reached
-            watermarks.append(cursor.seen_us)
-        if until is None:
-            self._watermark_us = min(watermarks)
+        self._watermark_us = self._least_seen_us(now_us)
         return found._replace(watermark_us=self._watermark_us, caught_up=caught_up)
 
     def backlog_bytes(self, committed: Mapping[str, JournalMark]) -> int:
@@ -124,6 +154,23 @@ class RoundReader:
     def offsets(self) -> Mapping[str, int]:
         """Events of each journal that have been read."""
         return {name: cursor.offset for name, cursor in self._cursors.items()}
+
+    def _least_seen_us(self, now_us: int) -> int:
+        return min([now_us, *(cursor.seen_us for cursor in self._cursors.values())])
+
+    def _look_ahead_in(self, name: str, cursor: _Cursor) -> int:
+        """When the first event after the cursor was received; with none, the journal's own time."""
+        cursor.journal = self._journals.open(name)
+        end = _look_at(cursor.journal, self._clock)
+        cursor.behind = max(0, end.durable_position - cursor.position)
+        if not cursor.behind:
+            return end.watermark_us(cursor)
+        cursor.ahead = cursor.journal.read(
+            cursor.position, byte_limit=AHEAD_BYTES, offset=cursor.offset
+        )
+        if cursor.ahead.frames:
+            cursor.received_us = cursor.ahead.frames[0].received_at_us
+        return cursor.received_us
 
     def _look_for_journals(self, now_s: float) -> None:
         """Finds journals that are new: the watermark is a promise about those too."""
@@ -154,47 +201,79 @@ class RoundReader:
             if self._clock.monotonic_s() < cursor.retry_at_s:
                 return until is None, min(cursor.seen_us, self._clock.now_us())
             cursor.journal = self._journals.open(name)
-        # In this order: what is being written later than this was received later than this.
-        now_us = self._clock.now_us()
-        is_current = cursor.journal.is_current()
-        writing_us = cursor.journal.writing_since_us()
-        durable = cursor.journal.durable_position()
-        end = durable if until is None else until.to_position
-        if durable < end:
+        look = _look_at(cursor.journal, self._clock)
+        end = look.durable_position if until is None else until.to_position
+        if look.durable_position < end:
             raise Corrupt("A journal is shorter than what was read of it.", code="journal_short")
         if cursor.position < end:
-            batch = cursor.journal.read(
+            batch = cursor.ahead or cursor.journal.read(
                 cursor.position, byte_limit=ROUND_BYTES_MAX, offset=cursor.offset
             )
+            cursor.ahead = None
             _take(name, cursor, batch, until, found)
-        cursor.behind = max(0, durable - cursor.position)
-        if cursor.position < end:
-            return False, cursor.received_us
-        if not is_current:
-            return until is not None or cursor.unrecoverable, cursor.received_us
-        if durable != cursor.position:  # more follows ``until``, or its writer has yet to publish
-            return True, cursor.received_us
-        return True, min(now_us, writing_us) if writing_us else now_us
+        cursor.behind = max(0, look.durable_position - cursor.position)
+        reached = cursor.position >= end
+        if not look.is_current:
+            reached &= until is not None or cursor.unrecoverable
+        return reached, look.watermark_us(cursor)
+
+
+class _Look(NamedTuple):
+    """A look at the end of a journal; ``now_us`` is from before it."""
+
+    now_us: int
+    is_current: bool
+    writing_us: int
+    durable_position: int
+
+    def watermark_us(self, cursor: _Cursor) -> int:
+        """The journal's own watermark, for a cursor that has read up to where it stands."""
+        if not self.is_current:
+            return cursor.received_us
+        if self.durable_position != cursor.position:  # there is more, or it has yet to be published
+            return cursor.received_us
+        return min(self.now_us, self.writing_us) if self.writing_us else self.now_us
+
+
+def _look_at(journal: OpenJournal, clock: Clock) -> _Look:
+    """In this order: what is being written later than this was received later than ``now_us``."""
+    return _Look(
+        clock.now_us(),
+        journal.is_current(),
+        journal.writing_since_us(),
+        journal.durable_position(),
+    )
 
 
 def _take(name: str, cursor: _Cursor, batch: ReadResult, until: Span | None, found: Round) -> None:
     """Moves the cursor over the batch, up to the end of ``until``, and sorts its frames."""
     begin = (cursor.position, cursor.offset)
-    damages = sorted(batch.damages, key=lambda damage: damage.position)
-    for frame in batch.frames:
-        while damages and damages[0].position <= frame.position:
-            _take_damage(name, cursor, damages.pop(0), until, found)
-        if until is not None and frame.position >= until.to_position:
-            break
-        (found.tallies if frame.is_tally else found.frames).append(frame)
-        cursor.offset = frame.offset + frame.event_count
-        cursor.received_us = frame.received_at_us
-    for damage in damages:
+    frames = batch.frames
+    if until is not None:
+        frames = frames[: bisect_left(frames, until.to_position, key=_position)]
+    taken = 0
+    for damage in sorted(batch.damages, key=lambda damage: damage.position):
+        before = bisect_left(frames, damage.position, key=_position)
+        _take_frames(cursor, frames[taken:before], found)
         _take_damage(name, cursor, damage, until, found)
+        taken = before
+    _take_frames(cursor, frames[taken:], found)
     end = batch.next_position
     cursor.position = end if until is None else min(end, until.to_position)
     if (cursor.position, cursor.offset) != begin:
         found.spans[name] = Span(begin[0], cursor.position, begin[1], cursor.offset)
+
+
+def _take_frames(cursor: _Cursor, frames: Sequence[Frame], found: Round) -> None:
+    """Moves the cursor over frames that follow one another."""
+    if not frames:
+        return
+    tallies = [frame for frame in frames if frame.is_tally]
+    found.tallies.extend(tallies)
+    found.frames.extend([each for each in frames if not each.is_tally] if tallies else frames)
+    last = frames[-1]
+    cursor.offset = last.offset + last.event_count
+    cursor.received_us = last.received_at_us
 
 
 def _take_damage(

@@ -34,6 +34,7 @@ from weir.loader.serve.wire import (
     StatusRequest,
     TraceReply,
     TraceRequest,
+    WholeSnapshotRequest,
     receive_reply,
     send_message,
 )
@@ -41,7 +42,7 @@ from weir.loader.values import ReplayFate, SharedSnapshot
 from weir.node.sockets import connect_unix
 
 PATIENCE_S = 10.0
-"""How long a loader is waited for that is away, or reads again what it held in memory."""
+"""How long a loader is waited for that is away."""
 
 ANSWER_S = 10.0
 """How long an answer is waited for."""
@@ -82,6 +83,12 @@ class LoaderClient:
     async def snapshot(self, project_id: int) -> SharedSnapshot:
         """Files and tail of a project; the caller closes the descriptor. ``Unavailable``."""
         reply, descriptor = await self._ask(SnapshotRequest(project_id), ANSWER_S)
+        assert isinstance(reply, SnapshotReply)
+        return SharedSnapshot(reply.snapshot, descriptor)
+
+    async def whole_snapshot(self, project_id: int) -> SharedSnapshot:
+        """``snapshot``, with all in it that was durable when the loader began. ``Unavailable``."""
+        reply, descriptor = await self._ask(WholeSnapshotRequest(project_id), ANSWER_S)
         assert isinstance(reply, SnapshotReply)
         return SharedSnapshot(reply.snapshot, descriptor)
 
@@ -185,6 +192,19 @@ class LoaderClient:
                 return answer
         connection.close()
         return answer
+
+
+class WholeSnapshots:
+    """A loader's snapshots for those who must not miss what was acknowledged before its start."""
+
+    __slots__ = ("_loader",)
+
+    def __init__(self, loader: LoaderClient) -> None:
+        self._loader = loader
+
+    async def snapshot(self, project_id: int) -> SharedSnapshot:
+        """Files and tail of a project; the caller closes the descriptor. ``Unavailable``."""
+        return await self._loader.whole_snapshot(project_id)
 
 
 def _refused(reply: Refusal) -> WeirError:

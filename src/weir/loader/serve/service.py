@@ -16,6 +16,7 @@ import msgspec
 
 from weir.errors import Internal, WeirError, failure_of
 from weir.loader.serve.answers import Answers
+from weir.loader.serve.rereading import Rereading
 from weir.loader.serve.wire import (
     CutRequest,
     HoldRequest,
@@ -28,6 +29,7 @@ from weir.loader.serve.wire import (
     SnapshotRequest,
     StatusRequest,
     TraceRequest,
+    WholeSnapshotRequest,
     receive_request,
     send_message,
 )
@@ -39,6 +41,7 @@ CONNECTIONS_MAX = 64
 
 ANSWERS: Mapping[type[Request], Callable[[Answers, Any], Reply | SharedSnapshot]] = {
     SnapshotRequest: lambda answers, request: answers.snapshot(request.project_id),
+    WholeSnapshotRequest: lambda answers, request: answers.snapshot(request.project_id),
     LedgerRequest: Answers.ledger,
     StatusRequest: lambda answers, _: answers.status(),
     CutRequest: lambda answers, _: answers.cut(),
@@ -48,14 +51,24 @@ ANSWERS: Mapping[type[Request], Callable[[Answers, Any], Reply | SharedSnapshot]
 }
 """How each type of request is answered."""
 
+AWAITED: Mapping[type[Request], Callable[[Rereading], None]] = {
+    SnapshotRequest: Rereading.await_shortly,
+    WholeSnapshotRequest: Rereading.await_end,
+    LedgerRequest: Rereading.await_end,
+    TraceRequest: Rereading.await_end,
+    ReplayRequest: Rereading.await_end,
+}
+"""What a request waits for after a start. The others wait for nothing, or have their own wait."""
+
 
 class Service:
     """The listening socket and its threads, from construction until ``close``."""
 
-    __slots__ = ("_answers", "_connections", "_listener", "_lock", "_slots")
+    __slots__ = ("_answers", "_connections", "_listener", "_lock", "_rereading", "_slots")
 
-    def __init__(self, path: Path, answers: Answers) -> None:
+    def __init__(self, path: Path, answers: Answers, rereading: Rereading) -> None:
         self._answers = answers
+        self._rereading = rereading
         self._connections: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._slots = threading.BoundedSemaphore(CONNECTIONS_MAX)
@@ -115,6 +128,8 @@ class Service:
 
     def _reply(self, request: Request) -> tuple[Reply, int | None]:
         """The reply, and a descriptor that travels beside it."""
+        if (wait := AWAITED.get(type(request))) is not None:
+            wait(self._rereading)
         answer = ANSWERS[type(request)](self._answers, request)
         if isinstance(answer, SharedSnapshot):
             return SnapshotReply(answer.snapshot), answer.descriptor

@@ -149,7 +149,7 @@ def _copies(
         yield _copy(frame, None, dialects, committed=committed, reason=reason)
         return
     dialect = dialects.get(frame.dialect)
-    events = dialect.decode(frame) if dialect is not None else ()
+    events = dialect.decode([frame]) if dialect is not None else ()
     for index, event in enumerate(events):
         given = event.event_id or made_id_of(frame, index)
         if given == wanted.event_id:

@@ -29,6 +29,12 @@ class SnapshotRequest(msgspec.Struct, frozen=True, tag="snapshot"):
     project_id: int
 
 
+class WholeSnapshotRequest(msgspec.Struct, frozen=True, tag="whole_snapshot"):
+    """Asks for a ``Snapshot`` that holds whatever was durable when the loader was started."""
+
+    project_id: int
+
+
 class LedgerRequest(msgspec.Struct, frozen=True, tag="ledger"):
     """Asks for ``LedgerReply``: the minutes in ``[from_minute, to_minute)`` or their total."""
 
@@ -69,6 +75,7 @@ class ReplayRequest(msgspec.Struct, frozen=True, tag="replay"):
 
 Request = (
     SnapshotRequest
+    | WholeSnapshotRequest
     | LedgerRequest
     | StatusRequest
     | CutRequest

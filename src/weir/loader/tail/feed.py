@@ -47,6 +47,16 @@ class TailFeed:
         self._short_of_memory = False
         """A frame did not fit beside the tail: nothing is read until the tail is in the lake."""
 
+    @property
+    def watermark_us(self) -> int:
+        """Every event received before this can be seen."""
+        return self._view.watermark_us
+
+    def begin(self) -> None:
+        """Shows how far the lake alone is complete. Before the first reading; adds nothing."""
+        self._reader.look_ahead()
+        self._writer.show_watermark(self._reader.watermark_us)
+
     def is_full(self) -> bool:
         """Whether nothing may be added before the next cut."""
         if not self._view.holds_rows:

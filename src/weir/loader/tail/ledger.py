@@ -9,6 +9,7 @@ from weir.domain.frame import Frame
 from weir.domain.outcome import UNATTRIBUTED_KEY, LedgerRow
 from weir.domain.times import MINUTE_US
 from weir.lake.sidecar import Flags, Numbers
+from weir.loader.read.frame_columns import FrameColumns, Groups, group
 from weir.loader.read.rounds import LostEvents
 
 _TALLY = msgspec.msgpack.Decoder(list[tuple[int, int, int, int]])
@@ -37,20 +38,24 @@ class Counts:
             for place, name in enumerate(_FIELDS):
                 found[place] += getattr(row, name)
 
-    def add_read(self, frame: Frame) -> None:
-        """Counts a frame's events as received; those that were taken are in flight."""
-        refused, taken = frame.refused_count, frame.event_count
-        key = (frame.place.key_id, frame.received_at_us // MINUTE_US)
-        row = self._rows.setdefault(key, [0] * len(_FIELDS))
-        row[0] += taken + refused  # received
-        row[1] += refused
-        row[2] += taken
-        row[_AT["in_flight"]] += taken
+    def add_read(self, frames: FrameColumns) -> None:
+        """Counts frames' events as received; those that were taken are in flight."""
+        keys = _ledger_keys(frames)
+        sums = zip(keys.sums(frames.event_count), keys.sums(frames.refused_count), strict=True)
+        for (key_id, minute), (taken, refused) in zip(keys.keys, sums, strict=True):
+            self.add(
+                *(key_id, minute),
+                received=taken + refused,
+                rejected=refused,
+                accepted=taken,
+                in_flight=taken,
+            )
 
-    def add_replayed(self, frame: Frame) -> None:
-        """Takes a frame's events back from the dead letters: they are in flight again."""
-        key = (frame.place.key_id, frame.received_at_us // MINUTE_US)
-        self.add(*key, dead_lettered=-frame.event_count, in_flight=frame.event_count)
+    def add_replayed(self, frames: FrameColumns) -> None:
+        """Takes frames' events back from the dead letters: they are in flight again."""
+        keys = _ledger_keys(frames)
+        for (key_id, minute), count in zip(keys.keys, keys.sums(frames.event_count), strict=True):
+            self.add(key_id, minute, dead_lettered=-count, in_flight=count)
 
     def add_tally(self, frame: Frame) -> bool:
         """Adds the door's counts of events that were refused outright; False for other bytes."""
@@ -68,29 +73,39 @@ class Counts:
         count = loss.event_count
         self.add(UNATTRIBUTED_KEY, minute, received=count, accepted=count, **{fate: count})
 
-    def settle_rows(self, frames: list[Frame], frame_of: Numbers, flags: dict[str, Flags]) -> None:
+    def settle_rows(self, frames: FrameColumns, frame_of: Numbers, flags: dict[str, Flags]) -> None:
         """Turns events in flight into outcomes; ``flags`` has one entry per row and field."""
-        totals = {
-            name: np.bincount(frame_of[flag], minlength=len(frames)).tolist()
+        keys = _ledger_keys(frames)
+        key_of = keys.of[frame_of]
+        fates = {
+            name: np.bincount(key_of[flag], minlength=len(keys.keys)).tolist()
             for name, flag in flags.items()
         }
-        for number, frame in enumerate(frames):
-            self._settle(frame, {name: counts[number] for name, counts in totals.items()})
+        for number, (key_id, minute) in enumerate(keys.keys):
+            self.add(key_id, minute, **{name: counts[number] for name, counts in fates.items()})
+        self._land(keys, frames)
 
-    def settle_dead(self, frame: Frame) -> None:
-        """Turns a dead frame's events in flight into dead letters."""
-        self._settle(frame, {"dead_lettered": frame.event_count})
+    def settle_dead(self, frames: FrameColumns) -> None:
+        """Turns dead frames' events in flight into dead letters."""
+        keys = _ledger_keys(frames)
+        for (key_id, minute), count in zip(keys.keys, keys.sums(frames.event_count), strict=True):
+            self.add(key_id, minute, dead_lettered=count)
+        self._land(keys, frames)
 
     def rows(self) -> list[LedgerRow]:
         """The sums as ledger rows, by minute and key."""
         ordered = sorted(self._rows, key=lambda key: (key[1], key[0]))
         return [LedgerRow(*key, *self._rows[key]) for key in ordered]
 
-    def _settle(self, frame: Frame, fates: dict[str, int]) -> None:
-        row = self._rows[frame.place.key_id, frame.received_at_us // MINUTE_US]
-        row[_AT["in_flight"]] -= frame.event_count
-        for name, count in fates.items():
-            row[_AT[name]] += count
+    def _land(self, keys: Groups, frames: FrameColumns) -> None:
+        """The events of these frames are in flight no more."""
+        for (key_id, minute), count in zip(keys.keys, keys.sums(frames.event_count), strict=True):
+            self.add(key_id, minute, in_flight=-count)
+
+
+def _ledger_keys(frames: FrameColumns) -> Groups:
+    """The frames by key and minute."""
+    return group(frames.key_id, frames.received_us // MINUTE_US)
 
 
 def total_by_key(rows: Iterable[LedgerRow]) -> list[LedgerRow]:

@@ -89,14 +89,14 @@ def revive(
         ReplayFate(dead.frame.journal_id, dead.frame.position, reason=dead.reason)
         for dead in decoded.dead
     ]
-    revived = tuple(by_position[one.frame.journal_id, one.frame.position] for one in decoded.whole)
+    revived = tuple(by_position[each.journal_id, each.position] for each in decoded.frames)
     stored: tuple[tuple[str, int], ...] = ()
-    ids = {event.event_id for one in decoded.whole for event in one.events if event.event_id}
+    ids = {event.event_id for event in decoded.events if event.event_id}
     if ids:
         times = [letter.received_at_us for letter in revived]
         project_id = revived[0].project_id
         stored = tuple(stored_between(project_id, ids, min(times), max(times)))
-    return Revived(revived, Decoded(decoded.whole, []), stored), fates
+    return Revived(revived, decoded._replace(dead=[]), stored), fates
 
 
 def stored_in_lake(
@@ -133,10 +133,8 @@ def build_replay(
     revived: Revived, wanted: Collection[tuple[str, int]], decoder: FrameDecoder
 ) -> Replay:
     """Makes rows of the letters whose journal and position are ``wanted``."""
-    whole = [
-        one for one in revived.decoded.whole if (one.frame.journal_id, one.frame.position) in wanted
-    ]
-    block = decoder.build(Decoded(whole, []))
+    decoded = revived.decoded.only(lambda frame: (frame.journal_id, frame.position) in wanted)
+    block = decoder.build(decoded)
     letters = [each for each in revived.letters if (each.journal_id, each.position) in wanted]
     return Replay(tuple(letters), block, index_of(block, revived.stored))
 

@@ -20,6 +20,7 @@ from weir.domain.frame import Frame
 from weir.lake.records import Span
 from weir.lake.schema import CANONICAL
 from weir.lake.sidecar import Flags
+from weir.loader.read.frame_columns import columns_of
 from weir.loader.read.rounds import LostEvents, Round
 from weir.loader.read.rows import Block
 from weir.loader.tail.dedup import IdRuns, Verdict
@@ -106,22 +107,21 @@ class Generation:
         for frame in found.tallies:
             if not self.counts.add_tally(frame):
                 emit(Happening.TALLY_UNREADABLE, journal=frame.journal_id, position=frame.position)
-        for frame in found.frames:
-            self.counts.add_read(frame)
+        self.counts.add_read(block.columns)
+        self.counts.add_read(columns_of([one.frame for one in block.dead]))
         self._tallies += found.tallies
         self._losses += found.losses
         self._blocks.append(block)
         self.ids.add(block.ids.take(~verdict.duplicate))
         self._add_pieces(block, verdict)
-        bodies = sum(len(frame.body) + FRAME_BYTES for frame in found.frames)
-        self.byte_count += block.rows.nbytes + bodies
+        bodies = sum([len(frame.body) for frame in found.frames])
+        self.byte_count += block.rows.nbytes + bodies + FRAME_BYTES * len(found.frames)
 
     def add_replay(self, replay: Replay, verdict: Verdict, *, now_s: float) -> None:
         """Adds dead letters that became rows after all."""
         self.since_s = now_s if self.since_s is None else self.since_s
         block = replay.block
-        for frame in block.frames:
-            self.counts.add_replayed(frame)
+        self.counts.add_replayed(block.columns)
         self.replays.append(replay)
         self.ids.add(block.ids.take(~verdict.duplicate))
         self._add_pieces(block, verdict)

@@ -17,7 +17,7 @@ from weir.domain.outcome import LedgerRow
 from weir.domain.snapshot import LakeFile, Snapshot
 from weir.errors import Unavailable
 from weir.lake.records import CatalogState, Commit, JournalMark, Replacement, SidecarFile
-from weir.lake.sidecar import Ids, map_sidecar
+from weir.lake.sidecar import Ids, MappedSidecar
 from weir.loader.read.rounds import Round
 from weir.loader.read.rows import Block
 from weir.loader.tail.dedup import Verdict
@@ -29,11 +29,21 @@ TAIL_FILES_MAX = 256
 """Projects whose tail stands ready in a memory file; the least recently asked for gives way."""
 
 
+TOUCHED_BYTES_MAX = 64 * 1024 * 1024
+"""Sidecars of this size together are left in memory as far as lookups have touched them: of an
+entry's 32 bytes mostly 8."""
+
+
 class Sidecar(NamedTuple):
     """A committed sidecar and its mapped columns."""
 
     file: SidecarFile
-    ids: Ids
+    mapped: MappedSidecar
+
+    @property
+    def ids(self) -> Ids:
+        """Its entries."""
+        return self.mapped.ids
 
 
 class View:
@@ -97,6 +107,13 @@ class View:
         with self._lock:
             runs = [run for each in self._generations() for run in each.ids.indexes()]
             return [sidecar.ids for sidecar in self.sidecars] + runs
+
+    def let_go_of_indexes(self) -> None:
+        """Gives back the memory of the sidecars that lookups have touched, where it is much."""
+        sidecars = self.sidecars
+        if sum(sidecar.file.byte_count for sidecar in sidecars) > TOUCHED_BYTES_MAX:
+            for sidecar in sidecars:
+                sidecar.mapped.let_go()
 
     def add(
         self, found: Round, block: Block, verdict: Verdict, *, now_s: float, minute: int
@@ -244,4 +261,4 @@ class View:
             self._files[project_id] = (*self._files.get(project_id, ()), *more)
 
     def _open(self, file: SidecarFile) -> Sidecar:
-        return Sidecar(file, map_sidecar(self._locate(file.path)))
+        return Sidecar(file, MappedSidecar(self._locate(file.path)))

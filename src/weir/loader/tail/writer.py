@@ -43,6 +43,7 @@ class TailWriter:
             )
         indexes = self._view.indexes()
         verdict = find_duplicates(block.ids, indexes, window_us=self._dedup_window_us)
+        self._view.let_go_of_indexes()
         now_us = self._clock.now_us()
         now_s, minute = self._clock.monotonic_s(), now_us // MINUTE_US
         self._view.add(found, block, verdict, now_s=now_s, minute=minute)

@@ -1,13 +1,13 @@
 """What compaction merges next: the plan of ``lake/tiers.py`` as jobs, and what is left alone."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 from weir.clock import Clock
 from weir.domain.snapshot import LakeFile
 from weir.lake.merge import MergeJob
-from weir.lake.tiers import MergeLimits, plan_merges
+from weir.lake.tiers import MergeLimits, is_small, plan_merges
 from weir.loader.tail.view import View
 from weir.telemetry import LAKE_FILES
 
@@ -19,10 +19,9 @@ SKIP_S = 3600.0
 
 
 class JobBounds(NamedTuple):
-    """What every job of a node may use. ``spill`` is a directory for what memory does not hold."""
+    """What every job of a node may use."""
 
     root: str
-    spill: str
     columns_max: int
     memory_bytes: int
 
@@ -32,6 +31,13 @@ class PlannedMerge(NamedTuple):
 
     inputs: tuple[LakeFile, ...]
     job: MergeJob
+    is_small: bool
+    """Whether it may go beside one that is not."""
+
+    @property
+    def paths(self) -> list[str]:
+        """The paths of the inputs."""
+        return [file.path for file in self.inputs]
 
 
 class MergePlanner:
@@ -47,24 +53,30 @@ class MergePlanner:
         self._skipped: dict[str, float] = {}
         """Files that could not be merged, and until when they are left alone."""
 
-    def plan(self, now_s: float) -> list[PlannedMerge]:
-        """The merges to do next, in their order; empty when nothing is worth one."""
+    def plan(self, now_s: float, *, held: Collection[str] = ()) -> list[PlannedMerge]:
+        """The merges to do next, in their order; empty when nothing is worth one.
+
+        ``held`` are paths of files that are being merged.
+        """
         self._skipped = {
             path: until_s for path, until_s in self._skipped.items() if until_s > now_s
         }
         files = self._view.files()
         LAKE_FILES.set(len(files))
-        merges = plan_merges(files, self._limits, today=self._today(), skipped=self._skipped)
-        return [PlannedMerge(inputs, self._job(inputs)) for inputs in merges]
+        skipped = {*self._skipped, *held}
+        merges = plan_merges(files, self._limits, today=self._today(), skipped=skipped)
+        return [
+            PlannedMerge(inputs, self._job(inputs), is_small(inputs, self._limits))
+            for inputs in merges
+        ]
 
     def skip(self, merge: PlannedMerge, now_s: float) -> None:
         """Leaves the inputs alone for a while: they could not be merged."""
-        self._skipped |= dict.fromkeys((file.path for file in merge.inputs), now_s + SKIP_S)
+        self._skipped |= dict.fromkeys(merge.paths, now_s + SKIP_S)
 
     def _job(self, inputs: Sequence[LakeFile]) -> MergeJob:
         return MergeJob(
             root=self._bounds.root,
-            spill=self._bounds.spill,
             inputs=tuple(file.path for file in inputs),
             sha256=tuple(file.sha256 for file in inputs),
             row_count=sum(file.row_count for file in inputs),

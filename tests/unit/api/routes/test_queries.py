@@ -22,7 +22,7 @@ from weir.domain.snapshot import Snapshot
 from weir.errors import Unauthenticated, Unavailable, WeirError
 from weir.query.job import TableSnapshot
 from weir.query.pool import QueryPool
-from weir.query.request import QueryRequest
+from weir.query.request import Format, QueryRequest
 from weir.query.result import QueryResult
 from weir.settings import Settings
 
@@ -88,6 +88,23 @@ class Site:
                 return await client.request(method, "/v1/query", **options)
 
         return self.node.loop.run_until_complete(exchange())
+
+    def messages(self, target: str) -> list[Message]:
+        """What the app sends to a server that takes trailers."""
+        sent: list[Message] = []
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        async def ask() -> None:
+            received: asyncio.Queue[Message] = asyncio.Queue()
+            received.put_nowait({"type": "http.request", "body": b"", "more_body": False})
+            scope = scope_of(target)
+            scope["extensions"] = {"http.response.trailers": {}}
+            await self.app(scope, received.get, send)
+
+        self.node.loop.run_until_complete(ask())
+        return sent
 
     def get(self, sql: str, **parameters: object) -> httpx.Response:
         """A GET with these parameters."""
@@ -175,6 +192,43 @@ def test_safe_csv_is_asked_for(site: Site) -> None:
     sql = "SELECT DISTINCT properties.plan FROM events"
     assert site.get(sql, format="csv", safe=1).text == "plan\r\n'=pro\r\n"
     assert site.get(sql, format="csv").text == "plan\r\n=pro\r\n"
+
+
+@pytest.mark.parametrize("kind", list(Format))
+def test_header_says_whether_rows_were_cut_off(site: Site, kind: Format) -> None:
+    """In every format, for the default limit too, whose rows are more than is sent at once."""
+    sql = "SELECT range AS n, repeat('x', 1000) AS text FROM range({})"
+    for rows_found, limit, told in ((1001, 1000, "true"), (1000, 1000, "false"), (1001, 1, "true")):
+        parameters = {} if limit == 1000 else {"limit": limit}
+        reply = site.get(sql.format(rows_found), format=kind, **parameters)
+        assert reply.status_code == 200
+        assert reply.headers["x-weir-truncated"] == told
+        assert "trailer" not in reply.headers
+    assert site.get("SELECT 1 WHERE false", format=kind).headers["x-weir-truncated"] == "false"
+    assert "x-weir-truncated" not in site.get("SELEC", format=kind).headers
+
+
+@pytest.mark.parametrize(("limit", "told"), [(9000, b"true"), (9999, b"false")])
+def test_trailer_says_what_the_head_could_not_know(site: Site, limit: int, told: bytes) -> None:
+    """Announced in the head, and sent behind the body, where the server can."""
+    target = f"/v1/query?format=csv&limit={limit}&q=SELECT+repeat('x',100)+FROM+range(9999)"
+    start, *parts, trailers = site.messages(target)
+    headers = dict(start["headers"])
+    assert start["trailers"] is True
+    assert headers[b"trailer"] == b"X-Weir-Truncated"
+    assert b"x-weir-truncated" not in headers
+    assert b"".join(part["body"] for part in parts).count(b"\r\n") == limit + 1
+    assert trailers == {
+        "type": "http.response.trailers",
+        "headers": [(b"x-weir-truncated", told)],
+    }
+
+
+def test_server_without_trailers_is_sent_none(site: Site) -> None:
+    """Nor are they announced."""
+    reply = site.get("SELECT repeat('x', 100) FROM range(9999)", format="csv", limit=9000)
+    assert (reply.status_code, reply.text.count("\r\n")) == (200, 9001)
+    assert not {"trailer", "x-weir-truncated"} & set(reply.headers)
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "50001"])
@@ -395,6 +449,7 @@ class StalledResult:
 
     content_type = "text/csv"
     deadline = float("inf")
+    meta = None
 
     def __init__(self, ended: asyncio.Event) -> None:
         self._ended = ended
@@ -458,7 +513,7 @@ class BrokenPool(StalledPool):
 
 
 def test_broken_answer_is_broken_off() -> None:
-    """An error after the first byte never looks like a whole answer."""
+    """An error after the first byte never looks like a whole answer, nor has it trailers."""
 
     async def ask() -> list[Message]:
         pool = BrokenPool(starts=True)
@@ -470,7 +525,9 @@ def test_broken_answer_is_broken_off() -> None:
         async def send(message: Message) -> None:
             sent.append(message)
 
-        await app(scope_of("/v1/query?q=SELECT+1"), received.get, send)
+        scope = scope_of("/v1/query?q=SELECT+1")
+        scope["extensions"] = {"http.response.trailers": {}}
+        await app(scope, received.get, send)
         assert pool.ended.is_set()
         return sent
 

@@ -1,6 +1,7 @@
 """``weir query``: what is asked, what is printed, how failures end."""
 
 import json
+from functools import partial
 
 import pytest
 
@@ -15,12 +16,12 @@ ROWS = {
 
 def test_query_is_sent_with_key_and_limit(run: Run, node: FakeNode) -> None:
     """The statement travels as JSON, the key as Bearer, the format as Accept."""
-    node.respond = lambda _: Answer(200, b'{"n":1}\n')
+    node.respond = lambda _: Answer(200, b'{"n":1}\n{"meta":{"rows":1,"truncated":false}}\n')
     result = run("query", "SELECT 1", "--limit", "5", "--url", node.url, "--key", "sk_test")
-    assert result.stdout == '{"n":1}\n'
+    assert (result.exit_code, result.stdout, result.stderr) == (0, '{"n":1}\n', "")
     asked = node.asked[0]
     assert asked.path == "/v1/query"
-    assert json.loads(asked.body) == {"q": "SELECT 1", "limit": 5}
+    assert json.loads(asked.body) == {"q": "SELECT 1", "limit": 5, "meta": 1}
     assert asked.headers["authorization"] == "Bearer sk_test"
     assert asked.headers["accept"] == "application/x-ndjson"
 
@@ -58,6 +59,7 @@ def test_table_shows_rows_and_trust(run: Run, node: FakeNode) -> None:
     result = run("query", "SELECT 1", "--format", "table", "--url", node.url, "--key", "sk")
     assert result.stdout == "plan\tn\npro\t2\n\t1\n"
     assert "2 rows, 3 ms, more were cut off" in result.stderr
+    assert result.exit_code == 6
     assert "complete up to 2026-11-20T12:00:00Z" in result.stderr
 
 
@@ -98,6 +100,68 @@ def test_stream_that_tells_a_failure_fails(run: Run, node: FakeNode) -> None:
     result = run("query", "SELECT 1", "--url", node.url, "--key", "sk")
     assert result.exit_code == 4
     assert "Too slow." in result.stderr
+    assert result.stdout_bytes == lines
+
+
+def test_rows_that_look_like_an_ending_are_rows(run: Run, node: FakeNode) -> None:
+    """Columns may be called error and meta: only the line behind them tells how it ended."""
+    rows = b'{"meta":{"truncated":true}}\n{"error":"disk full","message":"m"}\n'
+    node.respond = lambda _: Answer(200, rows + b'{"meta":{"truncated":false}}\n')
+    result = run("query", "SELECT 1", "--url", node.url, "--key", "sk")
+    assert (result.exit_code, result.stdout_bytes) == (0, rows)
+
+
+META = '{"elapsed_ms":3,"truncated":%s}'
+JSON = '{"columns":["a"],"rows":[["],\\"meta\\":{\\"truncated\\":false}}"]],"meta":' + META + "}\n"
+
+
+def answer_with(answer: Answer, _asked: object) -> Answer:
+    """The same answer, whatever is asked."""
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("form", "body", "headers"),
+    [
+        ("ndjson", '{"n":1}\n{"meta":' + META + "}\n", {}),
+        ("json", JSON, {}),
+        ("csv", "n\r\n1\r\n", {"X-Weir-Truncated": "%s"}),
+        ("arrow", "bytes", {"X-Weir-Truncated": "%s"}),
+        ("parquet", "bytes", {"X-Weir-Truncated": "%s"}),
+    ],
+)
+def test_file_that_lacks_rows_has_words_and_an_exit_code(
+    form: str, body: str, headers: dict[str, str], run: Run, node: FakeNode
+) -> None:
+    """And one that is whole has neither, in every format."""
+    for told, exit_code in (("true", 6), ("false", 0)):
+        sent = {name: value % told for name, value in headers.items()}
+        text = (body % told if "%s" in body else body).encode()
+        node.respond = partial(answer_with, Answer(200, text, sent))
+        result = run("query", "SELECT 1", "--format", form, "--url", node.url, "--key", "sk")
+        assert result.exit_code == exit_code
+        assert ("Cut off at 1000 rows" in result.stderr) == (told == "true")
+        assert result.stdout_bytes == (b'{"n":1}\n' if form == "ndjson" else text)
+
+
+def test_cut_is_told_as_json_beside_json(run: Run, node: FakeNode) -> None:
+    """Standard error is JSON then too, and names the limit that was asked for."""
+    node.respond = lambda _: Answer(200, (JSON % "true").encode())
+    arguments = ("query", "SELECT 1", "--json", "--limit", "7", "--url", node.url, "--key", "sk")
+    result = run(*arguments)
+    assert result.exit_code == 6
+    assert json.loads(result.stderr)["note"].startswith("Cut off at 7 rows: there are more.")
+
+
+@pytest.mark.parametrize("form", ["csv", "ndjson", "json", "arrow"])
+def test_answer_that_does_not_say_whether_it_is_whole_does_not_pass_for_it(
+    form: str, run: Run, node: FakeNode
+) -> None:
+    """A proxy on the way may drop what the node says behind the body."""
+    node.respond = lambda _: Answer(200, b"n\r\n1\r\n")
+    result = run("query", "SELECT 1", "--format", form, "--url", node.url, "--key", "sk")
+    assert (result.exit_code, result.stdout_bytes) == (6, b"n\r\n1\r\n")
+    assert "Whether rows were cut off is not known" in result.stderr
 
 
 def test_unreachable_node_is_not_available(run: Run, node: FakeNode) -> None:

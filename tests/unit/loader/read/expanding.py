@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from tests.unit.loader.rig import Rig, RigClock, Wiring
-from weir.domain.event import Dialect, Event
+from weir.domain.event import Dialect, Event, frame_by_frame
 from weir.domain.frame import Frame
 from weir.node.directory import Directory
 from weir.settings import Settings
@@ -32,7 +32,7 @@ def decode(frame: Frame) -> Sequence[Event]:
     return [Event(event=name, context=batch.context) for _ in range(batch.count)]
 
 
-DIALECT = Dialect(1, "expanding", decode)
+DIALECT = Dialect(1, "expanding", frame_by_frame(decode))
 
 
 def body(count: int, context_bytes: int, name: str = "e") -> bytes:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from tests.unit.loader.commit.test_render import DECODER, make_frame
 from tests.unit.loader.read import expanding
 from tests.unit.loader.rig import Rig, decode, event, wait_until
-from weir.domain.event import Dialect, Event
+from weir.domain.event import Dialect, Event, frame_by_frame
 from weir.domain.frame import Frame
 from weir.lake.records import Span
 from weir.loader.read import rows
@@ -128,7 +128,7 @@ def test_bad_frames_are_found_by_halving(rig: Rig, monkeypatch: pytest.MonkeyPat
     build = rows.build_block
 
     def spy(decoded: rows.Decoded, *args: Any) -> rows.Block:
-        built.append(len(decoded.whole))
+        built.append(len(decoded.frames))
         return build(decoded, *args)
 
     monkeypatch.setattr("weir.loader.read.decoder.build_block", spy)
@@ -145,7 +145,7 @@ def test_bad_frames_are_found_by_halving(rig: Rig, monkeypatch: pytest.MonkeyPat
 
 def with_decoder(rig: Rig, decoder: Callable[[Frame], Sequence[Event]]) -> None:
     """The rig's loaders decode by this."""
-    dialect = Dialect(1, "json", decoder)
+    dialect = Dialect(1, "json", frame_by_frame(decoder))
     rig.wrap = lambda wiring: replace(wiring, dialects={1: dialect})
 
 

@@ -16,6 +16,7 @@ from weir.domain.times import month_of, month_start_us
 from weir.lake.records import UsageRow
 from weir.lake.schema import CANONICAL
 from weir.lake.sidecar import concat_ids
+from weir.loader.read.frame_columns import columns_of
 from weir.loader.read.rounds import Round
 from weir.loader.read.rows import Block
 from weir.loader.tail.dedup import Verdict
@@ -43,6 +44,7 @@ def _add(meter: Meter, frames: Sequence[Frame], repeated: Sequence[bool], now_us
     block = Block(
         rows=pa.RecordBatch.from_pylist([], CANONICAL),
         frames=tuple(frames),
+        columns=columns_of(frames),
         frame_of=np.array(rows, dtype=np.intp),
         index=np.zeros(len(rows), dtype=np.intp),
         ids=concat_ids([]),

@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.loader.rig import JSON_DIALECT, Crash, Rig, Running, Wiring, event, wait_until
 from tests.unit.loader.test_crash import Fuse
-from weir.domain.event import Dialect, Event
+from weir.domain.event import Dialect, Event, frame_by_frame
 from weir.domain.frame import Frame
 from weir.errors import Unavailable
 from weir.lake.records import DeadLetter
@@ -28,14 +28,14 @@ def _mended(frame: Frame) -> list[Event]:
             Event(event="late", event_id="id-2"),
             Event(event="late"),
         ]
-    return list(JSON_DIALECT.decode(frame))
+    return list(JSON_DIALECT.decode([frame]))
 
 
 def mend(rig: Rig) -> Rig:
     """The same node with a version that understands what broke the one before."""
 
     def wrap(wiring: Wiring) -> Wiring:
-        return replace(wiring, dialects={1: Dialect(1, "json", _mended)})
+        return replace(wiring, dialects={1: Dialect(1, "json", frame_by_frame(_mended))})
 
     rig.wrap = wrap
     return rig
@@ -139,7 +139,7 @@ def test_crash_at_any_step_of_a_replay_leaves_each_event_once(
     def wrap(wiring: Wiring) -> Wiring:
         return replace(
             wiring,
-            dialects={1: Dialect(1, "json", _mended)},
+            dialects={1: Dialect(1, "json", frame_by_frame(_mended))},
             store=fuse.around(LocalStore(wiring.directory.root)),
             open_catalog=lambda: fuse.around(buried.open_catalog()),
         )

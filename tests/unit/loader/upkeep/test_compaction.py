@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,20 +21,23 @@ FAST = {"compaction_interval_s": 0.01, "compaction_files": 3, "compaction_cpu_sh
 
 
 class MergerHere:
-    """Merges in this process, and calls ``before`` each result is told."""
+    """Merges in this process, once."""
 
     cpu_s = 0.0
 
-    def __init__(self, before: Callable[[], object] = lambda: None) -> None:
-        self.before = before
-        self.runs = 0
+    def __init__(self) -> None:
+        self.done: list[tuple[int, Merged | str]] = []
 
-    def run(self, jobs: Sequence[MergeJob]) -> Generator[Merged | str, None, None]:
-        self.runs += 1
-        for job in jobs:
-            result = merge(job)
-            self.before()
-            yield result
+    def begin(self, number: int, job: MergeJob) -> None:
+        if number == 1:
+            self.done.append((number, merge(job)))
+
+    def results(self) -> Sequence[tuple[int, Merged | str]]:
+        done, self.done = self.done, []
+        return done
+
+    def rest(self) -> None:
+        """Nothing runs elsewhere."""
 
     def stop(self) -> None:
         """Nothing runs elsewhere."""
@@ -134,9 +137,9 @@ def test_merged_file_is_dropped_when_an_input_has_gone(new_rig: Callable[..., Ri
     with rig.running() as loader:
         write_cuts(rig, loader, 3)
         assert tried.wait(120)
+        wait_until(lambda: not [name for name in rig.file_names() if "merged" in name])
         assert file_count(loader) == 3
         assert ids_seen(rig, loader) == expected_ids(9)
-    assert not [name for name in rig.file_names() if "merged" in name]
 
 
 def test_fenced_loader_swaps_nothing(rig: Rig) -> None:
@@ -187,18 +190,12 @@ def test_killed_merge_changes_nothing(new_rig: Callable[..., Rig]) -> None:
     ended: list[int | None] = []
 
     class Killed(ProcessMerger):
-        def run(self, jobs: Sequence[MergeJob]) -> Generator[Merged | str, None, None]:
-            found = super().run(jobs)
-            if not ended:
-                threading.Thread(target=self._kill).start()
-            yield from found
-
-        def _kill(self) -> None:
-            wait_until(lambda: self._process is not None)
+        def begin(self, number: int, job: MergeJob) -> None:
+            super().begin(number, job)
             process = self._process
-            assert process is not None
-            process.kill()
-            ended.append(process.wait())
+            if not ended and process is not None:
+                process.kill()
+                ended.append(process.wait())
 
     rig.wrap = lambda wiring: replace(wiring, merger=Killed())
     with rig.running() as loader:

@@ -1,0 +1,93 @@
+"""The loader by itself, in one process: what a single event costs it from the journal to the lake.
+
+No sockets and no sender beside it: a journal of frames of one event, written by the real writer,
+goes through the real loader, whose CPU time is counted. So the figure is steady where the whole
+tree's is the neighbours'.
+"""
+
+import tempfile
+import threading
+from dataclasses import replace
+from pathlib import Path
+from time import process_time
+
+from bench.door import EVENT
+from bench.figure import Figure, spread
+from bench.node import ROOT, load_all
+from tests.unit.loader.rig import Rig, Wiring, make_rig
+from weir.clock import SystemClock
+from weir.dialects.table import ROUTES, dialects_by_code
+from weir.domain.frame import Draft, Place
+
+EVENTS = 200_000
+RUNS = 5
+GOAL_US = 20
+WRITTEN_WITHIN_S = 300
+
+
+def measure() -> list[Figure]:
+    """CPU of a single event, all threads of the loader, commit included."""
+    runs = [_run() for _ in range(RUNS)]
+    how = f"{EVENTS} frames of one event of {len(EVENT)} bytes, {RUNS} runs; commit included"
+    return [
+        Figure(
+            "the loader by itself: CPU of a single event, µs",
+            *(spread(runs, digits=1), str(GOAL_US), how),
+        )
+    ]
+
+
+def _run() -> float:
+    ROOT.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=ROOT) as name:
+        rig = make_rig(Path(name) / "node", SystemClock())
+        rig.wrap = _with_dialects
+        _write(rig)
+        rig.close()
+        started_s = process_time()
+        with rig.running():
+            load_all(rig.directory.root)
+        used_s = process_time() - started_s
+        if rig.ledger_total().stored != EVENTS:
+            raise SystemExit("The figure would lie: not all events are in the lake.")
+    return used_s / EVENTS * 1e6
+
+
+def _with_dialects(wiring: Wiring) -> Wiring:
+    return replace(wiring, dialects=dialects_by_code())
+
+
+def _write(rig: Rig) -> None:
+    """Writes the journal as the door does when many clients send at once."""
+    [route] = [route for route in ROUTES if route.path == "/v1/ingest"]
+    draft = Draft(
+        place=Place(1, 1, 7, 1),
+        dialect=route.dialect.code,
+        dialect_version=route.dialect_version,
+        event_count=1,
+        refused_count=0,
+        flags=0,
+        meta=b"",
+        body=EVENT.encode(),
+    )
+    writer, waiter = rig.writer(0), _Waiter()
+    for _ in range(EVENTS):
+        writer.append(draft, waiter)
+    if not waiter.all_told.wait(WRITTEN_WITHIN_S):
+        raise SystemExit("The journal was not written in time.")
+
+
+class _Waiter:
+    """Is told of each frame that is on disk."""
+
+    def __init__(self) -> None:
+        self._left = EVENTS
+        self.all_told = threading.Event()
+
+    def durable(self, received_at_us: int) -> None:
+        self._left -= 1
+        if not self._left:
+            self.all_told.set()
+
+    def failed(self, error: Exception) -> None:
+        raise error
