@@ -20,6 +20,7 @@ from weir.dialects.table import ROUTES, dialects_by_code
 from weir.domain.frame import Draft, Place
 
 EVENTS = 200_000
+WARMING_EVENTS = 1_000
 RUNS = 5
 GOAL_US = 20
 WRITTEN_WITHIN_S = 300
@@ -27,7 +28,8 @@ WRITTEN_WITHIN_S = 300
 
 def measure() -> list[Figure]:
     """CPU of a single event, all threads of the loader, commit included."""
-    runs = [_run() for _ in range(RUNS)]
+    _run(WARMING_EVENTS)  # what is imported when it is first needed
+    runs = [_run(EVENTS) for _ in range(RUNS)]
     how = f"{EVENTS} frames of one event of {len(EVENT)} bytes, {RUNS} runs; commit included"
     return [
         Figure(
@@ -37,27 +39,28 @@ def measure() -> list[Figure]:
     ]
 
 
-def _run() -> float:
+def _run(events: int) -> float:
     ROOT.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=ROOT) as name:
         rig = make_rig(Path(name) / "node", SystemClock())
         rig.wrap = _with_dialects
-        _write(rig)
+        _write(rig, events)
         rig.close()
+        rig.open_catalog().close()  # a new database takes its time once
         started_s = process_time()
         with rig.running():
             load_all(rig.directory.root)
         used_s = process_time() - started_s
-        if rig.ledger_total().stored != EVENTS:
+        if rig.ledger_total().stored != events:
             raise SystemExit("The figure would lie: not all events are in the lake.")
-    return used_s / EVENTS * 1e6
+    return used_s / events * 1e6
 
 
 def _with_dialects(wiring: Wiring) -> Wiring:
     return replace(wiring, dialects=dialects_by_code())
 
 
-def _write(rig: Rig) -> None:
+def _write(rig: Rig, events: int) -> None:
     """Writes the journal as the door does when many clients send at once."""
     [route] = [route for route in ROUTES if route.path == "/v1/ingest"]
     draft = Draft(
@@ -70,8 +73,8 @@ def _write(rig: Rig) -> None:
         meta=b"",
         body=EVENT.encode(),
     )
-    writer, waiter = rig.writer(0), _Waiter()
-    for _ in range(EVENTS):
+    writer, waiter = rig.writer(0), _Waiter(events)
+    for _ in range(events):
         writer.append(draft, waiter)
     if not waiter.all_told.wait(WRITTEN_WITHIN_S):
         raise SystemExit("The journal was not written in time.")
@@ -80,8 +83,8 @@ def _write(rig: Rig) -> None:
 class _Waiter:
     """Is told of each frame that is on disk."""
 
-    def __init__(self) -> None:
-        self._left = EVENTS
+    def __init__(self, frame_count: int) -> None:
+        self._left = frame_count
         self.all_told = threading.Event()
 
     def durable(self, received_at_us: int) -> None:

@@ -79,11 +79,11 @@ class FrameReader:
             return None
 
     def _with_properties(self, found: Found) -> Found | None:
-        """The same; None unless the properties of all events are objects."""
+        """What was found; None unless the properties of all its events are objects."""
         return None if self._properties_of(found[0]) is None else found
 
     def _with_further(self, found: Found) -> Found | None:
-        """The same, their fields without a target in the properties."""
+        """What was found, fields without a target in the properties; None for an odd time."""
         events, beside = found
         if not all(_is_read_at_once(beside[place]) for place in self._times_beside):
             return None

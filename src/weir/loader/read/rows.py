@@ -214,7 +214,7 @@ def _row_bytes(batch: Sequence[Frame], events: Sequence[Event]) -> int:
 
 
 def _by_project(decoded: Decoded) -> Decoded:
-    """The same with the frames of each project together, in the order of their ids."""
+    """What was decoded, each project's frames together, in the order of the projects' ids."""
     projects = [frame.place.project_id for frame in decoded.frames]
     if all(map(le, projects, islice(projects, 1, None))):
         return decoded
