@@ -1,4 +1,4 @@
-"""A few hundred statements, a line each in ``chosen/*.sql``, and the small tables that they read."""
+"""Some hundred statements, a line each in ``chosen/*.sql``, and the small tables they read."""
 
 from pathlib import Path
 from typing import Final
@@ -35,11 +35,11 @@ TABLES: Final = (
     ),
     (
         "CREATE TABLE events AS SELECT * FROM (VALUES"
-        " ('a', '{\"plan\": \"pro\", \"n\": 1, \"items\": [{\"sku\": \"a\"}, {\"sku\": \"b\"}]}',"
-        "  '{\"page\": {\"path\": \"/P\"}}'),"
-        " ('b', '{\"plan\": \"free\", \"n\": \"2\", \"items\": []}', NULL),"
+        ' (\'a\', \'{"plan": "pro", "n": 1, "items": [{"sku": "a"}, {"sku": "b"}]}\','
+        '  \'{"page": {"path": "/P"}}\'),'
+        ' (\'b\', \'{"plan": "free", "n": "2", "items": []}\', NULL),'
         " ('c', '{\"plan\": null}', '{}'),"
-        " ('d', '{\"plan\": \"pro\", \"n\": 4.5}', '{\"page\": {}}')"
+        ' (\'d\', \'{"plan": "pro", "n": 4.5}\', \'{"page": {}}\')'
         ") t(event_id, properties, context)"
     ),
 )

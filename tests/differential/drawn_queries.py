@@ -182,8 +182,10 @@ def _subquery(chance: Random, drawn: Expressions) -> Pair:
     condition = inner.truth(0)
     templates = (
         f"{drawn.prefix}user_id IN (SELECT i.user_id FROM events i WHERE {{}})",
-        f"{drawn.prefix}session_id NOT IN (SELECT i.session_id FROM events i"
-        " WHERE i.session_id IS NOT NULL AND {})",
+        (
+            f"{drawn.prefix}session_id NOT IN (SELECT i.session_id FROM events i"
+            " WHERE i.session_id IS NOT NULL AND {})"
+        ),
         f"EXISTS (SELECT 1 FROM events i WHERE i.session_id = {outer}session_id AND {{}})",
         f"{drawn.prefix}user_id = ANY (SELECT i.user_id FROM events i WHERE {{}})",
         f"{drawn.prefix}ts > (SELECT min(i.ts) FROM events i WHERE {{}})",
@@ -295,7 +297,9 @@ def aggregate(chance: Random, drawn: Expressions) -> Pair:
             lambda: fill("min({}::TEXT)", drawn.property(chance.choice(TEXTS), tight=True)),
             lambda: fill(f"string_agg({{}}, ',' ORDER BY {id_column})", drawn.text(0)),
             lambda: fill("list_sort(list(DISTINCT {}))", drawn.text(0)),
-            lambda: same(f"string_agg(DISTINCT {drawn.prefix}event, ',' ORDER BY {drawn.prefix}event)"),
+            lambda: same(
+                f"string_agg(DISTINCT {drawn.prefix}event, ',' ORDER BY {drawn.prefix}event)"
+            ),
             lambda: fill(f"first({{}} ORDER BY {id_column} DESC)", drawn.text(0)),
             lambda: fill("arg_max({}, {})", drawn.text(0), drawn.property(UID, "rank")),
             lambda: fill("max_by({}, {})", drawn.column("event"), drawn.property(SERIAL, "rank")),
@@ -317,7 +321,10 @@ def _windowed(chance: Random) -> Select:
     """Windows over rows, and QUALIFY."""
     with_, source, alias = _source(chance)
     drawn = Expressions(chance, alias)
-    columns = (drawn.column("event_id"), *(_window(chance, drawn) for _ in range(chance.randint(1, 2))))
+    columns = (
+        drawn.column("event_id"),
+        *(_window(chance, drawn) for _ in range(chance.randint(1, 2))),
+    )
     qualify: tuple[Pair, ...] = ()
     if chance.random() < 0.3:
         over = fill(f"{{}} DESC, {drawn.prefix}event_id", drawn.property(SERIAL, "rank"))
@@ -389,7 +396,9 @@ def _joined(chance: Random) -> Select:
         Expressions(chance).property(chance.choice(NUMBERS), "double"),
         condition,
     )
-    per_user = "SELECT user_id, ts, count(*) AS n FROM events WHERE user_id IS NOT NULL GROUP BY ALL"
+    per_user = (
+        "SELECT user_id, ts, count(*) AS n FROM events WHERE user_id IS NOT NULL GROUP BY ALL"
+    )
     own = (_any_column(chance, left), _any_column(chance, left))
     serial = fill("{} = {}", left.property(SERIAL, tight=True), right.property(SERIAL, tight=True))
     uid = fill(
@@ -404,8 +413,14 @@ def _joined(chance: Random) -> Select:
             (fill(f"{kind} {{}} USING (user_id)", groups), same("g.n")),
             (fill("JOIN {} ON e.user_id = g.user_id AND e.ts > g.since", groups), same("g.since")),
             (fill("SEMI JOIN {} ON e.session_id = f.session_id", other), same("e.event")),
-            (fill("ANTI JOIN {} ON e.session_id = f.session_id AND f.ts > e.ts", other), left.text()),
-            (same(f"ASOF JOIN ({per_user}) u ON e.user_id = u.user_id AND e.ts >= u.ts"), same("u.n")),
+            (
+                fill("ANTI JOIN {} ON e.session_id = f.session_id AND f.ts > e.ts", other),
+                left.text(),
+            ),
+            (
+                same(f"ASOF JOIN ({per_user}) u ON e.user_id = u.user_id AND e.ts >= u.ts"),
+                same("u.n"),
+            ),
             (
                 fill(
                     "JOIN (VALUES ('pro', 1), ('free', 2)) v(plan, w) ON {} = v.plan",
@@ -468,9 +483,13 @@ def _nested(chance: Random) -> Select:
     name = chance.choice(names)
     source = fill("({}) t", inner.written())
     if chance.random() < 0.5:
-        return Select((same("count(*)"),), source, (same(chance.choice((name, f"t.{name}"))),), inner=inner)
+        return Select(
+            (same("count(*)"),), source, (same(chance.choice((name, f"t.{name}"))),), inner=inner
+        )
     wanted = (name, "*", "t.*", f"coalesce({name}::VARCHAR, 'none')")
-    return Select((same(chance.choice(wanted)),), source, where=(same(f"{name} IS NOT NULL"),), inner=inner)
+    return Select(
+        (same(chance.choice(wanted)),), source, where=(same(f"{name} IS NOT NULL"),), inner=inner
+    )
 
 
 def _distinct(chance: Random) -> Select:
@@ -481,7 +500,9 @@ def _distinct(chance: Random) -> Select:
     if chance.random() < 0.5:
         columns = tuple(_any_column(chance, drawn) for _ in range(chance.randint(1, 3)))
         return Select(columns, source, with_=with_, distinct=same("DISTINCT "), where=where)
-    by = chance.choice((drawn.text, lambda *_: drawn.column("ts"), lambda *_: drawn.column("user_id")))(1)
+    by = chance.choice(
+        (drawn.text, lambda *_: drawn.column("ts"), lambda *_: drawn.column("user_id"))
+    )(1)
     shown = chance.choice(
         (
             lambda: same(f"{drawn.prefix}ts::DATE"),

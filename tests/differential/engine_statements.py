@@ -56,8 +56,9 @@ class _Run(NamedTuple):
 
 
 def compare_folder(folder: Path, *, processes: int) -> Iterator[Compared]:
-    """Yields what came of every statement of the folder's files, in no order."""
-    waiting = [(path, 0) for path in sorted(folder.rglob("*.test"), reverse=True)]
+    """Yields what came of every statement of the folder's files, small files first."""
+    files = sorted(folder.rglob("*.test"), key=lambda path: (path.stat().st_size, path))
+    waiting = [(path, 0) for path in reversed(files)]
     running: dict[Connection, _Run] = {}
     reached: dict[Connection, tuple[int, str]] = {}
     heard_s: dict[Connection, float] = {}
@@ -135,7 +136,9 @@ def _set_up(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
 def report(found: Iterable[Compared]) -> tuple[list[str], list[Compared]]:
     """Returns the counts as lines, and what differs."""
     everything = list(found)
-    lines = [f"{count:7} {kind}" for count, kind in counted([each.comparison for each in everything])]
+    lines = [
+        f"{count:7} {kind}" for count, kind in counted([each.comparison for each in everything])
+    ]
     bad = (Verdict.DIFFERS, Verdict.CRASHES)
     return lines, [each for each in everything if each.comparison.verdict in bad]
 

@@ -133,4 +133,3 @@ def _is_settled(snapshot: Snapshot) -> bool:
     merged = [file for file in snapshot.files if "merged" in file.path]
     wide = [file for file in snapshot.files if file.layout != NO_LAYOUT]
     return len(merged) == 1 and merged[0] in wide and len(wide) == 2 and len(snapshot.files) == 5
-

@@ -23,7 +23,9 @@ class Passed(NamedTuple):
 class Gate:
     """The gate beside a connection, whose tables may change between two statements."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, engine_names: Collection[str]) -> None:
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, engine_names: Collection[str]
+    ) -> None:
         self._connection = connection
         self._reading = _reading(engine_names)
 

@@ -15,11 +15,14 @@ LOOPS_MAX: Final = 6
 RECORDS_MAX: Final = 1500
 """Statements of one file that are taken."""
 
-_ASKS: Final = re.compile(r"(?:\s|\(|--[^\n]*\n|/\*.*?\*/)*(select|with|from|values|describe|summarize)\b", re.I | re.S)
+_ASKS: Final = re.compile(
+    r"(?:\s|\(|--[^\n]*\n|/\*.*?\*/)*(select|with|from|values|describe|summarize)\b",
+    re.IGNORECASE | re.DOTALL,
+)
 _LEAVES: Final = re.compile(
     r"\s*(attach|detach|use|copy|export|import|install|load|checkpoint|force|pragma|prepare|execute"
     r"|begin|commit|rollback|abort|start|explain|vacuum|analyze)\b",
-    re.I,
+    re.IGNORECASE,
 )
 """What reaches files, or changes what later statements are; the file goes on without it."""
 

@@ -11,7 +11,22 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Final, NamedTuple
 
-DYADIC: Final = ("0", "1", "2", "3", "4", "7", "-1", "-2", "12", "0.5", "2.25", "-0.75", "10.5", "100")
+DYADIC: Final = (
+    "0",
+    "1",
+    "2",
+    "3",
+    "4",
+    "7",
+    "-1",
+    "-2",
+    "12",
+    "0.5",
+    "2.25",
+    "-0.75",
+    "10.5",
+    "100",
+)
 """Numbers whose sums are the same in any order."""
 
 BIG: Final = (
@@ -19,7 +34,21 @@ BIG: Final = (
     *("-9007199254740993", "9223372036854775807", "9223372036854775808"),
     *("18446744073709551615", "18446744073709551616", "12345678901234567890123", "5"),
 )
-_TEXTS: Final = ("pro", "free", "Pro", "", "ünï", "O'Brien", 'say "hi"', "10", "9", "50%", "a_b", "日本", "null")
+_TEXTS: Final = (
+    "pro",
+    "free",
+    "Pro",
+    "",
+    "ünï",
+    "O'Brien",
+    'say "hi"',
+    "10",
+    "9",
+    "50%",
+    "a_b",
+    "日本",
+    "null",
+)
 _NO_NUMBERS: Final = ("NaN", "nan", "inf", "-inf", "Infinity", "1_000", "abc", "", "1,5", "0x10")
 _ODDLY_SPELLED: Final = ("1e2", "12.50", "1E-2", "0.1e1", "1e3", "-0.0", "2.250")
 _CITIES: Final = ("Oslo", "São Paulo", "", "Köln", "10115")
@@ -82,7 +111,7 @@ def _time(chance: Random, style: Style) -> str | None:
     if drawn < 0.55:
         moment = style.since + timedelta(seconds=chance.random() * span.total_seconds())
     elif drawn < 0.75:
-        moment = style.since + timedelta(hours=6 * chance.randrange(int(span.total_seconds()) // 21600))
+        moment = style.since + timedelta(hours=6 * chance.randrange(4 * span.days))
     elif drawn < 0.85:
         moment = style.since + timedelta(days=chance.randrange(span.days))
         moment = moment.replace(hour=0, minute=0, second=0, microsecond=0)

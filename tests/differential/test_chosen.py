@@ -28,7 +28,9 @@ def cases(*names: str) -> list[str]:
     return [statement for name in names for statement in statements_of(name)]
 
 
-@pytest.mark.parametrize("sql", cases(*(name for name in topics() if name not in (REFUSED, MISTAKES))))
+@pytest.mark.parametrize(
+    "sql", cases(*(name for name in topics() if name not in (REFUSED, MISTAKES)))
+)
 def test_a_statement_means_what_was_written(sides: SideBySide, sql: str) -> None:
     """Rows, their order, types and given names are those of the text itself."""
     found = sides.compare(sql)

@@ -8,9 +8,17 @@ _DAYS: Final = (
     *("2026-03-31", "2026-04-01", "2026-04-30", "2026-05-01", "2026-05-31", "2026-06-30"),
     *("2020-02-29", "2001-03-01", "2026-07-04"),
 )
-_CLOCKS: Final = ("00:00:00", "12:00:00", "06:00:00", "23:59:59.999999", "00:00:00.000001", "18:30:00")
+_CLOCKS: Final = (
+    *("00:00:00", "12:00:00", "06:00:00", "18:30:00"),
+    *("23:59:59.999999", "00:00:00.000001"),
+)
 _ZONES: Final = ("", "Z", "+02:00", "-05:30", "+00")
-_UNITS: Final = ("MICROSECOND", "SECOND", "MINUTE", "HOUR", "DAY", "WEEK", "MONTH", "QUARTER", "YEAR")
+_UNITS: Final = (
+    *("MICROSECOND", "SECOND", "MINUTE", "HOUR", "DAY", "WEEK", "MONTH", "QUARTER", "YEAR"),
+)
+_NOW: Final = ("now()", "current_date", "current_timestamp")
+_FAR: Final = ("1 DAY", "7 DAY", "'2 days'", "1 MONTH", "10 YEAR", "'25 years'", "3 WEEK")
+"""Nothing lies so near to a bound that a moment between two engines could matter."""
 _TRUNCATED: Final = ("hour", "day", "week", "month", "quarter", "year")
 _INTERVALS: Final = (
     *("'1 day 02:03:04'", "'6 days ago'", "'2 months'", "'1 month 1 day'", "'90 minutes'"),
@@ -49,8 +57,7 @@ def _constant(chance: Random) -> str:
     if drawn < 0.83:
         return f"date_trunc('{chance.choice(_TRUNCATED)}', {_day(chance)})"
     if drawn < 0.93:
-        # Nothing lies so near to a bound that a moment between two engines could matter.
-        return f"{chance.choice(('now()', 'current_date', 'current_timestamp'))} - INTERVAL {_far(chance)}"
+        return f"{chance.choice(_NOW)} - INTERVAL {chance.choice(_FAR)}"
     return f"date_trunc('year', now()) - {_interval(chance)}"
 
 
@@ -87,7 +94,3 @@ def _interval(chance: Random) -> str:
     if drawn < 0.9:
         return f"INTERVAL {chance.choice(_INTERVALS)}"
     return chance.choice((f"to_days({count})", f"to_months({count})", "to_hours(30)"))
-
-
-def _far(chance: Random) -> str:
-    return chance.choice(("1 DAY", "7 DAY", "'2 days'", "1 MONTH", "10 YEAR", "'25 years'", "3 WEEK"))
