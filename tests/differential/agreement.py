@@ -51,7 +51,7 @@ class Verdict(StrEnum):
     UNSTEADY = "unsteady"
     """As written it is not the same twice: chance, time, or an order that nobody asked for."""
     SLOW = "slow"
-    """As written it needs more time or rows than a comparison has."""
+    """It needs more time or rows than a comparison has."""
     DIFFERS = "differs"
     CRASHES = "crashes"
     """The process ended while it ran."""
@@ -100,8 +100,11 @@ class SideBySide:
                 return Comparison(Verdict.FAILS)
             return Comparison(Verdict.REFUSED, f"{error.code}: {error.message}")
         rewritten = _run(self.connection, passed.sql)
+        if rewritten is None:
+            return Comparison(Verdict.SLOW)
         if isinstance(rewritten, _Result) and passed.names is not None:
-            rewritten = rewritten._replace(names=list(passed.names))
+            pairs = zip(passed.names, rewritten.names, strict=True)
+            rewritten = rewritten._replace(names=[given or name for given, name in pairs])
         difference = _difference(written, rewritten)
         if not difference:
             is_failure = isinstance(written, _Failure)
@@ -180,10 +183,8 @@ def _deadline(connection: duckdb.DuckDBPyConnection) -> Iterator[threading.Event
         timer.join()
 
 
-def _difference(first: _Result | _Failure, second: _Result | _Failure | None) -> str:
+def _difference(first: _Result | _Failure, second: _Result | _Failure) -> str:
     """What differs, in words; nothing where the second is the first."""
-    if second is None:
-        return "does not end"
     if isinstance(first, _Failure) and isinstance(second, _Failure):
         return ""
     if isinstance(first, _Failure):

@@ -1,11 +1,13 @@
 """Random queries from seeds, the same in two languages, and the smaller ones that each contains."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from operator import attrgetter
 from random import Random
 from typing import Final, NamedTuple
 
 from tests.differential.expressions import (
     BIG,
+    MIXED,
     NUMBERS,
     SCORE,
     SERIAL,
@@ -13,6 +15,8 @@ from tests.differential.expressions import (
     UID,
     Expressions,
     Pair,
+    as_text,
+    by_order,
     fill,
     same,
 )
@@ -45,7 +49,7 @@ class Select(NamedTuple):
 
     def written(self) -> Pair:
         """Returns the statement."""
-        return Pair(_written(self, 0), _written(self, 1))
+        return Pair(_written(self, attrgetter("weir")), _written(self, attrgetter("plain")))
 
     @property
     def ordered(self) -> bool:
@@ -62,8 +66,8 @@ class Select(NamedTuple):
         for part in ("having", "qualify", "where", "joins", "columns", "keys"):
             items: tuple[Pair, ...] = getattr(self, part)
             for fewer in _fewer(items):
-                yield self._replace(**{part: fewer})
-        if self.order and not is_first_of:
+                yield self._replace(**{part: fewer})  # type: ignore[arg-type]  # all are pairs
+        if self.order and not (is_first_of or self.keys):
             # The last term makes the order whole.
             for fewer in _fewer(self.order[:-1]):
                 yield self._replace(order=(*fewer, self.order[-1]))
@@ -123,25 +127,25 @@ def draw_query(seed: int) -> Query:
     return chance.choice(shapes)(chance)
 
 
-def _written(select: Select, language: int) -> str:
-    keys = [key[language] for key in select.keys]
-    columns = [*keys, *(column[language] for column in select.columns)]
+def _written(select: Select, say: Callable[[Pair], str]) -> str:
+    keys = [say(key) for key in select.keys]
+    columns = [*keys, *(say(column) for column in select.columns)]
     if select.named:
         columns = [f"{column} AS c{place}" for place, column in enumerate(columns)]
     parts = [
-        f"{select.with_[language]}SELECT {select.distinct[language]}{', '.join(columns) or '1'}",
-        f"FROM {select.source[language]}",
-        *(join[language] for join in select.joins),
+        f"{say(select.with_)}SELECT {say(select.distinct)}{', '.join(columns) or '1'}",
+        f"FROM {say(select.source)}",
+        *(say(join) for join in select.joins),
     ]
     if select.where:
-        parts.append("WHERE " + " AND ".join(each[language] for each in select.where))
+        parts.append("WHERE " + " AND ".join(say(each) for each in select.where))
     if keys:
         parts.append("GROUP BY " + select.grouping.format(", ".join(keys)))
     for word, conditions in (("HAVING", select.having), ("QUALIFY", select.qualify)):
         if conditions:
-            parts.append(f"{word} " + " AND ".join(each[language] for each in conditions))
+            parts.append(f"{word} " + " AND ".join(say(each) for each in conditions))
     if select.order:
-        parts.append("ORDER BY " + ", ".join(each[language] for each in select.order))
+        parts.append("ORDER BY " + ", ".join(say(each) for each in select.order))
     return " ".join(parts) + select.limit
 
 
@@ -170,6 +174,8 @@ def _where(chance: Random, drawn: Expressions, *, least: int = 0) -> tuple[Pair,
             conditions.append(same("(" + bound(chance, drawn.prefix) + ")"))
         elif chance.random() < 0.1:
             conditions.append(_subquery(chance, drawn))
+        elif chance.random() < 0.05:
+            conditions.append(drawn.flag())
         else:
             conditions.append(drawn.truth())
     return tuple(conditions)
@@ -180,7 +186,7 @@ def _subquery(chance: Random, drawn: Expressions) -> Pair:
     inner = Expressions(chance, "i")
     outer = drawn.prefix or "events."
     condition = inner.truth(0)
-    templates = (
+    templates: tuple[str, ...] = (
         f"{drawn.prefix}user_id IN (SELECT i.user_id FROM events i WHERE {{}})",
         (
             f"{drawn.prefix}session_id NOT IN (SELECT i.session_id FROM events i"
@@ -225,9 +231,9 @@ def _order(chance: Random, drawn: Expressions) -> tuple[Pair, ...]:
     for _ in range(chance.randint(1, 2)):
         term = chance.choice(
             (
-                lambda: drawn.property(chance.choice([*NUMBERS, *BIG]), "rank"),
-                lambda: drawn.property(SERIAL, "rank"),
-                lambda: drawn.text(1),
+                lambda: drawn.property(chance.choice([*NUMBERS, *BIG, *MIXED]), "order"),
+                lambda: drawn.property(SERIAL, "order"),
+                lambda: by_order(drawn.text(1)),
                 lambda: drawn.number(1),
                 lambda: drawn.column("ts"),
                 lambda: drawn.column("user_id"),
@@ -259,7 +265,9 @@ def _grouped(chance: Random) -> Select:
     order: tuple[Pair, ...] = ()
     limit = ""
     if keys and grouping == "{}" and chance.random() < 0.6:
-        order = tuple(same(str(place + 1)) for place in range(len(keys)))
+        order = tuple(
+            as_text(key) if key.ordered else same(str(place + 1)) for place, key in enumerate(keys)
+        )
         limit = f" LIMIT {chance.randrange(1, 20)}" if chance.random() < 0.4 else ""
     return Select(
         *(columns, source, keys, grouping, with_),
@@ -301,13 +309,14 @@ def aggregate(chance: Random, drawn: Expressions) -> Pair:
                 f"string_agg(DISTINCT {drawn.prefix}event, ',' ORDER BY {drawn.prefix}event)"
             ),
             lambda: fill(f"first({{}} ORDER BY {id_column} DESC)", drawn.text(0)),
-            lambda: fill("arg_max({}, {})", drawn.text(0), drawn.property(UID, "rank")),
-            lambda: fill("max_by({}, {})", drawn.column("event"), drawn.property(SERIAL, "rank")),
+            lambda: fill("arg_max({}, {})", drawn.text(0), drawn.property(UID, "order")),
+            lambda: fill("max_by({}, {})", drawn.column("event"), drawn.property(SERIAL, "order")),
             lambda: fill(
                 "string_agg({}, ',' ORDER BY {} DESC, " + id_column + ")",
                 drawn.column("event"),
-                drawn.property(chance.choice((SERIAL, UID, number)), "rank"),
+                drawn.property(chance.choice((SERIAL, UID, number)), "order"),
             ),
+            lambda: fill(chance.choice(("bool_or({})", "count_if({})")), drawn.flag()),
             lambda: fill("bool_or({})", drawn.truth(0)),
             lambda: fill("count_if({})", drawn.truth(0)),
         )
@@ -327,7 +336,7 @@ def _windowed(chance: Random) -> Select:
     )
     qualify: tuple[Pair, ...] = ()
     if chance.random() < 0.3:
-        over = fill(f"{{}} DESC, {drawn.prefix}event_id", drawn.property(SERIAL, "rank"))
+        over = fill(f"{{}} DESC, {drawn.prefix}event_id", drawn.property(SERIAL, "order"))
         numbered = fill(f"row_number() OVER (PARTITION BY {drawn.prefix}event ORDER BY {{}})", over)
         qualify = (fill("{} <= 3", numbered),)
     return Select(
@@ -339,9 +348,9 @@ def _window(chance: Random, drawn: Expressions) -> Pair:
     by = chance.choice((drawn.text, lambda *_: drawn.column("event"), lambda *_: same("1")))(0)
     first = chance.choice(
         (
-            lambda: drawn.property(chance.choice((SERIAL, UID, *NUMBERS)), "rank"),
+            lambda: drawn.property(chance.choice((SERIAL, UID, *NUMBERS)), "order"),
             lambda: drawn.column("ts"),
-            lambda: drawn.text(0),
+            lambda: by_order(drawn.text(0)),
         )
     )()
     direction = chance.choice(("", " DESC", " NULLS FIRST"))
@@ -401,9 +410,7 @@ def _joined(chance: Random) -> Select:
     )
     own = (_any_column(chance, left), _any_column(chance, left))
     serial = fill("{} = {}", left.property(SERIAL, tight=True), right.property(SERIAL, tight=True))
-    uid = fill(
-        "{} = {}", left.property(UID, "rank", tight=True), right.property(UID, "rank", tight=True)
-    )
+    uid = fill("{} = {}", left.property(UID, tight=True), right.property(UID, tight=True))
     joins = chance.choice(
         (
             (fill(f"{kind} {{}} ON e.event_id = f.event_id", other), _any_column(chance, right)),
@@ -458,7 +465,7 @@ def _united(chance: Random) -> SetOperation:
         columns = []
         for maker in makers:
             if maker == "text":
-                columns.append(drawn.text())
+                columns.append(as_text(drawn.text()))
             elif maker == "number":
                 columns.append(fill("CAST({} AS DOUBLE)", drawn.number()))
             else:
@@ -510,7 +517,7 @@ def _distinct(chance: Random) -> Select:
             lambda: same(f"CAST({drawn.prefix}user_id AS VARCHAR)"),
         )
     )()
-    order = (by, drawn.column("event_id"))
+    order = (by_order(by), drawn.column("event_id"))
     return Select(
         (shown, drawn.column("event_id")),
         source,

@@ -10,7 +10,6 @@ import json
 import multiprocessing
 import os
 import resource
-import signal
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,9 +23,10 @@ from tests.differential.agreement import Comparison, SideBySide, Verdict, counte
 from tests.differential.records import Record, records_of
 
 MEMORY_BYTES_MAX: Final = 2 << 30
-SILENCE_S_MAX: Final = 60.0
+SILENCE_S_MAX: Final = 180.0
 """A process that has said nothing for so long is ended."""
-FILE_S_MAX: Final = 300.0
+FILE_S_MAX: Final = 600.0
+"""A file whose process ended is not begun again after so long."""
 
 _CONFIG: Final[dict[str, str | bool | int | float | list[str]]] = {
     "threads": "1",
@@ -46,60 +46,77 @@ class Compared(NamedTuple):
     comparison: Comparison
 
 
-class _Run(NamedTuple):
-    """A process at work on a file."""
-
-    file: Path
-    process: multiprocessing.process.BaseProcess
-    said: Connection
-    started_s: float
-
-
 def compare_folder(folder: Path, *, processes: int) -> Iterator[Compared]:
     """Yields what came of every statement of the folder's files, small files first."""
     files = sorted(folder.rglob("*.test"), key=lambda path: (path.stat().st_size, path))
     waiting = [(path, 0) for path in reversed(files)]
-    running: dict[Connection, _Run] = {}
-    reached: dict[Connection, tuple[int, str]] = {}
-    heard_s: dict[Connection, float] = {}
-    while waiting or running:
-        while waiting and len(running) < processes:
-            run, said = _start(*waiting.pop())
-            running[said], heard_s[said] = run, time.monotonic()
-        ready = wait(list(running), timeout=1.0)
-        for said in ready:
-            assert isinstance(said, Connection)
-            heard_s[said] = time.monotonic()
-            try:
-                message = json.loads(said.recv_bytes())
-            except (EOFError, OSError):
-                run = running.pop(said)
-                run.process.join()
-                if said in reached:
-                    place, sql = reached.pop(said)
-                    yield Compared(run.file.name, sql, Comparison(Verdict.CRASHES))
-                    if time.monotonic() - run.started_s < FILE_S_MAX:
-                        waiting.append((run.file, place + 1))
-                said.close()
-                continue
-            if "begins" in message:
-                reached[said] = (message["begins"], message["sql"])
-            else:
-                place, sql = reached.pop(said)
-                comparison = Comparison(Verdict(message["verdict"]), message["reason"])
-                yield Compared(str(running[said].file.relative_to(folder)), sql, comparison)
-        for said, run in running.items():
-            if time.monotonic() - heard_s[said] > SILENCE_S_MAX and run.process.pid:
-                os.kill(run.process.pid, signal.SIGKILL)
+    runs: dict[Connection, _Run] = {}
+    while waiting or runs:
+        while waiting and len(runs) < processes:
+            run = _Run(*waiting.pop())
+            runs[run.said] = run
+        for said in list(runs):
+            run = runs[said]
+            while run.says_more():
+                if (found := run.hear()) is not None:
+                    yield Compared(str(run.file.relative_to(folder)), *found)
+            if run.is_over:
+                del runs[said]
+                if (place := run.goes_on_at()) is not None:
+                    waiting.append((run.file, place))
+        wait(list(runs), timeout=1.0)
 
 
-def _start(file: Path, first: int) -> tuple[_Run, Connection]:
-    context = multiprocessing.get_context("fork")
-    said, saying = context.Pipe(duplex=False)
-    process = context.Process(target=_work, args=(file, first, saying), daemon=True)
-    process.start()
-    saying.close()
-    return _Run(file, process, said, time.monotonic()), said
+class _Run:
+    """A process at work on a file, from one of its statements on."""
+
+    def __init__(self, file: Path, first: int) -> None:
+        context = multiprocessing.get_context("fork")
+        self.file = file
+        self.said, saying = context.Pipe(duplex=False)
+        self.is_over = False
+        self._process = context.Process(target=_work, args=(file, first, saying), daemon=True)
+        self._process.start()
+        saying.close()
+        self._began_s = self._heard_s = time.monotonic()
+        self._reached: tuple[int, str] | None = None
+        self._ended_at: int | None = None
+
+    def says_more(self) -> bool:
+        """Whether there is something to hear; ends the process when it was silent too long."""
+        if self.is_over:
+            return False
+        if time.monotonic() - self._heard_s > SILENCE_S_MAX:
+            self._process.kill()
+        return self.said.poll()
+
+    def hear(self) -> tuple[str, Comparison] | None:
+        """Returns a statement and what came of it, once that is said."""
+        self._heard_s = time.monotonic()
+        try:
+            message = json.loads(self.said.recv_bytes())
+        except (EOFError, OSError):
+            return self._end()
+        if "begins" in message:
+            self._reached = (message["begins"], message["sql"])
+            return None
+        assert self._reached is not None
+        (_, sql), self._reached = self._reached, None
+        return sql, Comparison(Verdict(message["verdict"]), message["reason"])
+
+    def goes_on_at(self) -> int | None:
+        """Returns where another process has to begin, if this one left something."""
+        is_late = time.monotonic() - self._began_s > FILE_S_MAX
+        return None if self._ended_at is None or is_late else self._ended_at + 1
+
+    def _end(self) -> tuple[str, Comparison] | None:
+        self.is_over = True
+        self._process.join()
+        self.said.close()
+        if self._reached is None:
+            return None
+        self._ended_at, sql = self._reached
+        return sql, Comparison(Verdict.CRASHES)
 
 
 def _work(file: Path, first: int, saying: Connection) -> None:

@@ -21,6 +21,8 @@ class Pair(NamedTuple):
     """What it was made of, for making it smaller."""
     stands_alone: bool = True
     """Whether it is the same by itself: a property that is read as a number is not."""
+    ordered: str = ""
+    """What puts it in order in the oracle, where that is not its value."""
 
 
 def same(text: str) -> Pair:
@@ -35,6 +37,16 @@ def fill(template: str, *parts: Pair) -> Pair:
         template.format(*(part.plain for part in parts)),
         parts,
     )
+
+
+def by_order(pair: Pair) -> Pair:
+    """Returns what rows are sorted by: a property goes by number, and texts behind all numbers."""
+    return Pair(pair.weir, pair.ordered or pair.plain, stands_alone=False)
+
+
+def as_text(pair: Pair) -> Pair:
+    """Returns what is a text whatever stands around it."""
+    return fill("({})::VARCHAR", pair)
 
 
 def _paths(column: str, *keys: Sequence[str]) -> list[Path]:
@@ -93,7 +105,8 @@ class Expressions:
         if has_arrow and (tight or self.chance.random() < 0.4):
             spelled = f"({spelled})"
         plain = self.prefix + column_of(path, aspect)
-        return Pair(spelled, plain, stands_alone=aspect == "text")
+        ordered = self.prefix + column_of(path, "order")
+        return Pair(spelled, plain, stands_alone=aspect == "text", ordered=ordered)
 
     def json(self, path: Path) -> Pair:
         """Returns a property as JSON, by ``->``."""
@@ -111,6 +124,10 @@ class Expressions:
     def truth(self, depth: int = 2) -> Pair:
         """Returns a condition, in brackets where it needs them."""
         return self._one_of(self._truths(depth))
+
+    def flag(self) -> Pair:
+        """Returns a property as a condition by itself."""
+        return self.property(FLAG, "truth", tight=True)
 
     def time(self) -> Pair:
         """Returns something of the event's time."""
@@ -242,11 +259,13 @@ class Expressions:
         return fill(self.chance.choice(templates), read)
 
     def _compared_pair(self) -> Pair:
-        """Two properties: numbers where both are numbers, texts where both are texts."""
-        paths, aspect = self.chance.choice(((NUMBERS, "rank"), (TEXTS, "text"), (BIG, "rank")))
+        """Two properties: equal as texts, in order by number with texts behind."""
+        paths = self.chance.choice((NUMBERS, TEXTS, BIG, [*NUMBERS, *TEXTS, *MIXED, *BIG]))
+        operator = self.chance.choice(_OPERATORS)
+        aspect = "text" if operator in ("=", "<>", "!=") else "order"
         first = self.property(self.chance.choice(paths), aspect, tight=True)
         second = self.property(self.chance.choice(paths), aspect, tight=True)
-        return fill(f"({{}} {self.chance.choice(_OPERATORS)} {{}})", first, second)
+        return fill(f"({{}} {operator} {{}})", first, second)
 
     def _compared_sum(self) -> Pair:
         literal = self.chance.choice(LITERALS[:14])

@@ -17,7 +17,7 @@ class Passed(NamedTuple):
     """What the engine may run; the names of its columns where they are not the engine's."""
 
     sql: str
-    names: tuple[str, ...] | None
+    names: tuple[str | None, ...] | None
 
 
 class Gate:

@@ -3,7 +3,8 @@
 Nothing here is Weir's. Python's own JSON parser reads each event, and each property that queries
 ask for becomes plain columns of one table: its text, its truth value, its number as a double and
 as a rank. Ranks stand for exact numbers: of all numbers that were sent or that queries compare
-with, the place in their order, so that comparing ranks is comparing the numbers themselves.
+with, the place in their order, so that comparing ranks is comparing the numbers themselves. In the
+order of a property's values texts come behind all numbers, by their letters.
 
 The rules are those of docs/reference/sql.md: what is missing or null is null; a list or an object
 is its JSON; a number is what JSON calls one, or a text that is spelled like one; of a key sent
@@ -45,8 +46,8 @@ class _Number(str):
 
 
 def column_of(path: Path, aspect: str) -> str:
-    """Returns the oracle's column of a path: ``text``, ``rank``, ``double``, ``truth`` or
-    ``json``."""
+    """Returns the oracle's column of a path: ``text``, ``rank``, ``order``, ``double``,
+    ``truth`` or ``json``."""
     name = "/".join((path.column, *path.keys)) + ":" + aspect
     name = _CAPITAL.sub(r"^\g<0>", name)  # the engine's names know no case
     return '"' + name.replace('"', '""') + '"'
@@ -79,10 +80,13 @@ class Oracle:
         known = {each for found in numbers.values() for each in found if each is not None}
         known |= {Decimal(literal) for literal in literals}
         self._ranks = {number: place for place, number in enumerate(sorted(known))}
+        spelled = self._number_texts(values.values())
+        texts = {path: [_text(value, spelled) for value in found] for path, found in values.items()}
+        letters = sorted({text for found in texts.values() for text in found if text is not None})
+        behind = {text: len(self._ranks) + place for place, text in enumerate(letters)}
         columns = _plain_columns(events, arrivals)
-        texts = self._number_texts(values.values())
         for path in paths:
-            columns |= self._columns(path, values[path], numbers[path], texts)
+            columns |= self._columns(path, values[path], numbers[path], texts[path], behind)
         names = [name.strip('"').replace('""', '"') for name in columns]
         self._connection.register("sent", pa.table(list(columns.values()), names))
         self._connection.execute(f"CREATE TABLE {TABLE} AS SELECT * FROM sent")
@@ -108,15 +112,22 @@ class Oracle:
         path: Path,
         values: Sequence[object],
         numbers: Sequence[Decimal | None],
-        texts: Mapping[str, str],
+        shown: Sequence[str | None],
+        behind: Mapping[str, int],
     ) -> dict[str, pa.Array]:
-        shown = [_text(value, texts) for value in values]
         ranks = [None if number is None else self._ranks[number] for number in numbers]
         doubles = [None if number is None else float(number) for number in numbers]
         whole = [None if value is MISSING else _as_json(value) for value in values]
         return {
             column_of(path, "text"): pa.array(shown, pa.string()),
             column_of(path, "rank"): pa.array(ranks, pa.int64()),
+            column_of(path, "order"): pa.array(
+                [
+                    behind[text] if rank is None and text is not None else rank
+                    for rank, text in zip(ranks, shown, strict=True)
+                ],
+                pa.int64(),
+            ),
             column_of(path, "double"): pa.array(doubles, pa.float64()),
             column_of(path, "truth"): pa.array([_TRUTH.get(str(text)) for text in shown]),
             column_of(path, "json"): pa.array(whole, pa.string()),
@@ -208,4 +219,7 @@ def _plain_columns(
 
 
 def _moment(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text).astimezone(UTC)
+    if text is None:
+        return None
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)

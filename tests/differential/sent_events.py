@@ -6,7 +6,7 @@ equal, late, early, future and missing times.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Final, NamedTuple
@@ -132,7 +132,7 @@ def _in_zone(moment: datetime) -> str:
 
 def _properties(chance: Random, style: Style, number: int) -> str:
     members: list[tuple[str, str]] = [("serial", str(number)), ("uid", str(2**53 + number))]
-    drawn = {
+    drawn: dict[str, Callable[[], str]] = {
         "plan": lambda: _text(chance.choice(_TEXTS[:4] if not style.is_mixed else _TEXTS)),
         "Plan": lambda: _text(chance.choice(_TEXTS)),
         "amount": lambda: chance.choice(DYADIC),
@@ -165,7 +165,7 @@ def _properties(chance: Random, style: Style, number: int) -> str:
         if chance.random() < share:
             members.append((key, value() if chance.random() > 0.06 else "null"))
     if chance.random() < 0.05:
-        members.append((chance.choice(("plan", "amount")), '"second"'))
+        members.append(chance.choice((("plan", '"second"'), ("amount", "50"))))
     chance.shuffle(members)
     return "{" + ", ".join(f"{_key(chance, key)}: {value}" for key, value in members) + "}"
 
@@ -184,12 +184,14 @@ def _score(chance: Random, style: Style) -> str:
 
 
 def _flag(chance: Random, style: Style) -> str:
-    return chance.choice(("true", "false", *(('"true"', '"maybe"') if style.is_mixed else ())))
+    odd: tuple[str, ...] = ('"true"', '"maybe"') if style.is_mixed else ()
+    return chance.choice(("true", "false", *odd))
 
 
 def _anything(chance: Random, style: Style) -> str:
     plain = (*DYADIC, *BIG, "true", "false", '"pro"', '"10"', '"9"', '"NaN"', "[1,2]", '{"k":"v"}')
-    return chance.choice((*plain, *(_ODDLY_SPELLED if style.spells_oddly else ())))
+    odd: tuple[str, ...] = _ODDLY_SPELLED if style.spells_oddly else ()
+    return chance.choice((*plain, *odd))
 
 
 def _address(chance: Random, style: Style) -> str:
