@@ -8,7 +8,7 @@ one that was written goes to the engine as it is.
 import re
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from typing import Final, NamedTuple
@@ -33,8 +33,6 @@ _ENGINE_NAMES: Final = (
     "SELECT lower(function_name) FROM duckdb_functions() WHERE internal"
     " UNION SELECT lower(view_name) FROM duckdb_views() WHERE internal"
 )
-"""What the gate refuses and does not call unknown."""
-
 _GIVEN_NAME: Final = re.compile(r"[^\W\d]\w*\Z")
 _VALUES: Final = frozenset({"true", "false"})
 _NAMES_IN_WORDS: Final = re.compile(r"'[^']*'|\b\d+\b")
@@ -75,18 +73,27 @@ class _Failure(NamedTuple):
     words: str
 
 
+def names_of_engine() -> frozenset[str]:
+    """Returns the functions and tables that the engine brings, in lower case."""
+    connection = duckdb.connect(":memory:", config={"threads": "1"})
+    names = connection.execute(_ENGINE_NAMES).fetchall()
+    connection.close()
+    return frozenset(name for (name,) in names)
+
+
 class SideBySide:
     """A connection of the bare engine, where statements are run as written and as the gate has it.
 
     Whoever made the connection may make tables on it between two comparisons.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, engine_names: Collection[str]
+    ) -> None:
         self.connection = connection
         for setting in SETTINGS:
             connection.execute(setting)
-        names = connection.execute(_ENGINE_NAMES).fetchall()
-        self._gate = Gate(connection, frozenset(name for (name,) in names))
+        self._gate = Gate(connection, engine_names)
 
     def compare(self, sql: str) -> Comparison:
         """Returns whether the gate leaves the statement what it means to the engine."""
@@ -103,8 +110,7 @@ class SideBySide:
         if rewritten is None:
             return Comparison(Verdict.SLOW)
         if isinstance(rewritten, _Result) and passed.names is not None:
-            pairs = zip(passed.names, rewritten.names, strict=True)
-            rewritten = rewritten._replace(names=[given or name for given, name in pairs])
+            rewritten = _called(rewritten, passed.names)
         difference = _difference(written, rewritten)
         if not difference:
             is_failure = isinstance(written, _Failure)
@@ -203,8 +209,18 @@ def _difference(first: _Result | _Failure, second: _Result | _Failure) -> str:
     return f"rows: {_few(first.rows)} became {_few(second.rows)}"
 
 
+def _called(result: _Result, given: Sequence[str | None]) -> _Result:
+    """The result under the names that it is given; None where the engine's are right."""
+    if len(given) != len(result.names):
+        return result._replace(names=[f"{len(given)} names for {len(result.names)} columns"])
+    names = [each or name for each, name in zip(given, result.names, strict=True)]
+    return result._replace(names=names)
+
+
 def _renamed(before: Sequence[str], after: Sequence[str]) -> list[tuple[str, str]]:
     """Names that look as if somebody had given them, and came out otherwise."""
+    if len(before) != len(after):
+        return [(", ".join(before), ", ".join(after))]
     pairs = zip(before, after, strict=True)
     return [(a, b) for a, b in pairs if _GIVEN_NAME.match(a) and a not in _VALUES and a != b]
 

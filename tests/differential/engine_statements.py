@@ -15,11 +15,12 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from random import Random
 from typing import Final, NamedTuple
 
 import duckdb
 
-from tests.differential.agreement import Comparison, SideBySide, Verdict, counted
+from tests.differential.agreement import Comparison, SideBySide, Verdict, counted, names_of_engine
 from tests.differential.records import Record, records_of
 
 MEMORY_BYTES_MAX: Final = 2 << 30
@@ -47,13 +48,17 @@ class Compared(NamedTuple):
 
 
 def compare_folder(folder: Path, *, processes: int) -> Iterator[Compared]:
-    """Yields what came of every statement of the folder's files, small files first."""
-    files = sorted(folder.rglob("*.test"), key=lambda path: (path.stat().st_size, path))
-    waiting = [(path, 0) for path in reversed(files)]
+    """Yields what came of every statement of the folder's files, in an order that says nothing.
+
+    It is the same each time, so that what was not waited for is a fair sample of what was.
+    """
+    waiting = [(path, 0) for path in sorted(folder.rglob("*.test"))]
+    Random(0).shuffle(waiting)
+    names = names_of_engine()
     runs: dict[Connection, _Run] = {}
     while waiting or runs:
         while waiting and len(runs) < processes:
-            run = _Run(*waiting.pop())
+            run = _Run(*waiting.pop(), names)
             runs[run.said] = run
         for said in list(runs):
             run = runs[said]
@@ -70,12 +75,14 @@ def compare_folder(folder: Path, *, processes: int) -> Iterator[Compared]:
 class _Run:
     """A process at work on a file, from one of its statements on."""
 
-    def __init__(self, file: Path, first: int) -> None:
+    def __init__(self, file: Path, first: int, names: frozenset[str]) -> None:
         context = multiprocessing.get_context("fork")
         self.file = file
         self.said, saying = context.Pipe(duplex=False)
         self.is_over = False
-        self._process = context.Process(target=_work, args=(file, first, saying), daemon=True)
+        self._process = context.Process(
+            target=_work, args=(file, first, names, saying), daemon=True
+        )
         self._process.start()
         saying.close()
         self._began_s = self._heard_s = time.monotonic()
@@ -119,20 +126,22 @@ class _Run:
         return sql, Comparison(Verdict.CRASHES)
 
 
-def _work(file: Path, first: int, saying: Connection) -> None:
+def _work(file: Path, first: int, names: frozenset[str], saying: Connection) -> None:
     """The life of a process: one file, its statements from ``first`` on compared."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     records = records_of(file.read_text(errors="replace"))
     if any(record.asks for record in records[first:]):
-        _compare_records(records, first, saying)
+        _compare_records(records, first, names, saying)
     saying.close()
 
 
-def _compare_records(records: Sequence[Record], first: int, saying: Connection) -> None:
+def _compare_records(
+    records: Sequence[Record], first: int, names: frozenset[str], saying: Connection
+) -> None:
     connection = duckdb.connect(":memory:", config=_CONFIG)
-    sides = SideBySide(connection)
+    sides = SideBySide(connection, names)
     for place, record in enumerate(records):
         if not record.asks:
             _set_up(connection, record.sql)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import duckdb
 import pytest
 
-from tests.differential.agreement import SideBySide, Verdict
+from tests.differential.agreement import SideBySide, Verdict, names_of_engine
 from tests.differential.chosen_statements import make_tables, statements_of, topics
 from weir.errors import WeirError
 
@@ -17,7 +17,7 @@ MISTAKES = "mistakes"
 def sides() -> Iterator[SideBySide]:
     """The small tables on a bare engine."""
     connection = duckdb.connect(":memory:", config={"threads": "1"})
-    made = SideBySide(connection)
+    made = SideBySide(connection, names_of_engine())
     make_tables(connection)
     yield made
     connection.close()
