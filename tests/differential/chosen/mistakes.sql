@@ -22,3 +22,4 @@ SELECT * FROM numbers JOIN numbers USING (i) WHERE i = 1 AND j = 1
 SELECT quantile_cont(0.5) WITHIN GROUP (ORDER BY x) FROM numbers
 SELECT listagg(s, ',') WITHIN GROUP (ORDER BY s DESC) FROM numbers
 SELECT 'a' 'b'
+SELECT first, last, left FROM (SELECT 1 AS first, 2 AS last, 3 AS "left")

@@ -37,3 +37,12 @@ SELECT 1::UNION(a INT, b VARCHAR)
 SELECT repeat('x', 100000000)
 SELECT write_log('x')
 SELECT sum(i) EXPORT_STATE FROM numbers
+SELECT 0x1F
+SELECT 0b101
+SELECT COLUMNS('^[ij]$') FROM numbers ORDER BY ALL
+SELECT min(COLUMNS(*)) FROM numbers
+SELECT COLUMNS(lambda c: c IN ('i', 'j')) FROM numbers ORDER BY ALL
+SELECT * LIKE 'i%' FROM numbers ORDER BY ALL
+SELECT * SIMILAR TO '(i|j)' FROM numbers ORDER BY ALL
+SELECT * NOT LIKE '%i%' FROM numbers ORDER BY ALL
+SELECT alias(i) FROM numbers LIMIT 1

@@ -7,12 +7,6 @@ SELECT * REPLACE (i * 2 AS i) FROM numbers ORDER BY ALL
 SELECT * RENAME (i AS number, s AS name) FROM numbers ORDER BY number
 SELECT * EXCLUDE (x) REPLACE (upper(s) AS s) FROM numbers ORDER BY i
 SELECT n.* EXCLUDE (i) FROM numbers n ORDER BY ALL
-SELECT COLUMNS('^[ij]$') FROM numbers ORDER BY ALL
-SELECT min(COLUMNS(*)) FROM numbers
-SELECT COLUMNS(lambda c: c IN ('i', 'j')) FROM numbers ORDER BY ALL
-SELECT * LIKE 'i%' FROM numbers ORDER BY ALL
-SELECT * SIMILAR TO '(i|j)' FROM numbers ORDER BY ALL
-SELECT * NOT LIKE '%i%' FROM numbers ORDER BY ALL
 SELECT n FROM (SELECT i, s FROM numbers) n ORDER BY n.i
 SELECT "I", N."S" FROM numbers N ORDER BY i
 SELECT I, S FROM NUMBERS ORDER BY I
@@ -27,10 +21,8 @@ DESCRIBE SELECT i, s FROM numbers
 DESCRIBE numbers
 SUMMARIZE SELECT i FROM numbers
 SUMMARIZE numbers
-SELECT alias(i) FROM numbers LIMIT 1
 SELECT i.numbers FROM (SELECT {'numbers': 7} AS i)
 SELECT t.t FROM (SELECT 3 AS t) t
 SELECT "count" FROM (SELECT 1 AS count)
 SELECT sum FROM (SELECT i AS sum FROM numbers) ORDER BY sum
 SELECT date, time, year FROM (SELECT 1 AS date, 2 AS time, 3 AS year)
-SELECT first, last, left FROM (SELECT 1 AS first, 2 AS last, 3 AS "left")
