@@ -29,6 +29,7 @@ SELECT 'x'::TEXT, 'x'::VARCHAR, 'x'::STRING, 'x'::CHAR, 'x'::BPCHAR, 'x'::VARCHA
 SELECT 'NaN'::DOUBLE, 'inf'::DOUBLE, '-Infinity'::FLOAT
 SELECT [1, 2, 3], [], [NULL], ['a', 'b'], [[1], [2, 3]]
 SELECT ARRAY[1, 2], array_value(1, 2)
+SELECT ARRAY[], [], ARRAY[NULL]
 SELECT [1, 2]::INT[2], [1, 2]::BIGINT[]
 SELECT {'a': 1, 'b': 'x'}, {'nested': {'deep': [1]}}
 SELECT ROW(1, 'a'), (1, 'a')
