@@ -391,68 +391,81 @@ def _window(chance: Random, drawn: Expressions) -> Pair:
 
 def _joined(chance: Random) -> Select:
     """Events beside events, groups, values, or what lies before in time."""
-    left, right = Expressions(chance, "e"), Expressions(chance, "f")
-    condition = same(bound(chance))
-    kind = chance.choice(("JOIN", "LEFT JOIN", "INNER JOIN", "RIGHT JOIN", "FULL JOIN"))
-    some = (
-        fill("SELECT * FROM events WHERE {}", condition),
-        same("SELECT * FROM events"),
-    )
-    other = fill("({}) f", chance.choice(some))
-    groups = fill(
-        "(SELECT user_id, count(*) AS n, min(ts) AS since, max({}) AS top FROM events"
-        " WHERE {} GROUP BY user_id) g",
-        Expressions(chance).property(chance.choice(NUMBERS), "double"),
-        condition,
-    )
-    per_user = (
-        "SELECT user_id, ts, count(*) AS n FROM events WHERE user_id IS NOT NULL GROUP BY ALL"
-    )
+    left = Expressions(chance, "e")
     own = (_any_column(chance, left), _any_column(chance, left))
+    join, column = chance.choice(
+        (_beside_events, _beside_events, _beside_groups, _beside_groups, _beside_values)
+    )(chance, left)
+    return Select(
+        (*own, column),
+        same("events e"),
+        joins=(join,),
+        where=_where(chance, left, least=1),
+        named=chance.random() < 0.5,
+    )
+
+
+def _beside_events(chance: Random, left: Expressions) -> tuple[Pair, Pair]:
+    """A join with events, and a column of theirs."""
+    right = Expressions(chance, "f")
+    some = ("SELECT * FROM events", f"SELECT * FROM events WHERE {bound(chance)}")
+    other = same(f"({chance.choice(some)}) f")
     serial = fill("{} = {}", left.property(SERIAL, tight=True), right.property(SERIAL, tight=True))
     uid = fill("{} = {}", left.property(UID, tight=True), right.property(UID, tight=True))
-    joins = chance.choice(
+    kind = _kind_of_join(chance)
+    by_session = "JOIN {} ON e.session_id = f.session_id"
+    return chance.choice(
         (
             (fill(f"{kind} {{}} ON e.event_id = f.event_id", other), _any_column(chance, right)),
             (fill(f"{kind} {{}} ON {{}}", other, serial), _any_column(chance, right)),
             (fill(f"{kind} {{}} ON {{}} AND e.event = f.event", other, uid), right.text()),
-            (fill(f"{kind} {{}} ON e.user_id = g.user_id", groups), same("g.top")),
-            (fill(f"{kind} {{}} USING (user_id)", groups), same("g.n")),
-            (fill("JOIN {} ON e.user_id = g.user_id AND e.ts > g.since", groups), same("g.since")),
-            (fill("SEMI JOIN {} ON e.session_id = f.session_id", other), same("e.event")),
-            (
-                fill("ANTI JOIN {} ON e.session_id = f.session_id AND f.ts > e.ts", other),
-                left.text(),
-            ),
-            (
-                same(f"ASOF JOIN ({per_user}) u ON e.user_id = u.user_id AND e.ts >= u.ts"),
-                same("u.n"),
-            ),
-            (
-                fill(
-                    "JOIN (VALUES ('pro', 1), ('free', 2)) v(plan, w) ON {} = v.plan",
-                    left.property(TEXTS[0], tight=True),
-                ),
-                same("v.w"),
-            ),
-            (same("CROSS JOIN range(2) r(x)"), same("r.x")),
-            (
-                fill(
-                    "LEFT JOIN LATERAL (SELECT count(*) AS n FROM events i"
-                    " WHERE i.session_id = e.session_id AND {}) l ON true",
-                    Expressions(chance, "i").truth(0),
-                ),
-                same("l.n"),
-            ),
+            (fill("SEMI " + by_session, other), same("e.event")),
+            (fill(f"ANTI {by_session} AND f.ts > e.ts", other), left.text()),
         )
     )
-    return Select(
-        (*own, joins[1]),
-        same("events e"),
-        joins=(joins[0],),
-        where=_where(chance, left, least=1),
-        named=chance.random() < 0.5,
+
+
+def _beside_groups(chance: Random, left: Expressions) -> tuple[Pair, Pair]:
+    """A join with one row for each user, session or moment, and a column of it."""
+    kind = _kind_of_join(chance)
+    groups = fill(
+        "(SELECT user_id, count(*) AS n, min(ts) AS since, max({}) AS top FROM events"
+        " WHERE {} GROUP BY user_id) g",
+        Expressions(chance).property(chance.choice(NUMBERS), "double"),
+        same(bound(chance)),
     )
+    moments = "SELECT user_id, ts, count(*) AS n FROM events WHERE user_id > '' GROUP BY ALL"
+    lateral = fill(
+        "LEFT JOIN LATERAL (SELECT count(*) AS n FROM events i"
+        " WHERE i.session_id = e.session_id AND {}) l ON true",
+        Expressions(chance, "i").truth(0),
+    )
+    return chance.choice(
+        (
+            (fill(f"{kind} {{}} ON e.user_id = g.user_id", groups), same("g.top")),
+            (fill(f"{kind} {{}} USING (user_id)", groups), same("g.n")),
+            (fill("JOIN {} ON e.user_id = g.user_id AND e.ts > g.since", groups), left.text()),
+            (
+                same(f"ASOF JOIN ({moments}) u ON e.user_id = u.user_id AND e.ts >= u.ts"),
+                same("u.n"),
+            ),
+            (lateral, same("l.n")),
+        )
+    )
+
+
+def _beside_values(chance: Random, left: Expressions) -> tuple[Pair, Pair]:
+    """A join with what stands in the statement, and a column of it."""
+    plans = fill(
+        "JOIN (VALUES ('pro', 1), ('free', 2)) v(plan, w) ON {} = v.plan",
+        left.property(TEXTS[0], tight=True),
+    )
+    series = same("CROSS JOIN range(2) r(x)")
+    return chance.choice(((plans, same("v.w")), (series, same("r.x"))))
+
+
+def _kind_of_join(chance: Random) -> str:
+    return chance.choice(("JOIN", "LEFT JOIN", "INNER JOIN", "RIGHT JOIN", "FULL JOIN"))
 
 
 def _united(chance: Random) -> SetOperation:
