@@ -67,6 +67,8 @@ class _Result(NamedTuple):
     kinds: list[str]
     rows: list[str]
     """Each as text, so that NaN equals itself and 1 is not 1.0."""
+    described: list[str]
+    """The first column of DESCRIBE and SUMMARIZE, which is not in ``rows``: names."""
 
 
 class _Failure(NamedTuple):
@@ -155,7 +157,11 @@ def _run(connection: duckdb.DuckDBPyConnection, sql: str) -> _Result | _Failure 
     if len(rows) > ROWS_MAX:
         return None
     names = [str(column[0]) for column in described]
-    return _Result(names, [str(column[1]) for column in described], [repr(row) for row in rows])
+    kinds = [str(column[1]) for column in described]
+    if names[:1] != ["column_name"]:
+        return _Result(names, kinds, [repr(row) for row in rows], [])
+    told = [str(row[0]) for row in rows]
+    return _Result(names, kinds, [repr(row[1:]) for row in rows], told)
 
 
 def _fetched(
@@ -202,7 +208,8 @@ def _difference(first: _Result | _Failure, second: _Result | _Failure) -> str:
         return f"an error instead of rows: {second.words!r}"
     if first.kinds != second.kinds:
         return f"types {first.kinds} became {second.kinds}"[:DETAIL_CHARS_MAX]
-    if wrong := _renamed(first.names, second.names):
+    wrong = _renamed(first.names, second.names) or _renamed(first.described, second.described)
+    if wrong:
         return f"names: {wrong}"[:DETAIL_CHARS_MAX]
     if first.rows == second.rows:
         return ""

@@ -26,3 +26,4 @@ SELECT t.t FROM (SELECT 3 AS t) t
 SELECT "count" FROM (SELECT 1 AS count)
 SELECT sum FROM (SELECT i AS sum FROM numbers) ORDER BY sum
 SELECT date, time, year FROM (SELECT 1 AS date, 2 AS time, 3 AS year)
+DESCRIBE SELECT i, s AS t, i + 1 FROM numbers
