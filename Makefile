@@ -16,6 +16,8 @@ SERVE_ARGS ?=
 SEED ?=
 SEEDS ?= 1000
 KILLS ?= 50
+QUERIES ?= 10000
+export WEIR_ENGINE_TESTS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help serve setup test test-all check format simulate soak bench docs lock clean
@@ -47,9 +49,11 @@ format: $(VENV)/.dev ## Format the code and mend what the linter can.
 simulate: $(VENV)/.dev ## Play histories of faults (SEEDS=1000), or one again (SEED=4711).
 	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
 
-soak: $(VENV)/.dev ## 100,000 histories and four times KILLS=50 kills: an hour or two.
+# WEIR_ENGINE_TESTS names the folder test/sql of the engine's sources; without it they are left out.
+soak: $(VENV)/.dev ## 100,000 histories, four times KILLS=50 kills, QUERIES=10000: a few hours.
 	@$(BIN)/python -m pytest -q -s tests/end_to_end/test_kills.py --kills $(KILLS) --timeout 3600
 	@$(BIN)/python -m pytest -q -m soak tests/end_to_end tests/clients
+	@$(BIN)/python -m pytest -q -s -m soak tests/differential --queries $(QUERIES)
 	@$(BIN)/python -m tests.simulation --seeds 100000
 
 bench: $(VENV)/.dev ## Measure this machine; figures, not verdicts.

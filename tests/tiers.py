@@ -28,6 +28,7 @@ LEFT_TO_ALL = {
         "two gigabytes of rows through a loader of its own"
     ),
     "test_acceleration.py::test_columns_and_json_give_the_same_answers": "an oracle at length",
+    "test_random_queries.py": "fills a node of its own, and an oracle at length beside it",
 }
 """Folder, file or test: why ``make test`` leaves it to ``make test-all``."""
 

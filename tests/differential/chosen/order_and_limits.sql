@@ -1,0 +1,47 @@
+SELECT i, x FROM numbers ORDER BY x, i
+SELECT i, x FROM numbers ORDER BY x DESC NULLS LAST, i
+SELECT i, x FROM numbers ORDER BY x NULLS FIRST, i DESC
+SELECT i AS n FROM numbers ORDER BY -n
+SELECT i, s FROM numbers ORDER BY length(s), s
+SELECT i FROM numbers ORDER BY i LIMIT 3
+SELECT i FROM numbers ORDER BY i LIMIT 2 OFFSET 1
+SELECT i FROM numbers ORDER BY i OFFSET 4
+SELECT i FROM numbers ORDER BY i OFFSET 2 ROWS
+SELECT i FROM numbers ORDER BY i LIMIT 50%
+SELECT i FROM numbers ORDER BY i LIMIT 40 PERCENT
+SELECT i FROM numbers ORDER BY i LIMIT (1 + 1)
+SELECT i FROM numbers ORDER BY i LIMIT (SELECT 2)
+SELECT i FROM numbers ORDER BY i LIMIT ALL
+SELECT i FROM numbers ORDER BY i LIMIT NULL
+SELECT i FROM numbers ORDER BY i LIMIT 0
+SELECT i FROM numbers ORDER BY i FETCH FIRST 2 ROWS ONLY
+SELECT i FROM numbers ORDER BY i OFFSET 1 ROW FETCH NEXT 1 ROW ONLY
+SELECT DISTINCT j FROM numbers ORDER BY j
+SELECT DISTINCT ON (j) j, i FROM numbers ORDER BY j, i DESC
+SELECT DISTINCT ON (noted) noted::DATE, id FROM moments ORDER BY noted, id
+SELECT noted::DATE, id FROM moments ORDER BY noted DESC LIMIT 2
+SELECT CAST(noted AS DATE), id FROM moments ORDER BY noted
+SELECT s::VARCHAR(2), i FROM numbers ORDER BY s, i
+SELECT i::TEXT, j FROM numbers ORDER BY i
+SELECT i::TEXT AS i, j FROM numbers ORDER BY i
+SELECT -i AS i FROM numbers ORDER BY i
+SELECT -i AS i FROM numbers ORDER BY numbers.i
+SELECT TRY_CAST(word AS INT), id FROM moments ORDER BY word, id
+SELECT j::TEXT, count(*) FROM numbers GROUP BY j ORDER BY j DESC
+SELECT noted::DATE AS noted, count(*) FROM moments GROUP BY noted ORDER BY noted
+SELECT noted::DATE AS noted, count(*) FROM moments GROUP BY ALL ORDER BY ALL
+SELECT noted::DATE, count(*) FROM moments GROUP BY noted::DATE ORDER BY noted::DATE
+SELECT noted::DATE, count(*) FROM moments GROUP BY 1 ORDER BY 1 DESC
+SELECT extract(day FROM noted), count(*) FROM moments GROUP BY 1 ORDER BY 2 DESC, 1
+SELECT lower(s), i FROM numbers ORDER BY s, i
+SELECT upper(s) AS s FROM numbers ORDER BY s, i
+SELECT i FROM numbers ORDER BY 1 DESC
+SELECT i, j FROM numbers ORDER BY ALL DESC
+SELECT i, j FROM numbers ORDER BY j + i % 3, i
+SELECT i FROM numbers ORDER BY x IS NULL, x DESC, i
+SELECT sum(i), j FROM numbers GROUP BY j ORDER BY sum(i) DESC, j
+SELECT j, max(x) FROM numbers GROUP BY j ORDER BY max(x) NULLS FIRST, j LIMIT 2
+SELECT i FROM numbers USING SAMPLE 100%
+SELECT count(*) <= 5 FROM numbers TABLESAMPLE RESERVOIR(5 ROWS)
+SELECT count(*) FROM (SELECT i FROM numbers USING SAMPLE 3 ROWS)
+SELECT i FROM numbers TABLESAMPLE BERNOULLI(100 PERCENT) ORDER BY i
