@@ -1,12 +1,11 @@
 """The gate over whatever tables a bare engine has."""
 
-import importlib
-import inspect
 from collections.abc import Collection
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import duckdb
 
+from weir.engine.syntax import Syntax
 from weir.query.statement.gate import pass_query
 from weir.query.statement.scopes import TableShape
 
@@ -27,29 +26,21 @@ class Gate:
         self, connection: duckdb.DuckDBPyConnection, engine_names: Collection[str]
     ) -> None:
         self._connection = connection
-        self._reading = _reading(engine_names)
+        reader = duckdb.connect(config={"threads": "1"})
+        reader.execute("SET max_expression_depth = 400")
+        self._syntax = Syntax(reader, engine_names)
 
     def passed(self, sql: str, *, rows_max: int) -> Passed:
         """Returns what the gate would have the engine run; raises what ``pass_query`` raises."""
-        arguments: dict[str, Any] = {
-            "tables": _shapes(self._connection),
-            "parameters": {},
-            "rows_max": rows_max,
-            "sql_bytes_max": SQL_BYTES_MAX,
-            **self._reading,
-        }
-        passed = pass_query(sql, **arguments)
-        return Passed(passed.sql, getattr(passed, "names", None))
-
-
-def _reading(engine_names: Collection[str]) -> dict[str, Any]:
-    """How the gate is told what the engine knows: an engine of its own that reads, or names."""
-    if "syntax" not in inspect.signature(pass_query).parameters:
-        return {"engine_names": engine_names}
-    syntax = importlib.import_module("weir.engine.syntax").Syntax
-    connection = duckdb.connect(config={"threads": "1"})
-    connection.execute("SET max_expression_depth = 400")
-    return {"syntax": syntax(connection, engine_names)}
+        passed = pass_query(
+            sql,
+            syntax=self._syntax,
+            tables=_shapes(self._connection),
+            parameters={},
+            rows_max=rows_max,
+            sql_bytes_max=SQL_BYTES_MAX,
+        )
+        return Passed(passed.sql, passed.names)
 
 
 def _shapes(connection: duckdb.DuckDBPyConnection) -> dict[str, TableShape]:
