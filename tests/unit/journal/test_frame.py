@@ -120,8 +120,8 @@ def _decode(
     position: int,
     *,
     at: int = 0,
-    end: int = 2**62,
-    limit: int = 2**62,
+    end: int = 2**64,
+    limit: int = 2**64,
     checksum: int = CHECKSUM,
 ) -> list[StoredFrame]:
     """The stretch of frames in a journal's bytes."""
