@@ -13,7 +13,7 @@ from weir.api.app import build_app
 from weir.api.routes.description import EDGEMQ_PATH, description_routes
 from weir.api.routing import route
 from weir.api.table import OPERATIONS, RELAYED
-from weir.server import api as api_process
+from weir.server import api_routes as api_process
 
 
 def _makers() -> list[Callable[..., list[Route]]]:
