@@ -262,6 +262,13 @@ def test_answer_says_where_numbers_were_compared_as_texts(asked: Node) -> None:
     assert "notes" not in asked.ask("SELECT count(*) FROM events").json()["meta"]
 
 
+@pytest.mark.parametrize("form", ["json", "ndjson", "csv", "arrow", "parquet"])
+def test_tuple_of_nothing_is_written_in_every_format(form: str, asked: Node) -> None:
+    """Alone and in a list."""
+    answer = asked.ask("SELECT row() AS a, [row()] AS b, {'c': row()} AS d", format=form)
+    assert answer.status_code == 200, answer.text
+
+
 def test_names_of_columns_are_those_of_what_was_written(asked: Node) -> None:
     """Also where the statement could not carry them: ``ts`` would catch the ORDER BY."""
     told = asked.ask("SELECT ts::DATE, properties.score FROM events ORDER BY ts").json()

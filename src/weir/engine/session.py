@@ -242,7 +242,7 @@ def _said(error: Exception) -> tuple[str, str]:
     text = str(error)
     head, _, rest = text.partition("Error: ")
     try:
-        told = json.loads(rest)
+        told = json.loads(text if text.startswith("{") else rest)
         kind, words = str(told["exception_type"]), str(told["exception_message"])
     except (ValueError, KeyError, TypeError):
         kind, words = head.rpartition(":")[2].strip(), rest or text

@@ -47,7 +47,7 @@ _HIGH_BOUND: Final = 10**_DIGITS_MAX >> 64
 def _form(kind: ColumnType, given: pa.DataType, leaves: Mapping[str, Form]) -> Form:
     if not is_known(kind):
         raise unknown_type(kind.spelled)
-    if kind.name == "struct" and not kind.fields:
+    if kind.name in {"struct", "tuple"} and not kind.fields:
         return leaves.get("empty struct", Form(given, None))
     if not kind.fields:
         return leaves.get(kind.name, Form(given, None))

@@ -336,6 +336,13 @@ def test_damaged_file_is_no_mistake_of_the_query(tmp_path: Path) -> None:
     assert "events_damaged" in {error.code for error in told}
 
 
+def test_damage_that_is_told_without_a_kind_in_front_is_damage() -> None:
+    """While a file is opened the engine's JSON stands alone."""
+    words = '{"exception_type":"Invalid","exception_message":"TProtocolException: Invalid data"}'
+    found = translate(duckdb.Error(words))
+    assert (found.status, found.code) == (503, "events_damaged")
+
+
 def test_accelerated_columns_are_not_named_in_errors() -> None:
     """The same mistake is told alike, with the column or without."""
     words = "Could not convert string '[1]' to INT64"

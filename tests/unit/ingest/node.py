@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from time import sleep
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import uvloop
@@ -215,7 +215,8 @@ class Node:
 
 def wait_for(condition: Callable[[], object], *, what: str = "condition") -> None:
     """Returns when the condition holds; fails after the deadline."""
-    for _ in range(int(DEADLINE_S / 0.005)):
+    deadline = monotonic() + DEADLINE_S
+    while monotonic() < deadline:
         if condition():
             return
         sleep(0.005)

@@ -7,6 +7,7 @@ from pathlib import Path
 from weir.api.client import Control, open_control, open_or_make_control
 from weir.cli.command import tell
 from weir.cli.node import find_settings
+from weir.node.databases import check_databases
 from weir.node.directory import Directory
 from weir.node.node_file import check_own
 from weir.settings import Settings
@@ -33,6 +34,7 @@ def open_or_make_node(data_dir: str | None) -> Iterator[Control]:
     is_new = not directory.control_db.exists()
     if is_new:
         check_own(directory)
+        check_databases(directory)
     with open_or_make_control(directory, settings) as control:
         if is_new:
             tell(f"Made a new node in {directory.root.absolute()}.")
