@@ -3,7 +3,7 @@
 import os
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 POLL_S = 0.005
@@ -51,9 +51,10 @@ def proportional_mib(pid: int) -> float:
 def tree(pid: int) -> list[int]:
     """A process and all its descendants."""
     found = [pid]
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            found += tree(int(child))
+    with suppress(FileNotFoundError, ProcessLookupError):  # it, or a thread of it, has ended
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in (task / "children").read_text().split():
+                found += tree(int(child))
     return found
 
 

@@ -19,7 +19,7 @@ from weir.clock import SystemClock
 from weir.dialects.table import ROUTES, dialects_by_code
 from weir.domain.frame import Draft, Place
 
-EVENTS = 200_000
+EVENTS = 100_000
 WARMING_EVENTS = 1_000
 RUNS = 5
 GOAL_US = 20

@@ -108,6 +108,9 @@ def test_directory_without_its_databases_is_refused(stopped_node: Node) -> None:
         database = node.directory / name
         kept = database.rename(database.with_suffix(".away"))
         assert f"{name} is missing" in _refused_start(node)
+        if name == "control.db":
+            made = node.weir("keys", "create", "--data", str(node.directory))
+            assert (made.returncode, f"{name} is missing" in made.stderr) == (1, True)
         assert not database.exists()
         kept.rename(database)
     node.start()

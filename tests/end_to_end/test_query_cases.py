@@ -203,6 +203,34 @@ CASES: dict[str, object] = {
     "SELECT ARRAY[], [1, 2]::INT[2], [], {'a': properties.properties['n']} FROM events LIMIT 1": [
         [[], [1, 2], [], {"a": None}]
     ],
+    # Nothing is read as a number that is no property
+    "SELECT max(CASE WHEN user_id = 'a' THEN 'yes' ELSE 'no' END), max(coalesce(event, ''))"
+    f" {GAME}": [["yes", "game"]],
+    "SELECT max(coalesce(ts::DATE, '2020-01-01')) > '2020-01-01' FROM events": [True],
+    f"SELECT sum(properties->'score'), count(*) FILTER (WHERE properties->'flag') {GAME}": [
+        [109, 1]
+    ],
+    # Order by number wherever the values are properties
+    f"SELECT user_id {GAME} QUALIFY properties.score > lag(properties.score) OVER (ORDER BY seq)": [
+        "b"
+    ],
+    f"SELECT user_id {GAME} ORDER BY greatest(properties.score, properties.goal) DESC": ["b", "a"],
+    f"SELECT user_id {GAME} ORDER BY coalesce(properties.score, 'none') DESC": ["b", "a"],
+    # Names that were given go before names that are made
+    "SELECT -seq // seq AS lower, lower(user_id) FROM events WHERE event = 'login'"
+    " ORDER BY lower, user_id LIMIT 1": [[-1, "10"]],
+    f"SELECT seq > 0 AS n, properties.score AS n {GAME} ORDER BY n, seq": [
+        [True, "9"],
+        [True, "100"],
+    ],
+    "SELECT count(*) FROM (VALUES ('zz')) o(lower), LATERAL (SELECT lower(x) FROM"
+    " (VALUES ('A'), ('B')) t(x) WHERE lower = 'zz') l": [2],
+    "SELECT user_id FROM events WHERE properties.id = 9007199254740992 + 1": ["b"],
+    "SELECT properties.score, json_group_array(user_id) FROM events WHERE event = 'game'"
+    " GROUP BY ALL ORDER BY properties.score": [["9", ["a"]], ["100", ["b"]]],
+    "SELECT\u00a0properties->>'k',\u2003'\u00a0' FROM events WHERE event = 'order'": [
+        ["v", "\u00a0"]
+    ],
     # A name that the engine has
     "SELECT user, count(*) FROM (SELECT user_id AS user FROM events WHERE event = 'login')"
     " GROUP BY ALL ORDER BY ALL": [["10", 1], ["11", 1], ["9", 1]],

@@ -59,8 +59,9 @@ class Syntax:
         tokens: list[Token] = []
         for (start, kind), end in zip(found, [*ends, len(encoded)], strict=False):
             if kind != _COMMENT:
-                text = encoded[start:end].decode().rstrip()
-                tokens.append(Token(start, start + len(text.encode()), text))
+                text = encoded[start:end].decode(errors="ignore").rstrip(" \t\n\r\f\v")
+                if text:
+                    tokens.append(Token(start, start + len(text.encode()), text))
         return tokens
 
     def _one(self, statement: str, value: str) -> str:

@@ -33,12 +33,15 @@ def name_columns(scopes: Scopes, sql: str) -> None:
             continue
         caught = _meant_by_order(scope.select)
         known = scopes.columns(scope)
-        outer = _plain_names(scope.select["select_list"]) - (known or set())
+        items = scope.select["select_list"]
+        given = {item["alias"].lower() for item in items if "alias" in item}
+        where = [scope.select["where_clause"]] if "where_clause" in scope.select else []
+        outer = _plain_names([*items, *where]) - (known or set())
         for item in scope.select["select_list"]:
             name = None if "alias" in item else natural_name(item, sql)
             if not name:
                 continue
-            if name.lower() in outer:
+            if name.lower() in outer or name.lower() in given:
                 continue
             if name.lower() in caught and (known is None or name.lower() in known):
                 continue

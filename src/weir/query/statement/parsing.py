@@ -5,6 +5,7 @@ and what runs is what it writes from the tree. Only brackets around ``->`` are p
 (``arrows.py``). The text is held to limits first, by its words and signs.
 """
 
+import re
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
@@ -37,6 +38,7 @@ def parse(sql: str, syntax: Syntax) -> list[Statement]:
     Raises ``InvalidInput`` (``invalid_query``) with the place as ``position``, in characters from
     0, for what is not SQL, is too long or nests too deep; ``NotSelect`` for another statement.
     """
+    sql = _with_plain_spaces(sql)
     tokens = Syntax.tokens(sql)
     _check_tokens(sql, tokens)
     text = bracketed(sql, tokens)
@@ -54,6 +56,23 @@ def parse(sql: str, syntax: Syntax) -> list[Statement]:
     for statement in found:
         places.correct(statement.query)
     return found
+
+
+_UNICODE_SPACES: Final = "\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+_QUOTED_OR_SPACE: Final = re.compile(
+    r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|\$\$.*?\$\$|[" + _UNICODE_SPACES + "]",
+    re.DOTALL,
+)
+
+
+def _with_plain_spaces(sql: str) -> str:
+    """The text with plain spaces for those of Unicode, but in quotes, as the engine takes them.
+
+    It tells places in the text that it makes of it, where a space may have lost bytes.
+    """
+    if sql.isascii():
+        return sql
+    return _QUOTED_OR_SPACE.sub(lambda found: found[0] if len(found[0]) > 1 else " ", sql)
 
 
 def settle_arrows(query: Node) -> None:

@@ -81,7 +81,7 @@ def _step_of(node: Node) -> tuple[Node, Node, bool | None] | None:
     if is_expression(node, "OPERATOR") and node["type"] in ("ARRAY_EXTRACT", "STRUCT_EXTRACT"):
         below, key = node["children"]
         return below, key, None
-    if operator_of(node) in ("->", "->>"):
+    if operator_of(node) in ("->", "->>") and len(arguments_of(node)) == 2:
         below, key = arguments_of(node)
         return below, key, operator_of(node) == "->"
     return None

@@ -60,6 +60,7 @@ _FORMS: Final = {
 }
 _COUNT: Final = re.compile(r"(-?\d{1,6}) +([a-z]+)\Z", re.ASCII)
 _WHOLE: Final = re.compile(r"-?\d{1,6}\Z", re.ASCII)
+_CASTS: Final = frozenset({"DOUBLE", "INTEGER", "BIGINT"})
 _UNITS_US: Final = {
     "microsecond": (1, 1),
     "millisecond": (1000, 1000),
@@ -78,6 +79,8 @@ _UNITS_US: Final = {
 def windows_of(scopes: Scopes, *, now_us: int | None) -> dict[str, tuple[Window, ...]]:
     """Returns for each table that a query reads a window for each of its mentions."""
     windows: dict[str, tuple[Window, ...]] = {}
+    if scopes.made_names & (_NOW_CALLS | _TODAY_CALLS):
+        now_us = None  # a column may be called so, and comes before the time
     for mention in scopes.mentions:
         if scopes.is_table(mention):
             window = _window(mention, now_us)
@@ -177,7 +180,7 @@ def _moment(node: Node, now_us: int | None) -> Range | None:
         return None if form is None or text is None else _parsed(text, form)
     if is_expression(node, "COLUMN_REF"):
         names = node["column_names"]
-        return _now(names[0].lower(), now_us) if len(names) == 1 else None
+        return _now(names[0].lower(), now_us) if len(names) == 1 and now_us is not None else None
     sign, arguments = operator_of(node), arguments_of(node)
     if sign in ("+", "-") and len(arguments) == 2:
         length = _length(arguments[1])
@@ -221,10 +224,15 @@ def _length(node: Node) -> Range | None:
     if name is None or not name.startswith("to_") or len(arguments) != 1:
         return None
     count = arguments[0]
-    while is_expression(count, "CAST") or function_name(count) == "trunc":
+    while _is_cast_to_number(count) or function_name(count) == "trunc":
         count = count["child"] if is_expression(count, "CAST") else arguments_of(count)[0]
     digits = string_of(count) or number_of(count) or ""
     return _spanned(digits, name.removeprefix("to_")) if _WHOLE.match(digits) else None
+
+
+def _is_cast_to_number(node: Node) -> bool:
+    """Whether it is a cast that the engine writes around the number of ``INTERVAL 3 DAY``."""
+    return is_expression(node, "CAST") and node["type_expr"]["type_name"] in _CASTS
 
 
 def _spanned(count: str, unit: str) -> Range | None:

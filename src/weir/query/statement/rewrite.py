@@ -41,6 +41,7 @@ from weir.query.statement.wants import (
     ARITHMETIC,
     EXTREMES,
     Want,
+    gives_property,
     is_interval,
     is_wide,
     passed_arguments,
@@ -178,9 +179,12 @@ class _Rewriting:
 
     def _extract(self, node: Node, path: PropertyPath, want: Want) -> None:
         """Puts the extraction of a path in its place, read as ``want``."""
-        name = "json_extract" if path.as_json else EXTRACT
+        keeps_json = path.as_json and want is Want.TEXT
+        name = "json_extract" if keeps_json else EXTRACT
         text = call(name, column(*path.column), string(path.pointer))
         replaced(node, text if want is Want.TEXT else self._as(want, text))
+        if keeps_json:
+            return
         self.extractions.append(
             Extraction(node, self._select, path.column, path.pointer, _READS.get(want))
         )
@@ -264,7 +268,8 @@ class _Rewriting:
         """Reads what a node gives one of: all alike, as the others and the place want it."""
         inner = shared_want(items, want)
         texts = any(string_of(item) is not None for item in items)
-        if inner is want and want in _SQL and texts:
+        owned = any(gives_property(item, self._bound) for item in items)
+        if inner is want and want in _SQL and texts and owned:
             self._all(items, Want.TEXT)
             self._wrap(node, _SQL[want])
         else:
@@ -296,7 +301,8 @@ class _Rewriting:
         shared = shared_want(operands, Want.TEXT)
         paths = [path for item in operands if (path := path_of(item, self._bound)) is not None]
         wide = shared is Want.NUMBER and paths and any(is_wide(item) for item in operands)
-        ordered = shared is Want.TEXT and len(paths) == len(operands) and node["type"] in _ORDERING
+        owned = all(gives_property(item, self._bound) for item in operands)
+        ordered = shared is Want.TEXT and owned and node["type"] in _ORDERING
         if (wide or ordered) and is_expression(node, "BETWEEN"):
             write_out_between(node)
             self._all(node["children"], Want.BOOLEAN)
@@ -328,6 +334,10 @@ class _Rewriting:
                 self._all(items, Want.BOOLEAN)
             case "COMPARE_IN" | "COMPARE_NOT_IN":
                 self._compare(node, items)
+            case "STRUCT_EXTRACT" if "'" in (string_of(items[1]) or ""):
+                # Written with a dot, a quote in the name would come out twice.
+                self._all(items, Want.TEXT)
+                replaced(node, call("struct_extract", *items))
             case "OPERATOR_COALESCE" | "OPERATOR_NULLIF" | "OPERATOR_TRY":
                 self._choose(node, items, want)
             case _:
@@ -369,5 +379,5 @@ class _Rewriting:
             if named is not None:
                 node = order["expression"] = copy.deepcopy(named)
                 node.pop("alias", None)
-            is_path = path_of(node, self._bound) is not None
-            self._read(node, Want.KEY if is_path else Want.TEXT)
+            owned = gives_property(node, self._bound)
+            self._read(node, Want.KEY if owned else Want.TEXT)

@@ -8,6 +8,7 @@ from weir.query.statement.nodes import (
     children,
     is_expression,
     is_query,
+    nodes,
 )
 
 
@@ -57,6 +58,8 @@ class Scopes:
     """The SELECTs of a statement, innermost last, and every table that is named in them."""
 
     def __init__(self, query: Node, shapes: Shapes) -> None:
+        self.made_names = _made_names(query)
+        """Names that the statement gives to anything, in lower case."""
         self.mentions: list[Mention] = []
         self.selects: list[Scope] = []
         self._shapes = shapes
@@ -153,6 +156,16 @@ class Scopes:
                 return frozenset()
             case _:
                 return None
+
+
+def _made_names(query: Node) -> frozenset[str]:
+    found: set[str] = set()
+    for node in nodes(query):
+        found.add(str(node.get("alias", "")))
+        found.update(node.get("column_name_alias", ()))
+        for entry in node.get("cte_map", {}).get("map", ()) if is_query(node) else ():
+            found.update((entry["key"], *entry["value"].get("aliases", ())))
+    return frozenset(map(str.lower, found))
 
 
 def sources_of(select: Node) -> list[Node]:

@@ -1,6 +1,6 @@
 """As what an expression reads the properties that stand in it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from enum import Enum
 from typing import Final
 
@@ -19,6 +19,7 @@ from weir.query.statement.nodes import (
     arguments_of,
     function_name,
     is_expression,
+    nodes,
     number_of,
     operator_of,
 )
@@ -74,6 +75,21 @@ def passed_arguments(name: str, arguments: Sequence[Node]) -> list[Node]:
     return list(arguments) if name == "nullif" else list(arguments[:1])
 
 
+def gives_property(node: Node, bound: Collection[str] = ()) -> bool:
+    """Returns whether an expression is a property, or one of what it chooses from is."""
+    if path_of(node, bound) is not None:
+        return True
+    name = function_name(node) or ""
+    if name in EXTREMES or name in PASSING or name in ("nullif", "if"):
+        return any(gives_property(item, bound) for item in _results_of(node, name))
+    if is_expression(node, "CASE"):
+        results = [each["then_expr"] for each in node["case_checks"]]
+        return any(gives_property(item, bound) for item in (*results, node["else_expr"]))
+    if is_expression(node, "OPERATOR") and node["type"] == "OPERATOR_COALESCE":
+        return any(gives_property(item, bound) for item in node["children"])
+    return False
+
+
 def shared_want(operands: Iterable[Node], otherwise: Want) -> Want:
     """What the other operands make of a property beside them."""
     items = list(operands)
@@ -123,9 +139,10 @@ def _results_of(node: Node, name: str) -> list[Node]:
 
 def is_wide(node: Node) -> bool:
     """Whether it may be a number that a DOUBLE does not tell from its neighbours."""
-    digits = number_of(node)
-    if digits is not None:
-        return abs(float(digits.replace("_", ""))) >= numbers.EXACT_DOUBLE
+    for each in nodes(node):
+        digits = number_of(each)
+        if digits is not None and abs(float(digits.replace("_", ""))) >= numbers.EXACT_DOUBLE:
+            return True
     return is_expression(node, "CAST") and node["type_expr"]["type_name"].lower() in _WIDE_TYPES
 
 

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Mapping
+from typing import Final
 
 from weir.query.statement.functions import FUNCTIONS_BY_TOPIC
 from weir.query.statement.nodes import (
@@ -15,20 +16,26 @@ from weir.query.statement.nodes import (
 )
 from weir.query.statement.paths import path_of
 
+_AGGREGATES: Final = FUNCTIONS_BY_TOPIC["aggregates"] | {"json_group_array", "json_group_object"}
+
 
 def named_properties(query: Node) -> dict[str, Node]:
-    """The paths among a SELECT's items, by their names and by their places."""
+    """Returns the paths among a SELECT's items, by their names and by their places."""
     found: dict[str, Node] = {}
     items = query.get("select_list", ())
-    plain = not any(is_expression(item, "STAR") for item in items)
-    for place, item in enumerate(items):
-        if path_of(item) is None:
-            continue
+    for item in items:
         if "alias" in item:
-            found[item["alias"].lower()] = item
-        if plain:
-            found[f"{place + 1}"] = item
-    return {name: copy.deepcopy(item) for name, item in found.items()}
+            found[item["alias"].lower()] = item  # of equal names the engine takes the last
+    if not any(_is_several(item) for item in items):
+        found |= {f"{place}": item for place, item in enumerate(items, 1)}
+    return {name: copy.deepcopy(each) for name, each in found.items() if path_of(each) is not None}
+
+
+def _is_several(item: Node) -> bool:
+    """Whether the item may become more than one column."""
+    return function_name(item) == "unnest" or any(
+        is_expression(each, "STAR") for each in nodes(item)
+    )
 
 
 def alias_meant(node: Node, aliases: Mapping[str, Node]) -> Node | None:
@@ -59,9 +66,9 @@ def write_out_groups(query: Node) -> bool:
         within = list(nodes(item))
         if any(is_expression(each, "STAR") or is_expression(each, "SUBQUERY") for each in within):
             return False
-        if not any(function_name(each) in FUNCTIONS_BY_TOPIC["aggregates"] for each in within):
+        if not any(function_name(each) in _AGGREGATES for each in within):
             grouped.append(place)
-        elif function_name(item) not in FUNCTIONS_BY_TOPIC["aggregates"]:
+        elif function_name(item) not in _AGGREGATES:
             return False
     query["group_expressions"] = [integer(place + 1) for place in grouped]
     query["group_sets"] = [list(range(len(grouped)))]

@@ -1,6 +1,10 @@
 """What the gate lets through, what it refuses, and in which words."""
 
+import contextlib
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.unit.query.statement.gating import pass_events, strings_of, syntax
 from weir.errors import Forbidden, InvalidInput
@@ -254,6 +258,42 @@ def test_mistake_is_invalid_with_its_position(sql: str, position: int | None) ->
     if position is not None:
         assert isinstance(caught.value, InvalidInput)
         assert caught.value.context["position"] == position
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT ->> 'x'",
+        "SELECT 1$)",
+        "SELECT j->>\u00a0 'x'",
+        "SELECT 1\u2028",
+        "SELECT (\x85",
+        "$$",
+        "'",
+    ],
+)
+def test_odd_signs_are_read_or_mistakes(sql: str) -> None:
+    """Nothing that is written fails the gate itself."""
+    with contextlib.suppress(InvalidInput, Forbidden):
+        gate(sql)
+
+
+WORDS = [
+    *"SELECT fromxy()[]{}.,;'\"$->*+1=:#@!~%^&|<>?/\\",
+    "->",
+    "->>",
+    "\u00a0",
+    "é",
+    "properties",
+]
+
+
+@settings(max_examples=300)
+@given(st.lists(st.sampled_from(WORDS), max_size=40).map("".join))
+def test_whatever_is_written_passes_or_is_refused(words: str) -> None:
+    """In words of its own."""
+    with contextlib.suppress(InvalidInput, Forbidden):
+        gate(f"SELECT {words}")
 
 
 def test_position_counts_characters_over_lines() -> None:

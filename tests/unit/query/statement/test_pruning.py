@@ -398,3 +398,22 @@ def test_a_quarter_may_have_89_days() -> None:
     """From the first of February to the first of May: an event of 31 January is asked for."""
     (window,) = windows("SELECT * FROM events WHERE ts <= DATE '2026-05-01' - INTERVAL 1 QUARTER")
     assert window.ts.greatest_us >= NOW_US - (292 * 24 + 12) * HOUR_US
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        (
+            "SELECT * FROM events e, (SELECT DATE '2000-01-01' AS current_date) d"
+            " WHERE e.ts > current_date"
+        ),
+        (
+            "WITH d (current_timestamp) AS (SELECT 1) SELECT * FROM events e, d"
+            " WHERE e.ts > current_timestamp"
+        ),
+        "SELECT * FROM events WHERE ts > now() - to_days(5::BOOLEAN::INT)",
+    ],
+)
+def test_what_may_be_a_column_or_another_number_bounds_nothing(sql: str) -> None:
+    """A column that is called like the time goes before it."""
+    assert windows(sql) == (Window(),)
