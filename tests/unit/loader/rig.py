@@ -93,6 +93,14 @@ def decode(frame: Frame) -> Sequence[Event]:
         raise InvalidInput(str(error)) from error
 
 
+Notify = Callable[[Callable[[], None]], None]
+"""Has a function called, later or at once, in the thread that appends to a journal."""
+
+
+def _at_once(function: Callable[[], None]) -> None:
+    function()
+
+
 JSON_DIALECT = Dialect(1, "json", frame_by_frame(decode))
 
 
@@ -173,20 +181,20 @@ class Rig:
         """The node's board."""
         return Board.open(self.directory.board)
 
-    def writer(self, worker: int) -> JournalWriter:
+    def writer(self, worker: int, notify: Notify = _at_once) -> JournalWriter:
         """The open writer of a journal."""
         if worker not in self.writers:
-            wait_until(lambda: self._open(worker))  # the loader may be recovering it
+            wait_until(lambda: self._open(worker, notify))  # the loader may be recovering it
         return self.writers[worker]
 
-    def _open(self, worker: int) -> bool:
+    def _open(self, worker: int, notify: Notify) -> bool:
         with contextlib.suppress(Conflict):
             self.writers[worker] = JournalWriter.open(
                 self.directory.journal(worker),
                 quarantine=self.directory.quarantine,
                 clock=self.clock,
                 file_bytes=1 << 20,
-                notify=lambda function: function(),
+                notify=notify,
             )
         return worker in self.writers
 
