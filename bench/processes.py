@@ -13,7 +13,7 @@ def pin(pids: Sequence[int], cpu: int) -> None:
     """Puts processes with all their threads on one core."""
     for pid in pids:
         with suppress(FileNotFoundError, ProcessLookupError):  # it, or a thread of it, has ended
-        for task in Path(f"/proc/{pid}/task").iterdir():
+            for task in Path(f"/proc/{pid}/task").iterdir():
                 os.sched_setaffinity(int(task.name), {cpu})
 
 
