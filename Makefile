@@ -17,7 +17,7 @@ SEED ?=
 SEEDS ?= 1000
 KILLS ?= 50
 QUERIES ?= 10000
-export WEIR_ENGINE_TESTS ?=
+export ENGINE_TESTS ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help serve setup test test-all check format simulate soak bench docs lock clean
@@ -49,7 +49,7 @@ format: $(VENV)/.dev ## Format the code and mend what the linter can.
 simulate: $(VENV)/.dev ## Play histories of faults (SEEDS=1000), or one again (SEED=4711).
 	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(SEEDS))
 
-# WEIR_ENGINE_TESTS names the folder test/sql of the engine's sources; without it they are left out.
+# ENGINE_TESTS names the folder test/sql of the engine's sources; without it they are left out.
 soak: $(VENV)/.dev ## 100,000 histories, four times KILLS=50 kills, QUERIES=10000: a few hours.
 	@$(BIN)/python -m pytest -q -s tests/end_to_end/test_kills.py --kills $(KILLS) --timeout 3600
 	@$(BIN)/python -m pytest -q -m soak tests/end_to_end tests/clients

@@ -7,7 +7,7 @@ import pytest
 
 from tests.differential.engine_statements import compare_folder, report
 
-VARIABLE = "WEIR_ENGINE_TESTS"
+VARIABLE = "ENGINE_TESTS"
 """Names the folder: ``test/sql`` of a checkout of the engine, of the version that is installed."""
 
 

@@ -43,6 +43,7 @@ from weir.query.statement.wants import (
     Want,
     gives_property,
     is_interval,
+    is_property,
     is_wide,
     passed_arguments,
     shared_want,
@@ -301,7 +302,7 @@ class _Rewriting:
         shared = shared_want(operands, Want.TEXT)
         paths = [path for item in operands if (path := path_of(item, self._bound)) is not None]
         wide = shared is Want.NUMBER and paths and any(is_wide(item) for item in operands)
-        owned = all(gives_property(item, self._bound) for item in operands)
+        owned = all(is_property(item, self._bound) for item in operands)
         ordered = shared is Want.TEXT and owned and node["type"] in _ORDERING
         if (wide or ordered) and is_expression(node, "BETWEEN"):
             write_out_between(node)
@@ -379,5 +380,5 @@ class _Rewriting:
             if named is not None:
                 node = order["expression"] = copy.deepcopy(named)
                 node.pop("alias", None)
-            owned = gives_property(node, self._bound)
+            owned = is_property(node, self._bound)
             self._read(node, Want.KEY if owned else Want.TEXT)

@@ -90,6 +90,30 @@ def gives_property(node: Node, bound: Collection[str] = ()) -> bool:
     return False
 
 
+def is_property(node: Node, bound: Collection[str] = ()) -> bool:
+    """Returns whether an expression is a property whatever it chooses, or a text or null."""
+    if path_of(node, bound) is not None:
+        return True
+    name = function_name(node) or ""
+    if name in EXTREMES or name in PASSING or name in ("nullif", "if"):
+        results = _results_of(node, name)
+    elif is_expression(node, "CASE"):
+        results = [*(each["then_expr"] for each in node["case_checks"]), node["else_expr"]]
+    elif is_expression(node, "OPERATOR") and node["type"] == "OPERATOR_COALESCE":
+        results = node["children"]
+    else:
+        return False
+    owned = [is_property(item, bound) for item in results]
+    return any(owned) and all(
+        mine or _is_text_or_null(item) for mine, item in zip(owned, results, strict=True)
+    )
+
+
+def _is_text_or_null(node: Node) -> bool:
+    kinds = ("STRING", "NULL_LITERAL")
+    return is_expression(node, "CONSTANT") and node["literal"]["kind"] in kinds
+
+
 def shared_want(operands: Iterable[Node], otherwise: Want) -> Want:
     """What the other operands make of a property beside them."""
     items = list(operands)
