@@ -91,7 +91,7 @@ def _come_and_go(node: Node, sent: bytes) -> None:
 
 
 def _count_left(node: Node) -> int:
-    # The journal's thread and the loop may be about to let go of the last ones. Those of other nodes
+    # The journal's thread and the loop may be about to let go of the last ones. Other nodes' ones
     # in this process, which a test that failed holds on to, are not asked for.
     found = (each for each in gc.get_objects() if type(each) is Connection)
     return sum(each.door is node.door for each in found)
