@@ -276,6 +276,7 @@ def running_node(
     finally:
         if thread.is_alive():
             node.end()
+        listener.close()  # the loop may have ended before it came to that
     assert not failures, failures
     assert not node.complaints, node.complaints
     assert not node.door.connections
