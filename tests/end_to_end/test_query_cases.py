@@ -194,6 +194,11 @@ CASES: dict[str, object] = {
     * 3,
     "SELECT count(*) FROM (SELECT DISTINCT ON (seq) ts::DATE, seq // 1000000 AS q FROM events"
     " WHERE event = 'login')": [3],
+    # A comparison within a comparison
+    "SELECT user_id FROM events WHERE properties.id = (CASE WHEN properties.id > properties.goal"
+    " THEN 9007199254740993 ELSE 9007199254740993 END)": ["b"],
+    f"SELECT user_id {GAME} AND properties.score > (CASE WHEN properties.goal > properties.name"
+    " THEN properties.name ELSE properties.goal END)": ["b"],
     # What is written twice is one thing
     "SELECT (properties.id > 9007199254740992) AS big, count(*) FROM events WHERE event = 'buy'"
     " GROUP BY (properties.id > 9007199254740992) ORDER BY big": [[False, 1], [True, 1]],

@@ -71,18 +71,17 @@ def bracketed(sql: str, tokens: Sequence[Token]) -> Bracketed:
     return Bracketed(b"".join(parts).decode(), [at for at, _, _ in marks])
 
 
-def settle(node: Node) -> bool:
-    """Makes an arrow that the engine took for a lambda a step into JSON; True for a lambda.
+def settle(node: Node) -> None:
+    """Makes an arrow that the engine took for a lambda a step into JSON, unless it is marked.
 
-    ``node`` is a ``LAMBDA``. Whether it is one was told to it by ``mark_lambdas``.
+    ``node`` is a ``LAMBDA``; ``mark_lambdas`` has been at the call around it.
     """
     if node["syntax_type"] == "LAMBDA_KEYWORD":
-        return True
+        return
     made = call("->", node["lhs"], node["expr"], operator=True)
     kept = {key: node[key] for key in ("alias", *_LOCATION) if key in node}
     node.clear()
     node.update(made | kept)
-    return False
 
 
 def mark_lambdas(node: Node) -> None:

@@ -29,7 +29,7 @@ from weir.query.statement.parsing import (
     too_deep,
     write,
 )
-from weir.query.statement.policy import check, forbidden, unknown
+from weir.query.statement.policy import check, forbidden, instead_of, unknown
 from weir.query.statement.pruning import windows_of
 from weir.query.statement.rewrite import rewrite_properties
 from weir.query.statement.scopes import Scopes, Shapes
@@ -120,8 +120,8 @@ def _check_text(sql: str, sql_bytes_max: int) -> None:
 def _only(sql: str, syntax: Syntax) -> Statement:
     try:
         statements = parse(sql, syntax)
-    except NotSelect:
-        raise forbidden("Only SELECT is allowed.") from None
+    except NotSelect as error:
+        raise forbidden("Only SELECT is allowed.", hint=instead_of(error.word)) from None
     if not statements:
         raise invalid("The query is empty.")
     if len(statements) > 1:

@@ -76,7 +76,7 @@ def natural_name(item: Node, sql: str) -> str | None:
         return None
     if is_expression(node, "CASE"):
         return "case"
-    span = span_of(node)
+    span = span_of(node) or span_of(item)
     written = "" if span is None else " ".join(sql[span.start : span.end].split())
     called = _CALLED.match(written)
     if called is not None and (function_name(node) or is_expression(node, "OPERATOR")):

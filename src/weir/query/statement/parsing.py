@@ -150,22 +150,23 @@ def position_of(node: Node) -> int | None:
 
 
 class NotSelect(Exception):  # the gate says it in its own words
-    """A statement that only something other than a SELECT can be."""
+    """A statement that is no SELECT, and the word that it begins with, in upper case."""
+
+    def __init__(self, word: str) -> None:
+        super().__init__(word)
+        self.word = word
 
 
 class _Places:
     """From bytes of the text that the engine read to characters of the text as it was sent."""
 
     def __init__(self, sql: str, marks: list[int]) -> None:
-        self._sql = sql
-        self._encoded = None if sql.isascii() else sql.encode()
+        self._characters = None if sql.isascii() else _characters_of(sql)
         self._marks = marks
 
     def character(self, at: int) -> int:
         sent = at - bisect_left(self._marks, at)
-        if self._encoded is None:
-            return sent
-        return len(self._encoded[:sent].decode(errors="ignore"))
+        return sent if self._characters is None else self._characters[sent]
 
     def correct(self, query: Node) -> None:
         """Makes all places in a tree characters of the text as it was sent."""
@@ -175,6 +176,14 @@ class _Places:
                 node[_PLACE] = self.character(start)
                 if _LENGTH in node:
                     node[_LENGTH] = self.character(start + node[_LENGTH]) - node[_PLACE]
+
+
+def _characters_of(sql: str) -> list[int]:
+    """The character that each byte is of, and how many there are behind the last one."""
+    found: list[int] = []
+    for place, sign in enumerate(sql):
+        found += [place] * len(sign.encode())
+    return [*found, len(sql)]
 
 
 def _every(node: Node) -> Iterable[Node]:
@@ -223,7 +232,7 @@ def _named(text: str) -> str:
 def _failure(told: dict[str, Any], tokens: list[Token], places: _Places) -> Exception:
     words = str(told["error_message"])
     if told["error_type"] == "not implemented" and "SELECT" in words:
-        return NotSelect()
+        return NotSelect(tokens[0].text.upper())
     if "expression depth" in words:
         return too_deep()
     if tokens and _is_open(tokens[-1].text) and "unterminated" in words:

@@ -155,6 +155,11 @@ def forbidden(message: str, node: Node | None = None, *, hint: str | None = None
     return Forbidden(message, code="forbidden_query", position=position, hint=hint)
 
 
+def instead_of(word: str) -> str | None:
+    """Returns what to write instead of a statement that begins with a word."""
+    return _INSTEAD.get(word.removeprefix("UN"))
+
+
 def unknown(part: UnknownPart) -> WeirError:
     """Returns the refusal of a part of the language that is on no list."""
     kind = kind_of(part.node)

@@ -121,7 +121,8 @@ class _Rewriting:
         self._select: Node = {}
         self._bound: tuple[str, ...] = ()
         self._marks: dict[bytes, int] = {}
-        self._mark = 0
+        """A number for each comparison of pairs, the same for two that say the same."""
+        self._mark = -1
 
     def query(self, query: Node) -> None:
         outer, self._select = self._select, query
@@ -298,7 +299,6 @@ class _Rewriting:
         replaced(node, call("struct_extract", call(name, *keyed), string("v")))
 
     def _compare(self, node: Node, operands: Sequence[Node]) -> None:
-        self._mark = self._marks.setdefault(fingerprint(node), len(self._marks))
         shared = shared_want(operands, Want.TEXT)
         paths = [path for item in operands if (path := path_of(item, self._bound)) is not None]
         wide = shared is Want.NUMBER and paths and any(is_wide(item) for item in operands)
@@ -307,15 +307,17 @@ class _Rewriting:
         if (wide or ordered) and is_expression(node, "BETWEEN"):
             write_out_between(node)
             self._all(node["children"], Want.BOOLEAN)
-        elif wide:
+        elif wide or ordered:
+            outer = self._mark
+            mark = self._mark = self._marks.setdefault(fingerprint(node), len(self._marks))
             for item in operands:
-                if path_of(item, self._bound) is not None:
-                    self._read(item, Want.EXACT)
+                if ordered or path_of(item, self._bound) is not None:
+                    self._read(item, Want.COMPARED if ordered else Want.EXACT)
                 else:
                     self._read(item, Want.NUMBER)
                     self._wrap(item, numbers.exact_number)
-        elif ordered:
-            self._all(operands, Want.COMPARED)
+                assert self._mark == mark, "comparisons within give it back"
+            self._mark = outer
         else:
             if len(paths) == len(operands) and shared is Want.TEXT:
                 self._note_texts(paths)

@@ -1,4 +1,4 @@
-"""As what an expression reads the properties that stand in it."""
+"""The types in which an expression reads the properties that stand in it."""
 
 from collections.abc import Collection, Iterable, Sequence
 from enum import Enum
@@ -75,37 +75,34 @@ def passed_arguments(name: str, arguments: Sequence[Node]) -> list[Node]:
     return list(arguments) if name == "nullif" else list(arguments[:1])
 
 
+def results_of(node: Node) -> list[Node]:
+    """Returns the expressions one of which is what a node gives; none where it makes its own."""
+    name = function_name(node) or ""
+    if name in EXTREMES:
+        return arguments_of(node)
+    if name in PASSING or name in ("nullif", "if"):
+        return passed_arguments(name, arguments_of(node))
+    if is_expression(node, "CASE"):
+        return [*(each["then_expr"] for each in node["case_checks"]), node["else_expr"]]
+    if is_expression(node, "OPERATOR") and node["type"] == "OPERATOR_COALESCE":
+        return list(node["children"])
+    return []
+
+
 def gives_property(node: Node, bound: Collection[str] = ()) -> bool:
-    """Returns whether an expression is a property, or one of what it chooses from is."""
+    """Returns whether an expression is a property, or may give one."""
     if path_of(node, bound) is not None:
         return True
-    name = function_name(node) or ""
-    if name in EXTREMES or name in PASSING or name in ("nullif", "if"):
-        return any(gives_property(item, bound) for item in _results_of(node, name))
-    if is_expression(node, "CASE"):
-        results = [each["then_expr"] for each in node["case_checks"]]
-        return any(gives_property(item, bound) for item in (*results, node["else_expr"]))
-    if is_expression(node, "OPERATOR") and node["type"] == "OPERATOR_COALESCE":
-        return any(gives_property(item, bound) for item in node["children"])
-    return False
+    return any(gives_property(item, bound) for item in results_of(node))
 
 
 def is_property(node: Node, bound: Collection[str] = ()) -> bool:
-    """Returns whether an expression is a property whatever it chooses, or a text or null."""
+    """Returns whether all that an expression may give are properties, literal texts and null."""
     if path_of(node, bound) is not None:
         return True
-    name = function_name(node) or ""
-    if name in EXTREMES or name in PASSING or name in ("nullif", "if"):
-        results = _results_of(node, name)
-    elif is_expression(node, "CASE"):
-        results = [*(each["then_expr"] for each in node["case_checks"]), node["else_expr"]]
-    elif is_expression(node, "OPERATOR") and node["type"] == "OPERATOR_COALESCE":
-        results = node["children"]
-    else:
-        return False
-    owned = [is_property(item, bound) for item in results]
-    return any(owned) and all(
-        mine or _is_text_or_null(item) for mine, item in zip(owned, results, strict=True)
+    results = results_of(node)
+    return any(gives_property(item, bound) for item in results) and all(
+        is_property(item, bound) or _is_text_or_null(item) for item in results
     )
 
 
@@ -139,26 +136,14 @@ def is_number(node: Node) -> bool:
         return True
     if name is not None and name in NUMERIC_RESULT:
         return True
-    if name in EXTREMES or name == "nullif" or name in PASSING or name == "if":
-        return any(is_number(item) for item in _results_of(node, name or ""))
     match node.get("class"):
         case "CAST":
             return node["type_expr"]["type_name"].lower() in _NUMERIC_TYPES
-        case "CASE":
-            results = [each["then_expr"] for each in node["case_checks"]]
-            return any(is_number(item) for item in (*results, node.get("else_expr", {})))
-        case "OPERATOR" if node["type"] == "OPERATOR_COALESCE":
-            return any(is_number(item) for item in node["children"])
         case "SUBQUERY" if node["subquery_type"] == "SCALAR":
             items = node["subquery"]["node"].get("select_list", ())
             return len(items) == 1 and is_number(items[0])
         case _:
-            return False
-
-
-def _results_of(node: Node, name: str) -> list[Node]:
-    arguments = arguments_of(node)
-    return arguments if name in EXTREMES else passed_arguments(name, arguments)
+            return any(is_number(item) for item in results_of(node))
 
 
 def is_wide(node: Node) -> bool:

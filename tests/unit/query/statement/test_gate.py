@@ -250,6 +250,22 @@ def test_policy_is_forbidden_and_not_invalid(sql: str) -> None:
     assert caught.value.code == "forbidden_query"
 
 
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "PIVOT events ON event USING count()",
+        "UNPIVOT events ON seq INTO NAME n VALUE v",
+        "SELECT * FROM events PIVOT (count(*) FOR event IN ('a'))",
+        "SELECT COLUMNS('e.*') FROM events",
+    ],
+)
+def test_refusal_of_what_people_write_says_what_to_write_instead(sql: str) -> None:
+    """Whether it leads the statement or stands within it."""
+    with pytest.raises(Forbidden) as caught:
+        gate(sql)
+    assert caught.value.hint
+
+
 @pytest.mark.parametrize(("sql", "position"), MISTAKEN.items())
 def test_mistake_is_invalid_with_its_position(sql: str, position: int | None) -> None:
     """What cannot be understood is 400 and names the place where it is known."""

@@ -177,6 +177,7 @@ def test_any_key_is_found_by_its_exact_name(properties: dict[str, str]) -> None:
         ("properties.price * 2", "properties.price * 2"),
         ("extract(year FROM DATE '2026-01-01')", "extract"),
         ("CASE WHEN true THEN 1 END", "case"),
+        ("DATE '2026-01-01'", "DATE '2026-01-01'"),
     ],
 )
 def test_unaliased_column_is_named_as_its_reader_expects(projection: str, name: str) -> None:
