@@ -118,11 +118,16 @@ class Compaction:
         return now_s + POLL_S if self._running else None
 
     def _plan_on(self, now_s: float) -> None:
-        """Plans when there is nothing to begin, beside a large merge only now and then."""
-        if self._queue or (self._running and now_s < self._replan_at_s):
+        """Plans when there is nothing to begin, beside a large merge only now and then.
+
+        Large ones that wait behind a large one keep no small one that comes meanwhile.
+        """
+        could_begin = [merge for merge in self._queue if merge.is_small or not self._running]
+        if could_begin or (self._running and now_s < self._replan_at_s):
             return
         self._replan_at_s = now_s + REPLAN_S
-        held = [path for merge in self._running.values() for path in merge.paths]
+        taken = (*self._running.values(), *self._queue)
+        held = [path for merge in taken for path in merge.paths]
         plan = self._planner.plan(now_s, held=held)
         self._queue.extend(merge for merge in plan if merge.is_small or not self._running)
 

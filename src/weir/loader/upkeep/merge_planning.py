@@ -56,7 +56,7 @@ class MergePlanner:
     def plan(self, now_s: float, *, held: Collection[str] = ()) -> list[PlannedMerge]:
         """The merges to do next, in their order; empty when nothing is worth one.
 
-        ``held`` are paths of files that are being merged.
+        ``held`` are paths of files that are being merged, or will be.
         """
         self._skipped = {
             path: until_s for path, until_s in self._skipped.items() if until_s > now_s

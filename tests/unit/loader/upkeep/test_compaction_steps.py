@@ -134,6 +134,22 @@ def test_small_merges_are_looked_for_while_a_large_one_goes_on() -> None:
     assert merger.begun == [1, 2]
 
 
+def test_large_merges_that_wait_keep_no_small_one_from_being_found() -> None:
+    """The files of all of them are held."""
+    planner = Planner([large("a"), large("b")], [small("c")])
+    merger, replacer = Merger(), Replacer()
+    work = compaction(planner, merger, replacer)
+    work.step(100.0)
+    work.step(100.0 + REPLAN_S)
+    assert planner.held == [[], ["a", "b"]]
+    merger.done = [(2, MERGED)]
+    work.step(100.0 + REPLAN_S)
+    assert (merger.begun, replacer.replaced) == ([1, 2], ["c"])
+    merger.done = [(1, MERGED)]
+    work.step(100.0 + REPLAN_S)
+    assert (merger.begun, replacer.replaced) == ([1, 2, 3], ["c", "a"])
+
+
 def test_failed_merge_is_skipped_and_needs_no_rest() -> None:
     """Nothing was done; the next plan leaves its files alone."""
     planner, merger = Planner([small("a")]), Merger()
