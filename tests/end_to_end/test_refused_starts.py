@@ -87,6 +87,10 @@ def test_what_a_newer_version_wrote_ends_the_start(
     assert error["hint"]
     assert "Traceback" not in told.stderr
     assert path.read_bytes() == before
+    if pattern != "dedup/*.ids":  # which a start opens, and no command
+        doctor = node.weir("doctor", "--data", str(node.directory), "--json")
+        found = {each["what"]: each for each in json.loads(doctor.stdout)}["contents"]
+        assert (doctor.returncode, found["state"], found["seen"]) == (1, "failed", error["message"])
 
 
 def test_commands_tell_a_newer_database_in_one_sentence(stopped_node: Node) -> None:

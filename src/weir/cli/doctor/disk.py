@@ -7,12 +7,14 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from weir.cli.doctor.findings import Finding, failed, good, warning
+from weir.cli.doctor.findings import Finding, State, failed, good, warning
 from weir.cli.node import own_url
 from weir.clock import Clock
-from weir.errors import Conflict, InvalidInput
+from weir.errors import Conflict, InvalidInput, WeirError
+from weir.node.databases import check_databases
 from weir.node.directory import Directory
 from weir.node.node_file import check_own
+from weir.server.versions import check_versions
 from weir.settings import MIB, Settings
 from weir.storage.local import check_entry
 from weir.storage.sqlite import quick_check
@@ -41,9 +43,11 @@ def look_at_disk(directory: Directory, settings: Settings, clock: Clock) -> Iter
     if _is_running(directory):
         yield good("databases", "in use by the node; stop it to have them checked")
         return
-    for path in (directory.control_db, directory.catalog_db):
-        if path.exists():
-            yield _database(path)
+    databases = [path for path in (directory.control_db, directory.catalog_db) if path.exists()]
+    found = [_database(path) for path in databases]
+    yield from found
+    if all(each.state is State.OK for each in found):
+        yield _contents(directory)
 
 
 def running_url(directory: Directory) -> str | None:
@@ -155,6 +159,16 @@ def _is_running(directory: Directory) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+def _contents(directory: Directory) -> Finding:
+    """What a start would refuse: a database that is missing, or what a newer version wrote."""
+    try:
+        check_databases(directory)
+        check_versions(directory)
+    except WeirError as error:
+        return failed("contents", error.message, error.hint or "A start is refused until then.")
+    return good("contents", "all there, and of versions that this one knows")
 
 
 def _database(path: Path) -> Finding:
