@@ -295,6 +295,19 @@ def test_answer_says_where_numbers_were_compared_as_texts(asked: Node) -> None:
     assert "notes" not in asked.ask("SELECT count(*) FROM events").json()["meta"]
 
 
+@pytest.mark.parametrize(
+    ("sql", "advice"),
+    [
+        ("SELECT date_trunc('day', properties.score) FROM events", "TRY_CAST(x AS TIMESTAMPTZ)"),
+        ("WITH t AS (SELECT properties.score AS s FROM events) SELECT sum(s) FROM t", "AS DOUBLE"),
+    ],
+)
+def test_advice_of_a_mistake_fits_what_is_wanted(sql: str, advice: str, asked: Node) -> None:
+    """A time where a time is wanted, a number where a number is."""
+    answer = asked.ask(sql)
+    assert (answer.status_code, advice in answer.json()["message"]) == (400, True), answer.text
+
+
 @pytest.mark.parametrize("form", ["json", "ndjson", "csv", "arrow", "parquet"])
 def test_tuple_of_nothing_is_written_in_every_format(form: str, asked: Node) -> None:
     """Alone and in a list."""
