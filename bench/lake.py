@@ -168,6 +168,10 @@ def _committed(weir: Node) -> int:
     return found
 
 
+SETTLED_S = 7
+"""Longer than compaction waits between two looks."""
+
+
 def settled_files(weir: Node) -> list[str]:
     """The lake's files once compaction has nothing to do any more."""
     before: list[str] = []
@@ -179,7 +183,7 @@ def settled_files(weir: Node) -> list[str]:
         if files == before:
             return files
         before = files
-        time.sleep(4)
+        time.sleep(SETTLED_S)
 
 
 def ask_ms(weir: Node, sql: str) -> float:
