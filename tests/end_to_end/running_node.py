@@ -10,7 +10,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -43,11 +45,13 @@ class Node:
         self.process: subprocess.Popen[str] | None = None
         self.log = directory.parent / f"{directory.name}.log"
         self._own_keys: dict[str, str] = {}
+        self._begun_at = datetime.min.replace(tzinfo=UTC)
 
     def start(self) -> None:
         """Starts the node and returns when it has said that it is ready."""
         environment = {**os.environ, "WEIR_LOG_FORMAT": "json", "WEIR_WORKERS": "2"}
         port = self.url.rsplit(":", 1)[1] if self.url else "0"
+        self._begun_at = datetime.now(UTC)
         with self.log.open("a") as log:
             self.process = subprocess.Popen(
                 [
@@ -77,8 +81,10 @@ class Node:
     def kill_all(self) -> None:
         """SIGKILL to every process of the node at once."""
         assert self.process is not None
-        os.killpg(self.process.pid, signal.SIGKILL)
+        group = self.process.pid
+        os.killpg(group, signal.SIGKILL)
         self.process.wait(STOP_WITHIN_S)
+        wait_until(lambda: _is_gone(group), within_s=STOP_WITHIN_S, what="the end of all processes")
         self.forget()
 
     def end(self) -> None:
@@ -149,10 +155,20 @@ class Node:
         return httpx.post(self.url + path, json=value, headers=self.headers, timeout=60)
 
     def query(self, sql: str) -> list[list[object]]:
-        """The rows of a query; asserts that it was answered."""
-        answer = self.ask(sql)
-        assert answer.status_code == 200, answer.text
-        rows: list[list[object]] = answer.json()["rows"]
+        """The rows of a query over all that was durable at the start; asserts that it is answered.
+
+        An answer in the first moments may lack what is being read again, and says so.
+        """
+        found: dict[str, Any] = {}
+
+        def is_whole() -> bool:
+            answer = self.ask(sql)
+            assert answer.status_code == 200, answer.text
+            found.update(answer.json())
+            return datetime.fromisoformat(found["meta"]["watermark"]) >= self._begun_at
+
+        wait_until(is_whole, within_s=30, what="an answer over all that is durable")
+        rows: list[list[object]] = found["rows"]
         return rows
 
     def ask(self, sql: str, **fields: str) -> httpx.Response:
@@ -174,6 +190,14 @@ class Node:
 
 
 StartNode = Callable[..., Node]
+
+
+def _is_gone(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return True
+    return False
 
 
 def wait_until(condition: Callable[[], bool], *, within_s: float, what: str) -> None:

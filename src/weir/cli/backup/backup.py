@@ -122,15 +122,31 @@ def _keeper(directory: Directory, clock: Clock) -> Iterator[Keeper]:
         yield _Stopped()
         return
     with contextlib.ExitStack() as held:
-        try:
-            for path in (directory.node_lock, directory.loader_lock):
-                lock = FileLock(path, purpose="The node's files are being copied")
-                lock.acquire()
-                held.callback(lock.release)
-        except Conflict:
-            held.close()
-        else:
+        if _lock(directory, held):
             yield _Stopped()
             return
-    with open_loader(directory) as client:
-        yield _Running(client, clock)
+        client = held.enter_context(open_loader(directory))
+        running = _Running(client, clock)
+        try:
+            running.hold()
+        except Unavailable:
+            # Of a node that was just killed, processes may have been dying yet.
+            if not _lock(directory, held):
+                raise
+            yield _Stopped()
+            return
+        yield running
+
+
+def _lock(directory: Directory, held: contextlib.ExitStack) -> bool:
+    """Keeps the node from starting until ``held`` ends; False when it runs."""
+    with contextlib.ExitStack() as taken:
+        for path in (directory.node_lock, directory.loader_lock):
+            lock = FileLock(path, purpose="The node's files are being copied")
+            try:
+                lock.acquire()
+            except Conflict:
+                return False
+            taken.callback(lock.release)
+        held.enter_context(taken.pop_all())
+    return True

@@ -66,22 +66,16 @@ class Relay:
         except OSError as error:
             _refuse(exchange, type(error).__name__)
             return
-        begins_within_s = self._begins_within_s
-        trusted = self._trusted
-        task = self._loop.create_task(
-            self._loop.create_connection(
-                lambda: _Upstream(exchange, trusted, begins_within_s=begins_within_s), sock=upstream
-            )
-        )
-        exchange.cancel = lambda: _cancel(task)
+        protocol = _Upstream(exchange, self._trusted, begins_within_s=self._begins_within_s)
+        # Never cancelled: an event loop that gives up here may begin a connection and not end it.
+        task = self._loop.create_task(self._loop.create_connection(lambda: protocol, sock=upstream))
+        exchange.cancel = protocol.cancel
 
         def opened(done: asyncio.Task[tuple[asyncio.Transport, _Upstream]]) -> None:
-            if done.cancelled():
+            error = asyncio.CancelledError() if done.cancelled() else done.exception()
+            if error is not None:
                 upstream.close()
-            elif (error := done.exception()) is not None:
-                upstream.close()
-                exchange.cancel = None
-                _refuse(exchange, type(error).__name__)
+                protocol.fail(type(error).__name__)
 
         task.add_done_callback(opened)
 
@@ -110,7 +104,7 @@ class _Upstream(asyncio.Protocol):
         self._trusted = trusted
         self._begins_within_s = begins_within_s
         self._deadline: asyncio.TimerHandle | None = None
-        self._parser = httptools.HttpResponseParser(self)
+        self._parser: httptools.HttpResponseParser
         self._transport: asyncio.Transport | None = None
         self._headers: list[tuple[bytes, bytes]] = []
         self._trailers: list[tuple[bytes, bytes]] = []
@@ -119,8 +113,11 @@ class _Upstream(asyncio.Protocol):
         self._is_done = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._parser = httptools.HttpResponseParser(self)
         self._transport = cast("asyncio.Transport", transport)
-        self._exchange.cancel = self._cancel
+        if self._is_done:  # the client has left already; the loop has yet to finish this
+            asyncio.get_running_loop().call_soon(self._transport.abort)
+            return
         self._exchange.connection.follow(self._transport)
         self._transport.write(_request_bytes(self._exchange, self._trusted))
         self._deadline = asyncio.get_running_loop().call_later(
@@ -138,11 +135,17 @@ class _Upstream(asyncio.Protocol):
         if not self._is_done:
             self._break("connection lost")
 
-    def _cancel(self) -> None:
+    def cancel(self) -> None:
         """Ends the connection to the api process, which so learns that the client left."""
         self._let_go()
         if self._transport is not None:
             self._transport.abort()
+
+    def fail(self, reason: str) -> None:
+        """The api process could not be reached."""
+        if not self._is_done:
+            self._let_go()
+            _refuse(self._exchange, reason)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         (self._trailers if self._has_answer else self._headers).append((name, value))
@@ -218,10 +221,6 @@ class _Upstream(asyncio.Protocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
-
-
-def _cancel(task: asyncio.Task[tuple[asyncio.Transport, _Upstream]]) -> None:
-    task.cancel()
 
 
 def _refuse(exchange: Exchange, reason: str) -> None:
