@@ -23,6 +23,7 @@ from tests.unit.ingest.upstream import FLOOD_PIECE
 from tests.unit.ingest.wire import Closed, chunked, request
 from weir.ingest.http import relay
 from weir.ingest.http.exchange import Exchange
+from weir.ingest.http.head import Head
 
 HELLO = request("/livez", b"", method="GET")
 
@@ -316,6 +317,7 @@ def test_client_that_left_before_the_relay_had_begun_leaves_nothing(node: Node) 
 
     async def come_and_go(turns: int) -> "ref[Exchange]":
         exchange = Exchange(_Gone())  # type: ignore[arg-type]
+        exchange.head = Head(b"GET", b"/hang", b"/hang", {})
         passing.pass_on(exchange)
         assert exchange.start is not None
         exchange.start()

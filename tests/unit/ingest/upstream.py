@@ -68,7 +68,7 @@ class Upstream:
         try:
             request = await _read(reader)
             self.requests.append(request)
-            name = [*request.target.partition("?")[0].split("/"), ""][1]
+            name = request.target.partition("?")[0].split("/")[1]
             await self._answers().get(name, self._echo)(request, reader, writer)
             with suppress(ConnectionError):
                 await writer.drain()
