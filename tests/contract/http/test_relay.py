@@ -316,7 +316,7 @@ def test_client_that_left_before_the_relay_had_begun_leaves_nothing(node: Node) 
     passing = relay.Relay(node.directory.api_socket, node.loop, query_timeout_s=3600, trusted=())
 
     async def come_and_go(turns: int) -> "ref[Exchange]":
-        exchange = Exchange(_Gone())  # type: ignore[arg-type]
+        exchange = Exchange(_Gone())  # type: ignore[arg-type]  # nothing else is asked
         exchange.head = Head(b"GET", b"/hang", b"/hang", {})
         passing.pass_on(exchange)
         assert exchange.start is not None
