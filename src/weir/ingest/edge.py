@@ -134,13 +134,18 @@ async def _work(edge: Edge, stop: asyncio.Event) -> None:
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), SWEEP_INTERVAL_S)
         sweeps += 1
-        now = door.loop_time()
-        for connection in list(door.connections):
-            connection.sweep(now)
+        _sweep(door)
         if sweeps % SWEEPS_PER_TICK == 0 and not edge.journal.dead:
             door.tick()
             if edge.certificate is not None:
                 _refresh(edge.certificate)
+
+
+def _sweep(door: Door) -> None:
+    # A function of its own: a loop that goes on would keep the last connection that it had seen.
+    now = door.loop_time()
+    for connection in list(door.connections):
+        connection.sweep(now)
 
 
 def _refresh(certificate: Certificate) -> None:

@@ -1,6 +1,7 @@
 """What clients leave behind: nothing that waits for the garbage collector, which seldom comes."""
 
 import gc
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -73,6 +74,27 @@ def test_refused_by_overload_ends_without_the_collector(node: Node) -> None:
     node.backlog[0] = node.settings.journal_backlog_bytes_max + 1
     node.call(node.overload.tick)
     _come_and_go(node, request(key=INGEST))
+
+
+@pytest.mark.usefixtures("_no_collector")
+def test_connection_that_was_looked_at_ends_without_the_collector(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker looks at all connections, several times a second, and keeps none."""
+    looked = threading.Event()
+    sweep = Connection.sweep
+
+    def note(connection: Connection, now: float) -> None:
+        sweep(connection, now)
+        looked.set()
+
+    monkeypatch.setattr(Connection, "sweep", note)
+    with node.connect() as wire:
+        wire.send(HELLO[:20])
+        assert looked.wait(60)
+        wire.reset()
+    wait_for(lambda: not node.door.connections)
+    wait_for(lambda: not _count_left(node), what="the collector, in vain")
 
 
 def _come_and_go(node: Node, sent: bytes) -> None:
