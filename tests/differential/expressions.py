@@ -23,6 +23,8 @@ class Pair(NamedTuple):
     """Whether it is the same by itself: a property that is read as a number is not."""
     ordered: str = ""
     """What puts it in order in the oracle, where that is not its value."""
+    may_be_property: bool = False
+    """Whether it may be a property as it is, which goes by number where rows are sorted."""
 
 
 def same(text: str) -> Pair:
@@ -39,8 +41,19 @@ def fill(template: str, *parts: Pair) -> Pair:
     )
 
 
+def passing(template: str, *parts: Pair) -> Pair:
+    """Returns the template filled with what it may give as it is, beside literals."""
+    may_be = any(part.ordered or part.may_be_property for part in parts)
+    return fill(template, *parts)._replace(may_be_property=may_be)
+
+
 def by_order(pair: Pair) -> Pair:
-    """Returns what rows are sorted by: a property goes by number, and texts behind all numbers."""
+    """Returns what rows are sorted by: a property goes by number, and texts behind all numbers.
+
+    Of what may be one of several properties the oracle knows the text alone.
+    """
+    if pair.may_be_property:
+        return as_text(pair)
     return Pair(pair.weir, pair.ordered or pair.plain, stands_alone=False)
 
 
@@ -160,16 +173,16 @@ class Expressions:
             *drawn,
             *drawn,
             lambda: fill("lower({})", inner()),
-            lambda: fill("coalesce({}, '-')", inner()),
-            lambda: fill("coalesce({}, {})", inner(), inner()),
-            lambda: fill("nullif({}, 'pro')", inner()),
+            lambda: passing("coalesce({}, '-')", inner()),
+            lambda: passing("coalesce({}, {})", inner(), inner()),
+            lambda: passing("nullif({}, 'pro')", inner()),
             lambda: fill("left({}, 2)", inner()),
             lambda: fill("concat({}, '/', {})", inner(), inner()),
             lambda: fill("({} || 'x')", self.property(any_path, tight=True)),
             lambda: fill("CAST({} AS VARCHAR)", self.property(any_path)),
             lambda: fill("{}::TEXT", self.property(any_path, tight=True)),
-            lambda: fill("CASE WHEN {} THEN {} ELSE {} END", self.truth(0), inner(), inner()),
-            lambda: fill("if({}, {}, 'no')", self.truth(0), inner()),
+            lambda: passing("CASE WHEN {} THEN {} ELSE {} END", self.truth(0), inner(), inner()),
+            lambda: passing("if({}, {}, 'no')", self.truth(0), inner()),
             lambda: fill("CASE {} WHEN 'pro' THEN 'p' WHEN 'free' THEN 'f' END", inner()),
             lambda: fill("replace({}, 'p', 'q')", inner()),
             lambda: fill("json_type({})", self.json(self.chance.choice(LISTS))),
