@@ -506,7 +506,9 @@ def _nested(chance: Random) -> Select:
         return Select(
             (same("count(*)"),), source, (same(chance.choice((name, f"t.{name}"))),), inner=inner
         )
-    wanted = (name, "*", "t.*", f"coalesce({name}::VARCHAR, 'none')")
+    wanted = [name, "*", "t.*"]
+    if "stddev" not in source.plain:  # its last digits hang on the order of the rows
+        wanted.append(f"coalesce({name}::VARCHAR, 'none')")
     return Select(
         (same(chance.choice(wanted)),), source, where=(same(f"{name} IS NOT NULL"),), inner=inner
     )
