@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.differential.expressions import LITERALS, PATHS
+from tests.differential.expressions import LITERALS, PATHS, WORDS
 from tests.differential.filled_node import SETTINGS, FilledNode
 from tests.differential.oracle import Oracle
 from tests.differential.random_run import Run
@@ -28,7 +28,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         filled = FilledNode(node, EVENTS_SEED)
         filled.fill()
         texts = (each.text for each in filled.sent)
-        oracle = Oracle(texts, filled.arrivals(), paths=PATHS, literals=LITERALS)
+        oracle = Oracle(texts, filled.arrivals(), paths=PATHS, literals=LITERALS, words=WORDS)
         yield Run(filled, oracle)
         oracle.close()
         filled.close()

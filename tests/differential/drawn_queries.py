@@ -266,7 +266,9 @@ def _grouped(chance: Random) -> Select:
     limit = ""
     if keys and grouping == "{}" and chance.random() < 0.6:
         order = tuple(
-            as_text(key) if key.ordered else same(str(place + 1)) for place, key in enumerate(keys)
+            term
+            for place, key in enumerate(keys, 1)
+            for term in (_group_order(chance, key, place) if key.ordered else (same(str(place)),))
         )
         limit = f" LIMIT {chance.randrange(1, 20)}" if chance.random() < 0.4 else ""
     return Select(
@@ -277,6 +279,13 @@ def _grouped(chance: Random) -> Select:
         limit=limit,
         named=chance.random() < 0.4,
     )
+
+
+def _group_order(chance: Random, key: Pair, place: int) -> tuple[Pair, ...]:
+    """Terms that put groups in order by a property: by number, and equal numbers by their texts."""
+    written = chance.choice((str(place), key.weir))
+    by_number = Pair(written, f"min({key.ordered})", stands_alone=False)
+    return chance.choice(((by_number, as_text(key)), (as_text(key),)))
 
 
 def aggregate(chance: Random, drawn: Expressions) -> Pair:

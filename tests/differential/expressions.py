@@ -23,8 +23,7 @@ class Pair(NamedTuple):
     """Whether it is the same by itself: a property that is read as a number is not."""
     ordered: str = ""
     """What puts it in order in the oracle, where that is not its value."""
-    may_be_property: bool = False
-    """Whether it may be a property as it is, which goes by number where rows are sorted."""
+    is_literal: bool = False
 
 
 def same(text: str) -> Pair:
@@ -41,19 +40,20 @@ def fill(template: str, *parts: Pair) -> Pair:
     )
 
 
-def passing(template: str, *parts: Pair) -> Pair:
-    """Returns the template filled with what it may give as it is, beside literals."""
-    may_be = any(part.ordered or part.may_be_property for part in parts)
-    return fill(template, *parts)._replace(may_be_property=may_be)
+def passing(template: str, *results: Pair, tested: tuple[Pair, ...] = ()) -> Pair:
+    """Returns the template filled with what it tests and then what it may give, as it is.
+
+    Where that is nothing but properties and literals it goes by number, as a property does.
+    """
+    made = fill(template, *tested, *results)
+    if all(each.is_literal for each in results) or not all(each.ordered for each in results):
+        return made
+    tests, keys = [each.plain for each in tested], [each.ordered for each in results]
+    return made._replace(ordered=template.format(*tests, *keys))
 
 
 def by_order(pair: Pair) -> Pair:
-    """Returns what rows are sorted by: a property goes by number, and texts behind all numbers.
-
-    Of what may be one of several properties the oracle knows the text alone.
-    """
-    if pair.may_be_property:
-        return as_text(pair)
+    """Returns what rows are sorted by: a property goes by number, and texts behind all numbers."""
     return Pair(pair.weir, pair.ordered or pair.plain, stands_alone=False)
 
 
@@ -95,10 +95,20 @@ LITERALS: Final = (
     *("9007199254740991", "9007199254740992", "9007199254740993", "-9007199254740993"),
     *("9223372036854775807", "9223372036854775808", "18446744073709551616", "1500", "4000"),
 )
+WORDS: Final = ("-", "no")
+"""Literal texts that an expression may give in a property's place."""
+
 _WORDS: Final = ("pro", "free", "Pro", "10", "9", "", "O''Brien", "ünï", "b", "u1", "/P")
 _OPERATORS: Final = ("=", "<>", "!=", "<", "<=", ">", ">=")
 _SIMPLE: Final = re.compile(r"[a-z]\w*\Z")
 _RESERVED: Final = frozenset({"select"})
+
+
+def _not_pro(pair: Pair) -> Pair:
+    """Returns the value unless it is one that many events have."""
+    made = fill("nullif({}, 'pro')", pair)
+    kept = f"CASE WHEN {pair.plain} = 'pro' THEN NULL ELSE {pair.ordered} END"
+    return made._replace(ordered=kept) if pair.ordered else made
 
 
 class Expressions:
@@ -125,6 +135,11 @@ class Expressions:
         """Returns a property as JSON, by ``->``."""
         column = self.prefix + path.column
         return Pair(f"{column}->{_literal(path.keys[0])}", self.prefix + column_of(path, "json"))
+
+    def _word(self, word: str) -> Pair:
+        """Returns a literal text, one of ``WORDS``."""
+        ordered = self.prefix + column_of(Path("words", (word,)), "order")
+        return Pair(f"'{word}'", f"'{word}'", ordered=ordered, is_literal=True)
 
     def text(self, depth: int = 2) -> Pair:
         """Returns a text."""
@@ -173,16 +188,18 @@ class Expressions:
             *drawn,
             *drawn,
             lambda: fill("lower({})", inner()),
-            lambda: passing("coalesce({}, '-')", inner()),
+            lambda: passing("coalesce({}, {})", inner(), self._word("-")),
             lambda: passing("coalesce({}, {})", inner(), inner()),
-            lambda: passing("nullif({}, 'pro')", inner()),
+            lambda: _not_pro(inner()),
             lambda: fill("left({}, 2)", inner()),
             lambda: fill("concat({}, '/', {})", inner(), inner()),
             lambda: fill("({} || 'x')", self.property(any_path, tight=True)),
             lambda: fill("CAST({} AS VARCHAR)", self.property(any_path)),
             lambda: fill("{}::TEXT", self.property(any_path, tight=True)),
-            lambda: passing("CASE WHEN {} THEN {} ELSE {} END", self.truth(0), inner(), inner()),
-            lambda: passing("if({}, {}, 'no')", self.truth(0), inner()),
+            lambda: passing(
+                "CASE WHEN {} THEN {} ELSE {} END", inner(), inner(), tested=(self.truth(0),)
+            ),
+            lambda: passing("if({}, {}, {})", inner(), self._word("no"), tested=(self.truth(0),)),
             lambda: fill("CASE {} WHEN 'pro' THEN 'p' WHEN 'free' THEN 'f' END", inner()),
             lambda: fill("replace({}, 'p', 'q')", inner()),
             lambda: fill("json_type({})", self.json(self.chance.choice(LISTS))),

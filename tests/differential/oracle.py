@@ -61,7 +61,10 @@ MISSING: Final = _Missing()
 
 
 class Oracle:
-    """A bare engine with one table, and the rank of each number that queries compare with."""
+    """A bare engine with one table, and the rank of each number that queries compare with.
+
+    Each of the ``words`` has a column with its place among the values of properties.
+    """
 
     def __init__(
         self,
@@ -70,6 +73,7 @@ class Oracle:
         *,
         paths: Sequence[Path],
         literals: Iterable[str],
+        words: Sequence[str] = (),
     ) -> None:
         self._connection = duckdb.connect(":memory:", config={"threads": "1"})
         self._connection.execute("SET TimeZone = 'UTC'")
@@ -82,11 +86,15 @@ class Oracle:
         self._ranks = {number: place for place, number in enumerate(sorted(known))}
         spelled = self._number_texts(values.values())
         texts = {path: [_text(value, spelled) for value in found] for path, found in values.items()}
-        letters = sorted({text for found in texts.values() for text in found if text is not None})
+        shown = {text for found in texts.values() for text in found if text is not None}
+        letters = sorted(shown | set(words))
         behind = {text: len(self._ranks) + place for place, text in enumerate(letters)}
         columns = _plain_columns(events, arrivals)
         for path in paths:
             columns |= self._columns(path, values[path], numbers[path], texts[path], behind)
+        for word in words:
+            places = pa.array([behind[word]] * len(events), pa.int64())
+            columns[column_of(Path("words", (word,)), "order")] = places
         names = [name.strip('"').replace('""', '"') for name in columns]
         self._connection.register("sent", pa.table(list(columns.values()), names))
         self._connection.execute(f"CREATE TABLE {TABLE} AS SELECT * FROM sent")

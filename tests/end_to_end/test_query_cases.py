@@ -150,6 +150,25 @@ CASES: dict[str, object] = {
         ["9", 1],
     ],
     f"SELECT DISTINCT properties.score {GAME} ORDER BY properties.score": ["9", "100"],
+    # What gives a property as it is goes by number too: written out, by name, by place, grouped
+    f"SELECT user_id {GAME} ORDER BY coalesce(properties.missing, properties.score)": ["a", "b"],
+    f"SELECT coalesce(properties.missing, properties.score) AS k {GAME} ORDER BY k": ["9", "100"],
+    f"SELECT nullif(properties.score, 'x') {GAME} ORDER BY 1 DESC": ["100", "9"],
+    f"SELECT coalesce(properties.score, '-') AS k, count(*) {GAME} GROUP BY k ORDER BY k": [
+        ["9", 1],
+        ["100", 1],
+    ],
+    f"SELECT coalesce(properties.score, '-'), count(*) {GAME} GROUP BY ALL ORDER BY ALL": [
+        ["9", 1],
+        ["100", 1],
+    ],
+    f"SELECT max(user_id) {GAME} GROUP BY coalesce(properties.score, properties.goal)"
+    " ORDER BY coalesce(properties.score, properties.goal)": ["a", "b"],
+    f"SELECT DISTINCT coalesce(properties.score, properties.goal) AS k {GAME} ORDER BY k": [
+        "9",
+        "100",
+    ],
+    f"SELECT user_id {GAME} ORDER BY greatest(properties.score, properties.goal)": ["a", "b"],
     f"SELECT user_id, row_number() OVER (ORDER BY properties.score DESC) {GAME} ORDER BY 2": [
         ["b", 1],
         ["a", 2],

@@ -101,6 +101,9 @@ _SQL: Final[dict[Want, Callable[[str], str]]] = {
     Want.KEY: numbers.sort_key,
 }
 _READS: Final = {Want.TEXT: Read.TEXT, Want.NUMBER: Read.NUMBER, Want.BOOLEAN: Read.BOOLEAN}
+_SLOT: Final = "slot"
+"""Stands in a form where what is put into it will stand."""
+
 _forms: dict[str, Node] = {}
 
 
@@ -278,11 +281,18 @@ class _Rewriting:
             self._all(items, inner)
 
     def _wrap(self, node: Node, sql: Callable[..., str]) -> None:
-        """Puts a rewritten node into a form, which holds it several times: no column answers it."""
-        within = {id(each) for each in nodes(node)}
-        self.extractions = [each for each in self.extractions if id(each.node) not in within]
+        """Puts a rewritten node into a form, which holds it several times, with its reads."""
         inner = {key: value for key, value in node.items() if key != "alias"}
-        replaced(node, self._form(sql, inner))
+        within = {id(each) for each in nodes(inner)}
+        reads = [each for each in self.extractions if id(each.node) in within]
+        self.extractions = [each for each in self.extractions if id(each.node) not in within]
+        form = self._form(sql, column(_SLOT))
+        for slot in [each for each in nodes(form) if each.get("column_names") == [_SLOT]]:
+            made = copy.deepcopy(inner)
+            twins = dict(zip(map(id, nodes(inner)), nodes(made), strict=True))
+            self.extractions += [each._replace(node=twins[id(each.node)]) for each in reads]
+            replaced(slot, made)
+        replaced(node, form)
 
     def _extreme(self, node: Node, name: str, items: Sequence[Node], want: Want) -> None:
         """``greatest`` and ``least``: of properties alone by what orders them, the text of it."""
@@ -361,13 +371,14 @@ class _Rewriting:
         if query.get("aggregate_handling") != "FORCE_AGGREGATES":
             return False
         meant = [alias_meant(order["expression"], aliases) for order in orders]
-        paths = [
-            path
+        keys = [
+            key
             for node, order in zip(meant, orders, strict=True)
-            if (path := path_of(node or order["expression"])) is not None
+            if is_property(key := node or order["expression"])
         ]
-        if not paths or write_out_groups(query):
+        if not keys or write_out_groups(query):
             return False
+        paths = [path for key in keys for each in nodes(key) if (path := path_of(each)) is not None]
         names = " and ".join(path.written for path in paths[:2])
         self.notes.append(f"{names} were put in order as texts: write GROUP BY out for numbers.")
         for node, order in zip(meant, orders, strict=True):
@@ -382,5 +393,19 @@ class _Rewriting:
             if named is not None:
                 node = order["expression"] = copy.deepcopy(named)
                 node.pop("alias", None)
-            owned = is_property(node, self._bound)
-            self._read(node, Want.KEY if owned else Want.TEXT)
+            self._order(node)
+
+    def _order(self, node: Node) -> None:
+        """Reads what rows are put in order by: of what gives properties by number.
+
+        Its text is put in order as a whole: so it is still what GROUP BY has.
+        """
+        if path_of(node, self._bound) is not None:
+            self._read(node, Want.KEY)
+        elif not is_property(node, self._bound):
+            self._read(node, Want.TEXT)
+        elif any(path.as_json for each in nodes(node) if (path := path_of(each, self._bound))):
+            self._read(node, Want.KEY)
+        else:
+            self._read(node, Want.TEXT)
+            self._wrap(node, numbers.sort_key)

@@ -14,13 +14,13 @@ from weir.query.statement.nodes import (
     number_of,
     replaced,
 )
-from weir.query.statement.paths import path_of
+from weir.query.statement.wants import is_property
 
 _AGGREGATES: Final = FUNCTIONS_BY_TOPIC["aggregates"] | {"json_group_array", "json_group_object"}
 
 
 def named_properties(query: Node) -> dict[str, Node]:
-    """Returns the paths among a SELECT's items, by their names and by their places."""
+    """Returns a SELECT's items that are properties, by their names and by their places."""
     found: dict[str, Node] = {}
     items = query.get("select_list", ())
     for item in items:
@@ -28,7 +28,7 @@ def named_properties(query: Node) -> dict[str, Node]:
             found[item["alias"].lower()] = item  # of equal names the engine takes the last
     if not any(_is_several(item) for item in items):
         found |= {f"{place}": item for place, item in enumerate(items, 1)}
-    return {name: copy.deepcopy(each) for name, each in found.items() if path_of(each) is not None}
+    return {name: copy.deepcopy(each) for name, each in found.items() if is_property(each)}
 
 
 def _is_several(item: Node) -> bool:
@@ -79,7 +79,7 @@ def write_out_groups(query: Node) -> bool:
 def write_out_all(ordering: Node, query: Node) -> None:
     """Writes ``ORDER BY ALL`` out as the items' places, where a property is among them."""
     items = query.get("select_list", ())
-    if not any(path_of(item) is not None for item in items):
+    if not any(is_property(item) for item in items):
         return
     orders = ordering.get("orders", [])
     if len(orders) != 1 or not orders[0]["expression"].get("columns"):
