@@ -1,9 +1,12 @@
 """What clients leave behind: nothing that waits for the garbage collector, which seldom comes."""
 
+import asyncio
 import gc
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Any
+from weakref import ref
 
 import pytest
 
@@ -11,6 +14,9 @@ from tests.contract.http.ways import MakeWay, Way
 from tests.unit.ingest.node import FEW_EVENTS, INGEST, LIMITED, QUERY, USED_UP, Node, wait_for
 from tests.unit.ingest.wire import Closed, chunked, request
 from weir.ingest.http.connection import Connection
+from weir.ingest.http.exchange import Exchange
+from weir.ingest.http.head import Head
+from weir.ingest.http.relay import Relay
 
 HELLO = request("/livez", b"", method="GET")
 
@@ -95,6 +101,45 @@ def test_connection_that_was_looked_at_ends_without_the_collector(
         wire.reset()
     wait_for(lambda: not node.door.connections)
     wait_for(lambda: not _count_left(node), what="the collector, in vain")
+
+
+class _Gone:
+    """A client's connection, of which only what happens before it has begun is asked."""
+
+    def begin_when_first(self, exchange: Exchange) -> None:
+        """The test begins."""
+
+    peer = ("127.0.0.1", 1)
+
+    def follow(self, source: object) -> None:
+        """Nobody reads."""
+
+
+@pytest.mark.usefixtures("_no_collector")
+def test_client_that_left_before_the_relay_had_begun_leaves_nothing(node: Node) -> None:
+    """The connection to the api process ends, and nothing waits for a deadline or the collector."""
+    passing = Relay(node.directory.api_socket, node.loop, query_timeout_s=3600, trusted=())
+
+    async def come_and_go(turns: int) -> "ref[Exchange]":
+        gone: Any = _Gone()
+        exchange = Exchange(gone)
+        exchange.head = Head(b"GET", b"/hang", b"/hang", {})
+        passing.pass_on(exchange)
+        assert exchange.start is not None
+        exchange.start()
+        exchange.start = None
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        cancel, exchange.cancel = exchange.cancel, None
+        if cancel is not None:
+            cancel()
+        return ref(exchange)
+
+    left = [
+        asyncio.run_coroutine_threadsafe(come_and_go(turns % 6), node.loop).result()
+        for turns in range(36)
+    ]
+    wait_for(lambda: all(each() is None for each in left), what="the collector, in vain")
 
 
 def _come_and_go(node: Node, sent: bytes) -> None:

@@ -1,10 +1,6 @@
 """What is not ingest goes to the api process, request by request, and comes back as it was sent."""
 
-import asyncio
-import gc
-from collections.abc import Iterator
 from pathlib import Path
-from weakref import ref
 
 import pytest
 
@@ -22,8 +18,6 @@ from tests.unit.ingest.node import (
 from tests.unit.ingest.upstream import FLOOD_PIECE
 from tests.unit.ingest.wire import Closed, chunked, request
 from weir.ingest.http import relay
-from weir.ingest.http.exchange import Exchange
-from weir.ingest.http.head import Head
 
 HELLO = request("/livez", b"", method="GET")
 
@@ -288,49 +282,3 @@ def test_request_behind_a_stream_waits_for_its_end(node: Node) -> None:
         assert not wire.poll()
         node.call(node.upstream.let_go)
         assert [wire.read("GET").status for _ in range(3)] == [418, 202, 200]
-
-
-@pytest.fixture
-def _no_collector() -> Iterator[None]:
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
-
-
-class _Gone:
-    """A client's connection, of which only what happens before it has begun is asked."""
-
-    def begin_when_first(self, exchange: Exchange) -> None:
-        """The test begins."""
-
-    peer = ("127.0.0.1", 1)
-
-    def follow(self, source: object) -> None:
-        """Nobody reads."""
-
-
-@pytest.mark.usefixtures("_no_collector")
-def test_client_that_left_before_the_relay_had_begun_leaves_nothing(node: Node) -> None:
-    """The connection to the api process ends, and nothing waits for a deadline or the collector."""
-    passing = relay.Relay(node.directory.api_socket, node.loop, query_timeout_s=3600, trusted=())
-
-    async def come_and_go(turns: int) -> "ref[Exchange]":
-        exchange = Exchange(_Gone())  # type: ignore[arg-type]  # nothing else is asked
-        exchange.head = Head(b"GET", b"/hang", b"/hang", {})
-        passing.pass_on(exchange)
-        assert exchange.start is not None
-        exchange.start()
-        exchange.start = None
-        for _ in range(turns):
-            await asyncio.sleep(0)
-        cancel, exchange.cancel = exchange.cancel, None
-        if cancel is not None:
-            cancel()
-        return ref(exchange)
-
-    left = [
-        asyncio.run_coroutine_threadsafe(come_and_go(turns % 6), node.loop).result()
-        for turns in range(36)
-    ]
-    wait_for(lambda: all(each() is None for each in left), what="the collector, in vain")

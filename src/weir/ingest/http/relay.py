@@ -19,6 +19,7 @@ from weir.node.sockets import connect_unix
 from weir.telemetry import Happening, emit
 
 if TYPE_CHECKING:
+    import socket
     from pathlib import Path
 
     from weir.domain.networks import Network
@@ -40,7 +41,7 @@ _NOT_RETURNED = {b"connection", b"keep-alive", b"transfer-encoding", b"upgrade"}
 class Relay:
     """The way to the api process."""
 
-    __slots__ = ("_begins_within_s", "_loop", "_path", "_trusted")
+    __slots__ = ("_begins_within_s", "_loop", "_opening", "_path", "_trusted")
 
     def __init__(
         self,
@@ -52,6 +53,7 @@ class Relay:
     ) -> None:
         self._path = path
         self._loop = loop
+        self._opening: set[asyncio.Task[None]] = set()
         self._begins_within_s = query_timeout_s + SLACK_S
         self._trusted = trusted
 
@@ -67,17 +69,21 @@ class Relay:
             _refuse(exchange, type(error).__name__)
             return
         protocol = _Upstream(exchange, self._trusted, begins_within_s=self._begins_within_s)
-        # Never cancelled: an event loop that gives up here may begin a connection and not end it.
-        task = self._loop.create_task(self._loop.create_connection(lambda: protocol, sock=upstream))
         exchange.cancel = protocol.cancel
+        # Never cancelled: an event loop that gives up here may begin a connection and not end it.
+        opening = self._loop.create_task(self._open(protocol, upstream))
+        self._opening.add(opening)  # the loop itself knows tasks by weak references alone
+        opening.add_done_callback(self._opening.discard)
 
-        def opened(done: asyncio.Task[tuple[asyncio.Transport, _Upstream]]) -> None:
-            error = asyncio.CancelledError() if done.cancelled() else done.exception()
-            if error is not None:
-                upstream.close()
-                protocol.fail(type(error).__name__)
-
-        task.add_done_callback(opened)
+    async def _open(self, protocol: _Upstream, upstream: socket.socket) -> None:
+        try:
+            await self._loop.create_connection(lambda: protocol, sock=upstream)
+        except OSError as error:
+            upstream.close()
+            protocol.fail(type(error).__name__)
+        except asyncio.CancelledError:  # the worker ends
+            upstream.close()
+            raise
 
 
 class _Upstream(asyncio.Protocol):
