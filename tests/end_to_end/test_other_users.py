@@ -207,26 +207,19 @@ def test_a_running_node_of_another_user_is_told_by_every_command(place: Path) ->
         assert "belongs to the user root" in _sentence(found[name]["text"]), (name, found[name])
 
 
-def test_a_single_file_that_is_closed_is_told(directory: Path) -> None:
+@pytest.mark.parametrize("closed", CLOSED)
+def test_a_single_file_that_is_closed_is_told(directory: Path, closed: str) -> None:
     """By those commands that need it, in one sentence that names it; others do their work."""
-    asked: dict[tuple[str, str], tuple[str, Path]] = {}
-    for number, closed in enumerate(CLOSED):
-        home = directory.parent / str(number)
-        shutil.copytree(directory, home / "node")
-        for path in (home, *home.rglob("*")):
-            os.chown(path, NOBODY, NOBODY)
-        (home / "node" / closed).chmod(0)
-        idle = {*PROCESSES, "restore", *(("serve",) if closed == "first-run.json" else ())}
-        names = sorted(set(_touching()) - idle)
-        # Each command meets a quarter of the files, each file a quarter of the commands.
-        for name in {*names[number % 4 :: 4], *({"serve"} - idle)}:
-            asked[name, closed] = (name, home / "node")
-    found = told_of(asked)
-    for (name, closed), each in found.items():
+    for path in (directory, *directory.rglob("*")):
+        os.chown(path, NOBODY, NOBODY)
+    (directory / closed).chmod(0)
+    idle = {*PROCESSES, "restore", *(("serve",) if closed == "first-run.json" else ())}
+    found = told(directory, sorted(set(_touching()) - idle))
+    for name, each in found.items():
         refused = each["code"] not in (0, REJECTED) and name != "doctor"
-        assert each["text"].count("Error: ") == refused, (name, closed, each)
+        assert each["text"].count("Error: ") == refused, (name, each)
         if name == "serve":
-            assert str(asked[name, closed][1] / closed) in each["text"], each
+            assert str(directory / closed) in each["text"], each
             assert "Permission denied" in each["text"], each
 
 

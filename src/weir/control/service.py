@@ -1,5 +1,6 @@
 """Control state, opened: a service per noun over one database, whose one writer this process is."""
 
+import contextlib
 import secrets
 from pathlib import Path
 from typing import Final, Self
@@ -76,17 +77,16 @@ class ControlService:
         make_root(directory.root)
         lock = FileLock(directory.control_lock, purpose="Control state is in use")
         while_locked(lock.acquire, wait_s=wait_s, clock=clock)
-        engine = open_engine(sqlite_url(directory.control_db))
-        try:
+        with contextlib.ExitStack() as undone:
+            undone.callback(lock.release)
+            engine = open_engine(sqlite_url(directory.control_db))
+            undone.callback(engine.dispose)
             with database_errors_told():
                 migrate(engine, MIGRATIONS, newest=Newest(METADATA, FIRST_ROWS))
                 first_run(engine, directory, now_us=clock.now_us(), random=random, url=url)
             transactions = Transactions(engine, directory, board)
             transactions.publish_pending()
-        except BaseException:
-            engine.dispose()
-            lock.release()
-            raise
+            undone.pop_all()
         return cls(transactions, lock, directory.catalog_db, clock=clock, random=random)
 
     def close(self) -> None:

@@ -74,8 +74,10 @@ def _kept_registry(directory: Directory) -> _Kept | None:
         lock.acquire()
     except (OSError, msgspec.MsgspecError, Conflict):
         return None
-    epoch = stored_epoch(directory.control_db)
-    lock.release()
+    try:
+        epoch = stored_epoch(directory.control_db)
+    finally:
+        lock.release()
     if registry.version != __version__ or registry.epoch != epoch:
         return None
     return _Kept(encoded, registry.epoch)

@@ -179,6 +179,17 @@ def test_damaged_database_is_told_as_such(
         open_service()
 
 
+def test_a_database_that_cannot_be_opened_is_let_go(
+    open_service: Callable[[], ControlService], directory: Directory
+) -> None:
+    """Nothing is held by who failed: once it can be opened, it is, in the same process too."""
+    directory.control_db.mkdir()
+    with pytest.raises(IsADirectoryError):
+        open_service()
+    directory.control_db.rmdir()
+    assert open_service().keys.list(KeyFilter())
+
+
 def test_locked_database_is_unavailable(
     open_service: Callable[[], ControlService],
     directory: Directory,
