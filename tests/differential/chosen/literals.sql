@@ -8,6 +8,8 @@ SELECT E'line\nbreak', E'tab\t', E'quote\''
 SELECT e'\x41\u00e9'
 SELECT $$dollar 'quoted' text$$
 SELECT $tag$with $$ inside$tag$
+SELECT $tag$a　b $$ $tag$, $ü_1$　$ü_1$, $$　$$　
+SELECT ' '　= '　' OR $x$ $x$ = $x$　$x$
 SELECT 'back\slash'
 SELECT x'41ff'
 SELECT '\xAA\x42'::BLOB

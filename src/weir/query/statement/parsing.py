@@ -60,7 +60,9 @@ def parse(sql: str, syntax: Syntax) -> list[Statement]:
 
 _UNICODE_SPACES: Final = "\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 _QUOTED_OR_SPACE: Final = re.compile(
-    r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|\$\$.*?\$\$|[" + _UNICODE_SPACES + "]",
+    r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/"
+    r"|\$(?P<tag>(?:[A-Za-z_\x80-\U0010ffff][0-9A-Za-z_\x80-\U0010ffff]*)?)\$.*?\$(?P=tag)\$"
+    r"|[" + _UNICODE_SPACES + "]",
     re.DOTALL,
 )
 
