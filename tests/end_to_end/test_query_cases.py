@@ -164,6 +164,8 @@ CASES: dict[str, object] = {
     ],
     f"SELECT max(user_id) {GAME} GROUP BY coalesce(properties.score, properties.goal)"
     " ORDER BY coalesce(properties.score, properties.goal)": ["a", "b"],
+    f"SELECT coalesce(properties->'none'->>'x', properties->>'score') AS k {GAME}"
+    " GROUP BY coalesce(properties->'none'->>'x', properties->>'score') ORDER BY 1": ["9", "100"],
     f"SELECT DISTINCT coalesce(properties.score, properties.goal) AS k {GAME} ORDER BY k": [
         "9",
         "100",

@@ -1,11 +1,12 @@
 """Paths into JSON columns: ``properties.plan``, ``properties['plan']``, ``properties->>'plan'``."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Final, NamedTuple
 
 from weir.query.statement.nodes import (
     Node,
     arguments_of,
+    children,
     is_expression,
     number_of,
     operator_of,
@@ -54,6 +55,16 @@ def path_of(node: Node, bound: Collection[str] = ()) -> PropertyPath | None:
     if read is None:
         return None
     return PropertyPath(above.column, (*above.keys, read), as_json is True)
+
+
+def paths_within(node: Node, bound: Collection[str] = ()) -> Iterator[PropertyPath]:
+    """Yields the paths that an expression is made of, whole: none that another goes through."""
+    path = path_of(node, bound)
+    if path is not None:
+        yield path
+        return
+    for child in children(node):
+        yield from paths_within(child, bound)
 
 
 def _column_path(node: Node, bound: Collection[str]) -> PropertyPath | None:

@@ -36,7 +36,7 @@ from weir.query.statement.nodes import (
     string_of,
     try_cast,
 )
-from weir.query.statement.paths import PropertyPath, path_of
+from weir.query.statement.paths import PropertyPath, path_of, paths_within
 from weir.query.statement.wants import (
     ARITHMETIC,
     EXTREMES,
@@ -378,8 +378,8 @@ class _Rewriting:
         ]
         if not keys or write_out_groups(query):
             return False
-        paths = [path for key in keys for each in nodes(key) if (path := path_of(each)) is not None]
-        names = " and ".join(path.written for path in paths[:2])
+        written = dict.fromkeys(path.written for key in keys for path in paths_within(key))
+        names = " and ".join(list(written)[:2])
         self.notes.append(f"{names} were put in order as texts: write GROUP BY out for numbers.")
         for node, order in zip(meant, orders, strict=True):
             if node is None:
@@ -404,7 +404,7 @@ class _Rewriting:
             self._read(node, Want.KEY)
         elif not is_property(node, self._bound):
             self._read(node, Want.TEXT)
-        elif any(path.as_json for each in nodes(node) if (path := path_of(each, self._bound))):
+        elif any(path.as_json for path in paths_within(node, self._bound)):
             self._read(node, Want.KEY)
         else:
             self._read(node, Want.TEXT)
